@@ -1,0 +1,19 @@
+"""Wiring of classification."""
+
+from __future__ import annotations
+
+from callmesh.api.v1 import classification_service_pb2, classification_service_pb2_grpc
+from callmesh.classification.service import Classification
+from callmesh.classification.servicer import ClassificationServicer
+from callmesh.kernel.runtime import Runtime
+from callmesh.ledger.boot import open_mesh
+
+
+def build(runtime: Runtime) -> None:
+    """Parts: log, directory, engine, servicer, the reader for unattended cases."""
+    mesh = open_mesh(runtime)
+    service = Classification(mesh)
+    servicer = ClassificationServicer(mesh, service)
+    classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(servicer, runtime.server.grpc)
+    runtime.server.named(*classification_service_pb2.DESCRIPTOR.services_by_name.values())
+    runtime.consume_log("classification", service.on_facts)

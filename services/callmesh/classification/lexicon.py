@@ -1,0 +1,153 @@
+"""The lexicon: tables an agency's staff can edit (data/README.md), read and checked as one value.
+
+A term row says that a word is a danger (trigger), a matter (category), a harmless homograph (mask),
+part of a pattern (class) or changes its neighbours (modifier). A pattern row joins classes that are
+only dangerous, or only clear, together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from callmesh.classification.sounds import Sounds
+from callmesh.classification.tables import LexiconError, Row, cells, expand, read
+
+__all__ = ["Lexicon", "LexiconError", "Pattern", "Term"]
+
+KINDS = ("trigger", "category", "mask", "class", "modifier")
+MODIFIERS = ("negation", "past", "present", "hypothetical", "fear", "drill", "question", "joke")
+FLAGS = ("hard", "now", "exact", "generic", "harm", "alike")
+_PACKAGED = Path(__file__).parent / "data"
+_TERMS = "term kind target weight flags note"
+_PATTERNS = "parts kind target window weight flags note"
+_SOUNDS = "syllable first also"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One row of lexicon.tsv; `words` are the spellings its term cell stands for."""
+
+    words: tuple[str, ...]
+    kind: str
+    target: str
+    weight: int
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """One row of patterns.tsv: all `parts` within `window` characters and none of `without` near them.
+
+    Each part is a set of class names of which one must be there; `ordered` parts follow each other.
+    """
+
+    name: str
+    parts: tuple[frozenset[str], ...]
+    without: frozenset[str]
+    ordered: bool
+    kind: str
+    target: str
+    window: int
+    weight: int
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All rules of classification. `version` names their content."""
+
+    terms: tuple[Term, ...]
+    patterns: tuple[Pattern, ...]
+    sounds: Sounds
+    version: str
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> Lexicon:
+        """Read a folder of tables (or the packaged one). Tables the folder lacks are the packaged ones."""
+        folder = Path(path) if path is not None else _PACKAGED
+        named = {folder.name: folder} if folder.is_file() else {}
+        base = folder.parent if folder.is_file() else folder
+        files = [named.get(name) or _choose(base, name) for name in ("lexicon.tsv", "patterns.tsv", "sounds.tsv")]
+        if named and folder not in files:
+            files[0] = folder
+        terms = tuple(_terms(read(files[0], _TERMS)))
+        patterns = tuple(_patterns(read(files[1], _PATTERNS), terms))
+        return Lexicon(terms, patterns, Sounds(read(files[2], _SOUNDS)), _version(files))
+
+
+def _choose(folder: Path, name: str) -> Path:
+    if not folder.is_dir():
+        raise LexiconError(f"{folder}:0: no such folder")
+    return folder / name if (folder / name).exists() else _PACKAGED / name
+
+
+def _version(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
+    return f"lex-{digest.hexdigest()[:10]}"
+
+
+def _terms(rows: Iterable[Row]) -> Iterable[Term]:
+    seen: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        term, kind, target, weight, flags, _ = cells(row, 6)
+        first = seen.setdefault((term, kind, target), row.line)
+        if first != row.line:
+            raise row.wrong(f"duplicate of line {first}: {term!r} {kind} {target}")
+        _check(row, kind, KINDS, target)
+        yield Term(expand(row, term), kind, target, _weight(row, kind, weight), _flags(row, flags))
+
+
+def _patterns(rows: Iterable[Row], terms: Iterable[Term]) -> Iterable[Pattern]:
+    known = {term.target for term in terms if term.kind == "class"}
+    seen: dict[tuple[str, str], int] = {}
+    for row in rows:
+        parts, kind, target, window, weight, flags, _ = cells(row, 7)
+        first = seen.setdefault((parts, target), row.line)
+        if first != row.line:
+            raise row.wrong(f"duplicate of line {first}: {parts!r} {target}")
+        _check(row, kind, ("trigger", "category"), target)
+        if not window.isdigit():
+            raise row.wrong(f"window {window!r} is not a number")
+        wanted, without = _parts(row, parts, known)
+        yield Pattern(
+            parts, wanted, without, ">" in parts, kind, target, int(window), _weight(row, kind, weight),
+            _flags(row, flags),
+        )  # fmt: skip
+
+
+def _parts(row: Row, text: str, known: set[str]) -> tuple[tuple[frozenset[str], ...], frozenset[str]]:
+    """Read "child|elder + missing - pet"."""
+    wanted_text, *excluded = text.replace(">", "+").split(" - ")
+    wanted = tuple(frozenset(part.strip().split("|")) for part in wanted_text.split("+"))
+    without = frozenset(part.strip() for group in excluded for part in group.split("|"))
+    for name in without.union(*wanted):
+        if name not in known:
+            raise row.wrong(f"class {name!r} has no term")
+    return wanted, without
+
+
+def _check(row: Row, kind: str, kinds: tuple[str, ...], target: str) -> None:
+    if kind not in kinds:
+        raise row.wrong(f"kind {kind!r} is none of {', '.join(kinds)}")
+    if kind == "modifier" and target not in MODIFIERS:
+        raise row.wrong(f"modifier {target!r} is none of {', '.join(MODIFIERS)}")
+    if kind != "mask" and target in ("", "-"):
+        raise row.wrong(f"a {kind} needs a target")
+
+
+def _weight(row: Row, kind: str, text: str) -> int:
+    if text in ("", "-"):
+        return {"trigger": 3, "category": 2}.get(kind, 0)
+    if text not in ("1", "2", "3"):
+        raise row.wrong(f"weight {text!r} is not 1, 2 or 3")
+    return int(text)
+
+
+def _flags(row: Row, text: str) -> frozenset[str]:
+    flags = frozenset(text.replace(",", " ").split()) - {"-"}
+    if flags - set(FLAGS):
+        raise row.wrong(f"flags {', '.join(sorted(flags - set(FLAGS)))} are none of {', '.join(FLAGS)}")
+    return flags

@@ -1,0 +1,260 @@
+"""Finds the lexicon in a report: words as written, as spelled in Latin letters, as heard, and patterns.
+
+A homograph mask takes out what lies wholly inside it (着火 in 打不着火), never what reaches beyond it:
+when in doubt the danger stays. A word that is only *like* a danger (a homophone, a lost character, a
+clause mark in its middle) is kept as unsure: enough to ask, seldom enough to send.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import ahocorasick
+
+from callmesh.classification.lexicon import Lexicon, Pattern, Term
+from callmesh.classification.text import Text, fold_term, fold_words, words
+
+_MOST_PER_WORD = 32
+_UNSURE_WEIGHT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stretch of `Text.tight` that met a row. `heads` are where its words begin (a pattern has several)."""
+
+    start: int
+    end: int
+    word: str
+    row: Term | Pattern
+    sure: bool
+    heads: tuple[int, ...]
+
+    @property
+    def weight(self) -> int:
+        """How much it counts; something merely alike never counts as much as the word itself."""
+        return self.row.weight if self.sure else min(self.row.weight, _UNSURE_WEIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    word: str
+    term: Term
+    sure: bool
+
+
+class Matcher:
+    """The lexicon compiled for searching."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._sounds = lexicon.sounds
+        self._patterns = lexicon.patterns
+        self._symbols = {word[0]: term for term in lexicon.terms for word in term.words if not fold_term(word)}
+        self._written = _automaton(_written(lexicon))
+        self._latin = _automaton(_latin(lexicon))
+        self._heard = _automaton(_heard(lexicon))
+
+    def find(self, text: Text) -> list[Hit]:
+        """All hits that no mask covers, patterns included, in the order of the text."""
+        hits = [*self._as_written(text), *self._as_latin(text), *self._as_symbols(text)]
+        masked = _reach(text, (hit for hit in hits if hit.sure and hit.row.kind == "mask"))
+        known = {place for hit in hits if hit.row.kind in ("mask", "category") for place in range(hit.start, hit.end)}
+        hits = [hit for hit in hits if hit.row.kind in ("mask", "category") or masked[hit.start] < hit.end]
+        hits += [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
+        hits += find_patterns(self._patterns, hits)
+        return sorted(_limited(hits), key=lambda hit: (hit.start, -hit.end))
+
+    def _as_written(self, text: Text) -> Iterator[Hit]:
+        for last, entries in self._written.iter(text.tight):
+            for entry in entries:
+                start, end = last + 1 - len(entry.word), last + 1
+                sure = entry.sure and text.whole(start, end)
+                if sure or entry.term.kind in ("trigger", "class"):
+                    yield Hit(start, end, entry.word, entry.term, sure, (start,))
+
+    def _as_latin(self, text: Text) -> Iterator[Hit]:
+        line, places = words(text)
+        if len(line) < 3:
+            return
+        for last, entries in self._latin.iter(line):
+            start, end = places[last - len(entries[0].word)], places[last - 1] + 1
+            for entry in entries:
+                yield Hit(start, end, entry.word, entry.term, True, (start,))
+
+    def _as_symbols(self, text: Text) -> Iterator[Hit]:
+        """Emoji leave no letter in the text; they are shown at the letter that follows or precedes them."""
+        for offset, symbol in text.symbols:
+            term = self._symbols.get(symbol)
+            if term is not None and text.tight:
+                at = min(bisect_left(text.source, offset), len(text.tight) - 1)
+                yield Hit(at, at + 1, symbol, term, True, (at,))
+
+    def _as_heard(self, text: Text, known: set[int]) -> Iterator[Hit]:
+        """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
+        heard, places = self._sounds.hear(text)
+        for last, entries in self._heard.iter(heard):
+            for entry in entries:
+                first = last + 1 - len(entry.word)
+                start, end = places[first][0], places[last][1]
+                surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
+                sure = _alike(surface, entry)
+                if sure is None:
+                    continue
+                slips = (at for at, char in enumerate(entry.word) if surface[at] != char)
+                if not any(places[first + at][0] in known for at in slips):
+                    yield Hit(start, end, entry.word, entry.term, sure, (start,))
+
+
+def _alike(surface: list[str], entry: _Entry) -> bool | None:
+    """Is this homophone the word? None: no; False: perhaps; True: as good as written.
+
+    Half of the characters must be right, or all be pinyin, else 紫砂 would be 自杀.
+    """
+    right = sum(seen == char for seen, char in zip(surface, entry.word, strict=True))
+    latin = sum(seen.isascii() for seen in surface)
+    strong, size = "alike" in entry.term.flags, len(entry.word)
+    if right == size:
+        return None
+    if latin and right + latin == size:
+        return strong or size > 2
+    if strong and 2 * (right + latin) >= size:
+        return True
+    return False if size > 2 and right + latin >= size - 1 else None
+
+
+def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
+    """The patterns whose classes stand near each other."""
+    classes: dict[str, list[Hit]] = {}
+    for hit in hits:
+        if hit.row.kind == "class":
+            found = classes.setdefault(hit.row.target, [])
+            if len(found) < _MOST_PER_WORD:
+                found.append(hit)
+    made: list[Hit] = []
+    for pattern in patterns:
+        if all(any(name in classes for name in part) for part in pattern.parts):
+            made += _join(pattern, classes)
+    return made
+
+
+def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
+    """The first place where the pattern holds, preferring one without unsure words."""
+    pools = [[hit for name in part for hit in classes.get(name, ())] for part in pattern.parts]
+    best: Hit | None = None
+    for anchor in pools[0]:
+        chosen = _nearest(pattern, anchor, pools[1:])
+        if chosen is None or _excluded(pattern, chosen, classes):
+            continue
+        made = _hit(pattern, chosen)
+        if made.sure:
+            return [made]
+        best = best or made
+    return [best] if best else []
+
+
+def _nearest(pattern: Pattern, anchor: Hit, pools: list[list[Hit]]) -> list[Hit] | None:
+    chosen = [anchor]
+    for pool in pools:
+        free = [hit for hit in pool if all(hit.end <= one.start or hit.start >= one.end for one in chosen)]
+        if pattern.ordered:
+            free = [hit for hit in free if hit.start >= chosen[-1].end]
+        if not free:
+            return None
+        chosen.append(min(free, key=lambda hit: (abs(hit.start - anchor.start), not hit.sure)))
+    width = max(hit.end for hit in chosen) - min(hit.start for hit in chosen)
+    return chosen if width <= pattern.window else None
+
+
+def _excluded(pattern: Pattern, chosen: list[Hit], classes: dict[str, list[Hit]]) -> bool:
+    """True when a class that speaks against the pattern stands within or next to it."""
+    start, end = min(hit.start for hit in chosen) - 8, max(hit.end for hit in chosen) + 8
+    return any(start <= hit.start < end and hit.sure for name in pattern.without for hit in classes.get(name, ()))
+
+
+def _hit(pattern: Pattern, chosen: list[Hit]) -> Hit:
+    ordered = sorted(chosen, key=lambda hit: hit.start)
+    name = "…".join(hit.word for hit in ordered)
+    heads = tuple(hit.start for hit in ordered)
+    end = max(hit.end for hit in chosen)
+    return Hit(ordered[0].start, end, name, pattern, all(hit.sure for hit in chosen), heads)
+
+
+def _reach(text: Text, hits: Iterable[Hit]) -> list[int]:
+    """For each place, how far a hit that began at or before it reaches."""
+    reach = [0] * (len(text.tight) + 1)
+    for hit in hits:
+        reach[hit.start] = max(reach[hit.start], hit.end)
+    for place in range(1, len(reach)):
+        reach[place] = max(reach[place], reach[place - 1])
+    return reach
+
+
+def _limited(hits: list[Hit]) -> Iterator[Hit]:
+    """At most a few dozen hits of one word, the rest of a flood says nothing new."""
+    count: dict[str, int] = {}
+    for hit in hits:
+        count[hit.word] = count.get(hit.word, 0) + 1
+        if count[hit.word] <= _MOST_PER_WORD:
+            yield hit
+
+
+def _automaton(entries: Iterable[tuple[str, _Entry]]) -> ahocorasick.Automaton:
+    """An Aho-Corasick automaton; each key leads to all entries that share it."""
+    found: dict[str, dict[tuple[str, str, str], _Entry]] = {}
+    for key, entry in entries:
+        known = found.setdefault(key, {})
+        name = (entry.term.kind, entry.term.target, entry.word)
+        old = known.get(name)
+        if old is None or (entry.sure, entry.term.weight) > (old.sure, old.term.weight):
+            known[name] = entry
+    automaton = ahocorasick.Automaton()
+    for key, same in found.items():
+        automaton.add_word(key, tuple(same.values()))
+    automaton.make_automaton()
+    return automaton
+
+
+def _spellings(lexicon: Lexicon) -> Iterator[tuple[str, str, Term]]:
+    """Each word as written and folded. Of a danger row, words that merely contain another are left out."""
+    for term in lexicon.terms:
+        words_of_row = frozenset(term.words)
+        for word in term.words:
+            if term.kind != "trigger" or not _contains_another(word, words_of_row):
+                yield word, fold_term(word), term
+
+
+def _contains_another(word: str, words_of_row: frozenset[str]) -> bool:
+    """True when a proper part of an ideographic word is itself in the row."""
+    size = len(word)
+    return not word.isascii() and any(
+        word[start:end] in words_of_row
+        for start in range(size)
+        for end in range(start + 1, size + 1)
+        if end - start < size
+    )
+
+
+def _written(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
+    """Words with an ideograph."""
+    for _, word, term in _spellings(lexicon):
+        if not word.isascii():
+            yield word, _Entry(word, term, True)
+
+
+def _latin(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
+    """English words and phrases, met only as whole words."""
+    for word, folded, term in _spellings(lexicon):
+        if folded and folded.isascii():
+            line = f" {fold_words(word)} "
+            yield line, _Entry(line[1:-1], term, True)
+
+
+def _heard(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
+    """What may be misspelled by ear: the gravest short words (`alike`), and longer words of danger."""
+    for _, word, term in _spellings(lexicon):
+        chosen = "alike" in term.flags or (term.kind in ("trigger", "class") and 3 <= len(word) <= 4)
+        if not chosen or "exact" in term.flags or not 2 <= len(word) <= 6:
+            continue
+        for code in lexicon.sounds.spell(word):
+            yield code, _Entry(word, term, True)

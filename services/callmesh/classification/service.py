@@ -1,0 +1,138 @@
+"""Judging texts and cases with the city's catalogue.
+
+The engine (verdict.py) is rebuilt when new city data comes into force. Whatever goes wrong in it,
+the verdict is ASK: a person looks. An operator's word beats the machine's; the emergency flag
+rises by itself and is lowered only by a person with a reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+
+from callmesh.classification.lexicon import Lexicon
+from callmesh.classification.verdict import Classifier
+from callmesh.domain import commands as c
+from callmesh.domain.assessment import Assessment
+from callmesh.domain.case import Case
+from callmesh.domain.case import Classification as Classified
+from callmesh.domain.directory import City
+from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
+from callmesh.kernel.telemetry import log
+from callmesh.ledger import flags
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.consume import each
+
+RULE = "classify"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What an operator wants instead; empty fields take the machine's."""
+
+    category: str = ""
+    level: Level | None = None
+    lower_emergency: bool = False
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Classification:
+    """Use cases of classification."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._lexicon = Lexicon.load()
+        self._engine: tuple[City, Classifier] | None = None
+
+    def assess(self, text: str, channel: str) -> Assessment:
+        """The engine's answer; ASK when the engine fails."""
+        try:
+            return self._classifier().assess(text, _channel(channel))
+        except Exception as wrong:
+            log.error("classifier failed", error=type(wrong).__name__)
+            return Assessment(Verdict.ASK, Level.P2, "", (), (), "分类器异常, 请人工判断", "none")
+
+    def assess_case(self, case: Case) -> Assessment:
+        """The engine's answer for a case with all its supplements; a silent caller is never routed."""
+        report = case.report
+        text = "\n".join([report.narrative, *(one.text for one in report.supplements)])
+        found = self.assess(text, case.channel)
+        if report.caller.silent:
+            return _raised(found, Level.P0, "静默报警")
+        if case.situation.injured or case.situation.dead or case.situation.trapped:
+            return _raised(found, Level.P0, "已有伤亡或被困人员")
+        return found
+
+    def command(self, case: Case) -> c.Classify:
+        """The machine's own classification as a command."""
+        found = self.assess_case(case)
+        emergency = found.verdict == Verdict.EMERGENCY
+        return c.Classify(_recorded(found), found.category, emergency)
+
+    def override(self, case: Case, wish: Override) -> c.Classify:
+        """An operator's classification, beside what the machine thinks."""
+        found = self.assess_case(case)
+        if not wish.category and not wish.level and not wish.lower_emergency:
+            return self.command(case)  # the operator takes the machine's word
+        row = self._mesh.city.category.get(wish.category or found.category)
+        always = row is not None and row.emergency == EmergencyRule.ALWAYS
+        emergency = (found.verdict == Verdict.EMERGENCY or always) and not wish.lower_emergency
+        recorded = Classified(
+            verdict=Verdict.EMERGENCY if emergency else Verdict.ROUTE,
+            level=wish.level or (row.level if row else found.level),
+            category=wish.category or found.category,
+            candidates=found.candidates,
+            evidence=found.evidence,
+            reason=wish.reason,
+            version=found.version,
+            by_person=True,
+        )
+        flagged = flags.of_category(self._mesh.city, wish.category) + wish.flags
+        return c.Classify(recorded, found.category, emergency, wish.lower_emergency, flagged)
+
+    async def on_facts(self, messages: Sequence[Msg]) -> None:
+        """Classifies what came in without an operator on the line."""
+        await each(self._mesh, messages, self._on_fact, {"case_opened"})
+
+    async def _on_fact(self, case_id: str, message: Msg) -> None:
+        head = await self._mesh.ledger.head(case_id)
+        if head is None or _channel(head.case.channel).attended or head.case.classification:
+            return
+        command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
+        await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
+
+    def _classifier(self) -> Classifier:
+        city = self._mesh.city
+        if self._engine is None or self._engine[0] is not city:
+            self._engine = (city, Classifier(self._lexicon, city.categories))
+        return self._engine[1]
+
+
+def _long(case: Case) -> bool:
+    return len(case.report.narrative) > 2_000
+
+
+def _channel(channel: str) -> Channel:
+    """An unknown channel counts as unattended."""
+    return Channel(channel) if channel in list(Channel) else Channel.WEB
+
+
+def _raised(found: Assessment, level: Level, why: str) -> Assessment:
+    reason = f"{why}; {found.reason}"
+    return Assessment(Verdict.EMERGENCY, level, found.category, found.candidates, found.evidence, reason, found.version)
+
+
+def _recorded(found: Assessment) -> Classified:
+    return Classified(
+        verdict=found.verdict,
+        level=found.level,
+        category=found.category,
+        candidates=found.candidates,
+        evidence=found.evidence,
+        reason=found.reason,
+        version=found.version,
+    )

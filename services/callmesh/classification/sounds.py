@@ -1,0 +1,102 @@
+"""How characters sound, without tones: 救名, 九命 and jiuming are all heard as 救命.
+
+Neighbouring sounds that dictation and dialects confuse (zh/z, ch/c, sh/s, -ng/-n) count as one.
+Each syllable becomes one private character, so a phrase can be searched like any other word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice, product
+
+from callmesh.classification.tables import Row, cells
+from callmesh.classification.text import Text
+
+_LONGEST = 6
+_PRIVATE = 0xE000
+UNHEARD = chr(0xF8FF)
+
+
+def blurred(syllable: str) -> str:
+    """One spelling for sounds that are easily confused."""
+    for exact, blurry in (("zh", "z"), ("ch", "c"), ("sh", "s")):
+        if syllable.startswith(exact):
+            syllable = blurry + syllable[2:]
+    return syllable[:-1] if syllable.endswith(("ang", "eng", "ing")) else syllable
+
+
+class Sounds:
+    """The reading table: text to a string of syllable codes and back to places in the text."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._code: dict[str, str] = {}
+        self._first: dict[str, str] = {}
+        self._readings: dict[str, list[str]] = {}
+        for row in rows:
+            syllable, first, also = cells(row, 3)
+            code = self._code_of(syllable)
+            self._first.update(dict.fromkeys(first.strip("-"), code))
+            for char in first.strip("-") + also.strip("-"):
+                self._readings.setdefault(char, []).append(code)
+
+    def spell(self, term: str, most: int = 8) -> tuple[str, ...]:
+        """The ways a term can sound; () when a character has no known reading."""
+        readings = [sorted(set(self._readings.get(char, ()))) for char in term]
+        return tuple("".join(one) for one in islice(product(*readings), most))
+
+    def hear(self, text: Text) -> tuple[str, list[tuple[int, int]]]:
+        """The syllables of a report and the stretch of `tight` behind each; pinyin words are spelled out."""
+        codes: list[str] = []
+        places: list[tuple[int, int]] = []
+        position = 0
+        while position < len(text.tight):
+            end = self._latin_end(text, position)
+            if end == position:
+                codes.append(self._first.get(text.tight[position], UNHEARD))
+                places.append((position, position + 1))
+                position += 1
+                continue
+            self._read_latin(text, position, end, codes, places)
+            position = end
+        return "".join(codes), places
+
+    def _read_latin(
+        self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]
+    ) -> None:
+        """Spell one Latin word; a tone digit is passed over, any other word breaks the phrase."""
+        word = text.tight[start:end]
+        if word.isdigit() and len(word) == 1:
+            return
+        for code, at, length in self._split(word.rstrip("12345")) or ((UNHEARD, 0, len(word)),):
+            codes.append(code)
+            places.append((start + at, start + at + length))
+
+    def _code_of(self, syllable: str) -> str:
+        key = blurred(syllable)
+        code = self._code.get(key) or chr(_PRIVATE + len(set(self._code.values())))
+        self._code[key] = self._code[syllable] = code
+        return code
+
+    @staticmethod
+    def _latin_end(text: Text, start: int) -> int:
+        """The end of the Latin word at `start`; `start` itself when there is none."""
+        end = start
+        while end < len(text.tight) and text.tight[end].isascii() and (end == start or not text.gaps[end]):
+            end += 1
+        return end
+
+    def _split(self, word: str) -> list[tuple[str, int, int]]:
+        """A word as syllables (longest first, with one way back), [] when it is not pinyin."""
+        if len(word) > 40:
+            return []
+        best: list[list[tuple[str, int, int]] | None] = [[]] + [None] * len(word)
+        for end in range(1, len(word) + 1):
+            for start in range(max(0, end - _LONGEST), end):
+                before = best[start]
+                code = self._code.get(word[start:end])
+                if before is None or code is None:
+                    continue
+                current = best[end]
+                if current is None or len(before) + 1 < len(current):
+                    best[end] = [*before, (code, start, end - start)]
+        return best[-1] or []

@@ -1,0 +1,196 @@
+"""Normalisation: many ways of writing one word become one, and every character knows where it came from.
+
+Callers write traditional or simplified, full-width, spaced, dotted, with emoji or zero-width marks,
+and some do so to slip past filters. All of it is folded here, once, so that the lexicon stays plain.
+Nothing here can fail or take long: what cannot be read is dropped, what is too long is cut.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+import opencc
+
+EXAMINED = 20_000
+"""Characters looked at; of a longer text the head and the tail (people put the point at either end)."""
+
+_TAIL = 6_000
+_NO_GAP, _SOFT, _HARD = 0, 1, 2
+_HARD_MARKS = frozenset("，。！？；：、,!?;:\n\r…")
+_TO_SIMPLIFIED = opencc.OpenCC("tw2sp")
+_BRACKETED = re.compile(r"[(（\[【［][ ]{0,2}([a-zA-ZÀ-ɏ0-9 ]{1,24})[)）\]】］]")
+# Cantonese and pronouns, one character for one, so that 唔見咗 meets the same row as 不见了.
+_DIALECT = str.maketrans("咗唔冇佢喺嘅嚟畀俾攞搵嗌瞓啲睇咁啱嘈她妳您俺啦喽饮搬", "了不没他在的来被被拿找喊睡些看这刚吵他你你我了了喝搬")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A report after normalisation.
+
+    `tight` holds only letters, digits and ideographs; `source[i]` is the original offset of `tight[i]`;
+    `gaps[i]` says what stood before it (0 nothing, 1 a space or a dot, 2 the end of a clause).
+    """
+
+    tight: str
+    source: list[int]
+    gaps: list[int]
+    symbols: tuple[tuple[int, str], ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The stretch of the original text behind `tight[start:end]`."""
+        return self.source[start], self.source[end - 1] + 1
+
+    def whole(self, start: int, end: int) -> bool:
+        """True when the stretch reads as one word: unbroken, or broken at every character (有.人.跳.楼)."""
+        inner = self.gaps[start + 1 : end]
+        if not any(inner):
+            return True
+        return all(inner) and (len(inner) > 1 or self._lone(start) or self._lone(end - 1))
+
+    def clause_start(self, position: int) -> int:
+        """Where the clause around `position` begins; spaced-out text is one clause."""
+        while position > 0 and not (self.gaps[position] == _HARD and not self._lone(position)):
+            position -= 1
+        return position
+
+    def clause_end(self, position: int) -> int:
+        """Where the clause around `position` ends (exclusive)."""
+        position += 1
+        while position < len(self.tight) and not (self.gaps[position] == _HARD and not self._lone(position)):
+            position += 1
+        return position
+
+    def _lone(self, position: int) -> bool:
+        """True for a single character between gaps."""
+        last = position + 1 >= len(self.tight)
+        return (position == 0 or self.gaps[position] > 0) and (last or self.gaps[position + 1] > 0)
+
+
+def normalise(text: str) -> Text:
+    """Fold a report; never raises."""
+    letters: list[str] = []
+    source: list[int] = []
+    gaps: list[int] = []
+    symbols: list[tuple[int, str]] = []
+    gap = _HARD
+    for offset, char in _examined(text):
+        kept, after = _fold(char)
+        if after:
+            gap = max(gap, after)
+            if kept and len(symbols) < 64:
+                symbols.append((offset, kept))
+            continue
+        for one in kept:
+            if not _stretched(letters, one):
+                letters.append(one)
+                source.append(offset)
+                gaps.append(gap)
+                gap = _NO_GAP
+    return _simplified(letters, source, gaps, tuple(symbols))
+
+
+def fold_term(term: str) -> str:
+    """Bring a term of the lexicon into the same form as the reports."""
+    return normalise(term).tight
+
+
+def fold_words(term: str) -> str:
+    """Bring an English term into the form of `words`: lower case, single spaces."""
+    return " ".join("".join(_fold(char)[0] if not _fold(char)[1] else " " for char in term).split())
+
+
+def words(text: Text) -> tuple[str, list[int]]:
+    """The Latin words of a report as " my house is on fire ", and for each character its place in `tight`."""
+    built: list[str] = [" "]
+    places: list[int] = [0]
+    spelled = False
+    for place, char in enumerate(text.tight):
+        if not char.isascii():
+            _space(built, places, place)
+            continue
+        alone = text.gaps[place] > 0 and (place + 1 == len(text.tight) or text.gaps[place + 1] > 0)
+        if text.gaps[place] > 0 and not (spelled and alone):
+            _space(built, places, place)
+        spelled = alone
+        built.append(char)
+        places.append(place)
+    _space(built, places, len(text.tight))
+    return "".join(built), places
+
+
+def _space(built: list[str], places: list[int], place: int) -> None:
+    if built[-1] != " ":
+        built.append(" ")
+        places.append(place)
+
+
+def _examined(text: str) -> list[tuple[int, str]]:
+    """Offset and character of what is looked at, without pinyin in brackets after an ideograph."""
+    if len(text) <= EXAMINED:
+        return list(enumerate(_without_readings(text)))
+    tail = len(text) - _TAIL
+    head = list(enumerate(_without_readings(text[: EXAMINED - _TAIL])))
+    return [*head, (tail, "\n"), *enumerate(_without_readings(text[tail:]), tail)]
+
+
+def _without_readings(text: str) -> str:
+    """Blank out 着(zháo)火's reading, keeping every offset."""
+    if not any(mark in text for mark in "(（[【［"):
+        return text
+    return _BRACKETED.sub(lambda found: _blank(text, found), text)
+
+
+def _blank(text: str, found: re.Match[str]) -> str:
+    after_ideograph = found.start() > 0 and "一" <= text[found.start() - 1] <= "鿿"
+    return "\u200b" * len(found[0]) if after_ideograph and not _spoken(found[1]) else found[0]
+
+
+def _spoken(inside: str) -> bool:
+    """A lone number or an English cry in brackets is content, not a reading."""
+    return inside.strip().isdigit() or inside.strip().lower() in {"help", "sos", "fire", "gas"}
+
+
+@lru_cache(maxsize=65_536)
+def _fold(char: str) -> tuple[str, int]:
+    """What a character becomes, and the gap it leaves. A symbol (emoji) comes back with a gap."""
+    category = unicodedata.category(char)
+    if category in ("Cf", "Mn", "Me", "Cs", "Co", "Cn", "Mc") or (category == "Cc" and char not in "\t\n\r"):
+        return "", _NO_GAP
+    folded = unicodedata.normalize("NFKC", char).lower()
+    if not folded.isascii() and unicodedata.category(folded[0]).startswith("L") and ord(folded[0]) < 0x250:
+        folded = "".join(one for one in unicodedata.normalize("NFD", folded) if one.isascii())
+    kept = "".join(one for one in folded if one.isalnum())
+    if kept:
+        return kept, _NO_GAP
+    if char in _HARD_MARKS or folded[:1] in _HARD_MARKS:
+        return "", _HARD
+    return (char if category == "So" else ""), _SOFT
+
+
+def _stretched(letters: list[str], char: str) -> bool:
+    """True for the third of three equal characters: 救命命命命 says no more than 救命命."""
+    return len(letters) > 1 and letters[-1] == char == letters[-2] and not char.isdigit()
+
+
+def _simplified(letters: list[str], source: list[int], gaps: list[int], symbols: tuple[tuple[int, str], ...]) -> Text:
+    """Convert to simplified mainland wording; where the length changes, place the characters run by run."""
+    joined = "".join(letters)
+    converted = joined if joined.isascii() else _TO_SIMPLIFIED.convert(joined)
+    if len(converted) != len(joined):
+        converted, source, gaps = _by_runs(letters, source, gaps)
+    return Text(converted.translate(_DIALECT), source, gaps, symbols)
+
+
+def _by_runs(letters: list[str], source: list[int], gaps: list[int]) -> tuple[str, list[int], list[int]]:
+    """Convert each unbroken run on its own and spread its characters over the run's offsets."""
+    text, new_source, new_gaps = "", list[int](), list[int]()
+    starts = [at for at in range(len(letters)) if at == 0 or gaps[at]] + [len(letters)]
+    for start, end in zip(starts, starts[1:], strict=False):
+        run = _TO_SIMPLIFIED.convert("".join(letters[start:end]))
+        text += run
+        new_source += [source[start + at * (end - start) // len(run)] for at in range(len(run))]
+        new_gaps += [gaps[start]] + [_NO_GAP] * (len(run) - 1)
+    return text, new_source, new_gaps

@@ -1,0 +1,126 @@
+"""The checks of a running mesh: NATS and its settings, streams, city, services, clock."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callmesh.cli import monitor
+from callmesh.cli.checks import Check, Look, listening
+from callmesh.cli.endpoints import Endpoints, jetstream
+from callmesh.cli.output import Failure, size
+from callmesh.kernel.config import SERVICES, from_environment
+
+_START = "callmesh up, or set CALLMESH_NATS_URL"
+_DISK_SHARE = 0.95
+_CLOCK_SECONDS = 2.0
+
+
+async def nats(where: Endpoints) -> Check:
+    """Does it answer, and how fast?"""
+    from nats.errors import Error as NatsError
+
+    try:
+        async with jetstream(where) as js:
+            begun = time.monotonic()
+            account = await js.account_info()
+            took = (time.monotonic() - begun) * 1000
+    except Failure:
+        return Check("NATS", "FAIL", f"nothing answers at {where.nats_url}", _START)
+    except NatsError as wrong:
+        return Check("NATS", "FAIL", f"no JetStream: {wrong}", "switch JetStream on in NATS's settings")
+    return Check("NATS", "ok", f"{where.nats_url}, {account.streams} streams, answers in {took:.1f} ms")
+
+
+async def durable(where: Endpoints) -> Check:
+    """Is acknowledged on disk?"""
+    config = (await monitor.get(where.nats_monitor, "/jsz")).get("config", {})
+    if config.get("sync_always"):
+        return Check("acknowledged is on disk", "ok", "sync_interval: always")
+    lost = "NATS acknowledges before data is on disk; a power cut would lose facts"
+    return Check("acknowledged is on disk", "FAIL", lost, "set jetstream.sync_interval: always and restart NATS")
+
+
+async def store(where: Endpoints) -> Check:
+    """Does the store end before the disk does? Only seen when NATS runs on this machine."""
+    config = (await monitor.get(where.nats_monitor, "/jsz")).get("config", {})
+    limit, folder = int(config.get("max_storage", 0)), Path(config.get("store_dir", "/nowhere"))
+    if not folder.exists():
+        return Check("file store", "ok", f"limit {size(limit)}; on another machine, compare with its disk there")
+    total = shutil.disk_usage(folder).total
+    found = f"limit {size(limit)} of a disk of {size(total)}"
+    if limit > total * _DISK_SHARE:
+        return Check("file store", "FAIL", found, "set jetstream.max_file_store to at most 70 % of the disk")
+    return Check("file store", "ok", found)
+
+
+async def clock(where: Endpoints) -> Check:
+    """Do this machine and NATS agree on the time?"""
+    said = str((await monitor.get(where.nats_monitor, "/varz"))["now"])
+    theirs = datetime.fromisoformat(said[:19]).replace(tzinfo=UTC)
+    apart = abs((datetime.now(UTC) - theirs).total_seconds())
+    found = f"{apart:.0f} s from NATS's"
+    if apart > _CLOCK_SECONDS:
+        return Check("clock", "warn", found, "synchronise both clocks (chrony, ntpd): deadlines depend on them")
+    return Check("clock", "ok", f"within {_CLOCK_SECONDS:.0f} s of NATS's")
+
+
+async def streams(where: Endpoints) -> Check:
+    """As this version wants them?"""
+    from callmesh.kernel.streams import verify, wanted
+    from callmesh.kernel.subjects import Names
+
+    settings = from_environment()
+    configs = wanted(Names(settings.region), range(settings.shard + 1), settings.replicas)
+    async with jetstream(where) as js:
+        problems = await verify(js, configs)
+    if problems:
+        said = "; ".join(f"{one.stream}: {one.reason}" for one in problems)
+        return Check("streams", "FAIL", said, "callmesh streams apply")
+    return Check("streams", "ok", ", ".join(one.name or "" for one in configs))
+
+
+async def directory(where: Endpoints) -> Check:
+    """Is a city in force?"""
+    from callmesh.cli.directory import describe
+    from callmesh.directory.store import fetch
+
+    async with jetstream(where) as js:
+        city = await fetch(js)
+    if city is None:
+        return Check("directory", "warn", "no city is in force: no case can be routed", "callmesh directory apply FOLDER")
+    return Check("directory", "ok", describe(city))
+
+
+def service(name: str) -> Look:
+    """Is it SERVING?"""
+
+    async def look(where: Endpoints) -> Check:
+        from callmesh.cli import health
+
+        address = where.services.get(name, "")
+        found = await health.status(address) if address else ""
+        if found == "SERVING":
+            return Check(name, "ok", f"SERVING at {address}")
+        if found:
+            return Check(name, "FAIL", f"{found} at {address}", "it waits for NATS or its streams; see the lines above and its log")
+        return Check(name, "FAIL", f"nothing answers at {address}", f"callmesh serve {name}, or all: callmesh up")
+
+    return look
+
+
+def looks() -> Sequence[tuple[str, Look]]:
+    """The checks by name, in the order they are printed."""
+    return (
+        ("ports", listening),
+        ("NATS", nats),
+        ("acknowledged is on disk", durable),
+        ("file store", store),
+        ("clock", clock),
+        ("streams", streams),
+        ("directory", directory),
+        *((name, service(name)) for name in SERVICES),
+    )

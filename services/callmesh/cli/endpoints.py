@@ -1,0 +1,136 @@
+"""Where the mesh is: addresses of the services, NATS and its monitoring port.
+
+`callmesh up` writes them to endpoints.json in its folder when everything serves, and takes the file away
+at the end. Whoever wants to talk to a mesh looks, in this order, at the file named by CALLMESH_ENDPOINTS,
+at endpoints.json in CALLMESH_DATA_DIR (.callmesh), and at last at the default ports; but never at another
+mesh than the one that was named. A NATS address in the environment wins over the file's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callmesh.cli.output import BadInput, Failure
+from callmesh.kernel.config import DEFAULT_PORTS
+
+if TYPE_CHECKING:
+    import grpc
+    from nats.js import JetStreamContext
+
+FILE = "endpoints.json"
+NATS_PORT, MONITOR_PORT = 7422, 7423
+_CONNECT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here."""
+
+    services: Mapping[str, str]
+    nats_url: str
+    nats_monitor: str
+    pids: Mapping[str, int] = field(default_factory=dict)
+    data_dir: str = ""
+
+    def address(self, service: str) -> str:
+        """host:port of a service."""
+        try:
+            return self.services[service]
+        except KeyError:
+            raise Failure(f"this mesh has no service {service}; it has {', '.join(self.services)}") from None
+
+    def save(self, path: Path) -> None:
+        """Writes the file as a whole, so that nobody reads half of it."""
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.replace(path)
+
+
+def default() -> Endpoints:
+    """The default ports on this machine."""
+    return Endpoints(
+        services={name: f"127.0.0.1:{port}" for name, port in DEFAULT_PORTS.items()},
+        nats_url=f"nats://127.0.0.1:{NATS_PORT}",
+        nats_monitor=f"http://127.0.0.1:{MONITOR_PORT}",
+    )
+
+
+def read(path: Path) -> Endpoints:
+    """The file's addresses; BadInput when it is none of ours."""
+    try:
+        return Endpoints(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as wrong:
+        raise BadInput(f"{path} does not say where a mesh is ({wrong}); callmesh up writes such a file") from None
+
+
+def find(environment: Mapping[str, str] | None = None) -> Endpoints:
+    """Where the mesh is, by environment, file or default."""
+    source = os.environ if environment is None else environment
+    found = _of(source)
+    if "CALLMESH_NATS_URL" in source:
+        monitor = source.get("CALLMESH_NATS_MONITOR", "")
+        found = replace(found, nats_url=source["CALLMESH_NATS_URL"], nats_monitor=monitor)
+    return found
+
+
+def _of(source: Mapping[str, str]) -> Endpoints:
+    named, folder = source.get("CALLMESH_ENDPOINTS", ""), Path(source.get("CALLMESH_DATA_DIR", ".callmesh"))
+    if named:
+        return read(Path(named))
+    if (folder / FILE).exists():
+        return read(folder / FILE)
+    if "CALLMESH_DATA_DIR" in source and "CALLMESH_NATS_URL" not in source:
+        raise Failure(f"no mesh runs in {folder}; start one with: callmesh up --data {folder}")
+    return default()
+
+
+def no_mesh(address: str) -> Failure:
+    """What a user is told when nothing answers."""
+    return Failure(f"no mesh answers at {address}; start one with: callmesh up")
+
+
+@contextlib.asynccontextmanager
+async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
+    """A connection to NATS for one command; Failure when nothing answers."""
+    import nats
+    from nats.errors import Error as NatsError
+
+    async def quiet(_: Exception) -> None:
+        return None
+
+    try:
+        client = await nats.connect(
+            where.nats_url,
+            name="callmesh-cli",
+            connect_timeout=_CONNECT_SECONDS,
+            allow_reconnect=False,
+            error_cb=quiet,
+        )
+    except (OSError, NatsError, TimeoutError):
+        raise no_mesh(where.nats_url) from None
+    try:
+        yield client.jetstream(timeout=5)
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def channel(where: Endpoints, service: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a service that answers; Failure when nothing does."""
+    import asyncio
+
+    from callmesh.kernel.rpc import client
+
+    address = where.address(service)
+    async with client.channel(address) as opened:
+        try:
+            await asyncio.wait_for(opened.channel_ready(), _CONNECT_SECONDS)
+        except TimeoutError:
+            raise no_mesh(address) from None
+        yield opened

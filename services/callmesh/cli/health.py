@@ -1,0 +1,52 @@
+"""Is a service SERVING? Asked by the standard gRPC health protocol.
+
+`until_serving` watches, so it returns within milliseconds of the change; a connection that breaks is
+opened anew until the time is up. It has its own channel options: what serves the mesh's callers
+(kernel/rpc/client.py) would bring telemetry along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 100),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_RETRY_SECONDS = 0.05
+
+
+async def until_serving(address: str, seconds: float = 60.0) -> None:
+    """Returns when it is SERVING; TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds), grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        while not await _watch(channel):
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _watch(channel: grpc.aio.Channel) -> bool:
+    """True when it says SERVING, False when the watch broke."""
+    try:
+        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+        async for answer in call:
+            if answer.status == _SERVING:
+                return True
+    except grpc.aio.AioRpcError:
+        pass
+    return False
+
+
+async def status(address: str, seconds: float = 2.0) -> str:
+    """SERVING, NOT_SERVING or another word of the protocol; "" when nothing answers."""
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
+        except grpc.aio.AioRpcError:
+            return ""
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

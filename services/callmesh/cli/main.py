@@ -1,0 +1,95 @@
+"""The command `callmesh`: a list of commands, each in the module of its name, imported when called.
+
+The list stands here with its one-line texts so that `callmesh --help` imports none of them. A command
+whose module is not installed is not listed; one that lacks a library says which.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+from callmesh.cli.output import EXITS, FINDING, Failure, ManualGroup
+
+COMMANDS = {
+    "up": "Start a whole mesh on this machine.",
+    "serve": "Run one service.",
+    "play": "Tour the mesh in the terminal, one case at a time.",
+    "demo": "Play a day of a city's calls into a mesh.",
+    "trace": "Show where a case went, how long, and which hop was slow.",
+    "directory": "Publish or show the city's data.",
+    "streams": "Make or show the streams of a region.",
+    "doctor": "Check that everything is as it must be.",
+    "bench": "Measure a mesh under load.",
+}
+
+
+class _Commands(ManualGroup):
+    """The commands of COMMANDS whose module exists."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the list."""
+        return [name for name in COMMANDS if find_spec(f"callmesh.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        try:
+            found = import_module(f"callmesh.cli.{cmd_name}").command
+        except ModuleNotFoundError as missing:
+            raise Failure(_lacks(cmd_name, missing)) from missing
+        return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the list, without importing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+def _lacks(command: str, missing: ModuleNotFoundError) -> str:
+    if (missing.name or "").startswith(("callmesh.api", "callmesh.facts")):
+        return f"callmesh {command} needs the generated code; make it with: python services/generate.py"
+    return f"callmesh {command} needs the Python module {missing.name}; install it and try again"
+
+
+def version() -> str:
+    """Of the installed distribution, or `development` when run from the source tree."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("callmesh")
+    except PackageNotFoundError:
+        return "development"
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        python = ".".join(map(str, sys.version_info[:3]))
+        click.echo(f"callmesh {version()} (Python {python})")
+        ctx.exit()
+
+
+_EXAMPLES = """\
+callmesh up                          a mesh on this machine
+callmesh up --city deploy/city       the same, with a city in force
+callmesh doctor                      is it well?
+callmesh serve intake                one service, settings from the environment"""
+
+
+@click.group(
+    "callmesh", cls=_Commands, sections={"Environment": FINDING, "Exit status": EXITS, "Examples": _EXAMPLES}
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def main() -> None:
+    """Route calls between the public agencies of a city (一键转接): 12345, 110, 119, 120, water, power and so on.
+
+    A case is opened once, goes to the right agency with one key, and is tracked until it is closed.
+    `callmesh COMMAND --help` is the manual page of a command.
+    """

@@ -1,0 +1,264 @@
+"""`LocalMesh`: a whole mesh on this machine, for `callmesh up`, tests, demo and bench.
+
+    async with LocalMesh(folder, city=Path("deploy/city")) as mesh:
+        address = mesh.endpoints.address("intake")
+        await mesh.kill("nats", signal.SIGKILL)      # it is started again, on the same port
+        await mesh.serving("nats")
+
+The order of a start: take the folder, write nats.conf, start NATS, make the streams, publish the city, then
+start all services at once and wait until each says SERVING, so a mesh that is entered has its city in
+force. The end is the reverse: services drain together, NATS goes last; who takes too long is killed. No
+process outlives this one. A folder belongs to one mesh at a time, and its data stays for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import callmesh
+from callmesh.cli import nats_server, ports, tether
+from callmesh.cli.child import Child
+from callmesh.cli.endpoints import FILE, Endpoints, jetstream
+from callmesh.cli.keeper import Keeper, Tell
+from callmesh.cli.output import BadInput, Failure
+from callmesh.cli.serve import PARENT
+from callmesh.kernel.config import PREFIX, SERVICES, Settings, from_environment
+
+if TYPE_CHECKING:
+    import psutil
+
+START_SECONDS = 60.0
+STOP_SECONDS = 12.0
+_ROOT = Path(callmesh.__file__).resolve().parent.parent
+_LOCK = "lock"
+
+
+class LocalMesh:
+    """NATS and services as child processes, kept alive while entered. Enter it in the main thread."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        ports: ports.Ports = "free",
+        city: Path | None = None,
+        services: Sequence[str] = SERVICES,
+        env: Mapping[str, str] | None = None,
+        fresh: bool = False,
+        tell: Tell = lambda name, text: None,
+    ) -> None:
+        self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
+        self.endpoints: Endpoints
+        self.started_in = 0.0
+        self.clean = True
+        self._kind, self._env, self._fresh, self._tell = ports, dict(env or {}), fresh, tell
+        self._keepers: dict[str, Keeper] = {}
+        self._lock: IO[str] | None = None
+
+    async def __aenter__(self) -> LocalMesh:
+        begun = time.monotonic()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        self.started_in = time.monotonic() - begun
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    @property
+    def nats_url(self) -> str:
+        """nats://127.0.0.1:port"""
+        return self.endpoints.nats_url
+
+    def process(self, name: str) -> psutil.Process:
+        """The process of a service or of `nats`."""
+        import psutil
+
+        return psutil.Process(self._keeper(name).child.pid)
+
+    def log(self, name: str) -> Path:
+        """The file with what a service or `nats` said."""
+        return self._keeper(name).child.log
+
+    async def kill(self, name: str, number: int = signal.SIGKILL, *, stay_down: bool = False) -> None:
+        """Sends a signal; returns when the process has ended, or at once for SIGSTOP and SIGCONT.
+
+        It is started again by itself, unless it is to `stay_down` until `restart`.
+        """
+        await self._keeper(name).kill(number, stay_down)
+
+    async def restart(self, name: str, seconds: float = START_SECONDS) -> None:
+        """Stops it politely if it runs, starts it, returns when it is ready."""
+        await self._keeper(name).restart(seconds)
+
+    async def serving(self, name: str, seconds: float = START_SECONDS) -> None:
+        """Returns when it answers and, a service, says SERVING; TimeoutError after `seconds`."""
+        await self._keeper(name).ready(seconds)
+
+    def memory(self) -> dict[str, int]:
+        """Resident bytes of each process, `supervisor` (this one) among them."""
+        import psutil
+
+        pids = self.endpoints.pids
+        return {name: psutil.Process(pid).memory_info().rss for name, pid in pids.items()}
+
+    def _keeper(self, name: str) -> Keeper:
+        if name not in self._keepers:
+            raise BadInput(f"this mesh has no {name}; it has {', '.join(self._keepers)}")
+        return self._keepers[name]
+
+    # start
+
+    async def _start(self) -> None:
+        self._take_folder()
+        chosen = ports.choose(self._kind, ("nats", "monitor", *self.services))
+        self.endpoints = Endpoints(
+            services={name: f"127.0.0.1:{chosen[name]}" for name in self.services},
+            nats_url=f"nats://127.0.0.1:{chosen['nats']}",
+            nats_monitor=f"http://127.0.0.1:{chosen['monitor']}",
+            data_dir=str(self.data_dir),
+        )
+        environment = self._environment()
+        self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
+        await self._keepers["nats"].start(START_SECONDS)
+        await self._furnish(_settings(environment))
+        for name in self.services:
+            self._keepers[name] = self._service(name, chosen[name], environment)
+        await all_or_none([self._keepers[name].start(START_SECONDS) for name in self.services])
+        self._write()
+
+    def _take_folder(self) -> None:
+        """Makes it ours, empty when a fresh one is wanted."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        foreign = any(self.data_dir.iterdir()) and not (self.data_dir / _LOCK).exists()
+        if self._fresh and foreign:
+            raise BadInput(f"{self.data_dir} was not made by callmesh; empty it yourself or choose another folder")
+        lock = (self.data_dir / _LOCK).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise Failure(f"a mesh runs in {self.data_dir} already; stop it or choose another folder") from None
+        self._lock = lock
+        if self._fresh:
+            _empty(self.data_dir, keep=_LOCK)
+        (self.data_dir / FILE).unlink(missing_ok=True)
+        for part in ("nats", "logs"):
+            (self.data_dir / part).mkdir(exist_ok=True)
+
+    def _environment(self) -> dict[str, str]:
+        """What every service is given; `env` has the last word."""
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
+        own = {
+            "NATS_URL": self.endpoints.nats_url,
+            "NATS_MONITOR": self.endpoints.nats_monitor,
+            "HOST": "127.0.0.1",
+            "DATA_DIR": str(self.data_dir),
+        }
+        ours = {PREFIX + name: value for name, value in own.items()}
+        return os.environ | ours | {"PYTHONPATH": path, PARENT: str(os.getpid())} | self._env
+
+    def _nats(self, port: int, monitor_port: int, environment: Mapping[str, str]) -> Keeper:
+        store, settings = self.data_dir / "nats", self.data_dir / "nats.conf"
+        limit = nats_server.file_store_limit(store)
+        settings.write_text(nats_server.config(port, monitor_port, store, limit))
+        program = [str(nats_server.require_binary()), "-c", str(settings)]
+        command = [sys.executable, "-I", "-S", str(tether.__file__), str(os.getpid()), *program]
+
+        async def ready(seconds: float) -> None:
+            await nats_server.until_healthy(self.endpoints.nats_monitor, seconds)
+
+        child = Child("nats", command, environment, self.data_dir / "logs" / "nats.log")
+        return Keeper(child, f"127.0.0.1:{port}", ready, self._tell, self._write)
+
+    def _service(self, name: str, port: int, environment: Mapping[str, str]) -> Keeper:
+        address = self.endpoints.services[name]
+
+        async def ready(seconds: float) -> None:
+            from callmesh.cli import health  # grpc: loaded while the services start
+
+            await health.until_serving(address, seconds)
+
+        command = [sys.executable, "-P", "-m", "callmesh", "serve", name]
+        own = {f"{PREFIX}PORT": str(port)}
+        child = Child(name, command, {**environment, **own}, self.data_dir / "logs" / f"{name}.log")
+        return Keeper(child, address, ready, self._tell, self._write)
+
+    async def _furnish(self, settings: Settings) -> None:
+        """Streams, and the city if there is one."""
+        from callmesh.cli import streams
+
+        async with jetstream(self.endpoints) as js:
+            self._tell("streams", await streams.put(js, settings, settings.shard + 1, replicas=1))
+            if self.city is not None:
+                from callmesh.cli import directory
+
+                self._tell("directory", await directory.put(js, directory.read_city(self.city)))
+
+    def _write(self) -> None:
+        """Addresses and process ids for others; again whenever a process was started again."""
+        pids = {name: keeper.child.pid for name, keeper in self._keepers.items()}
+        fields = vars(self.endpoints) | {"pids": {"supervisor": os.getpid(), **pids}}
+        self.endpoints = Endpoints(**fields)
+        self.endpoints.save(self.data_dir / FILE)
+
+    # end
+
+    def abandon(self) -> None:
+        """Kills everything now, for those who cannot wait; leaving the mesh then takes no time."""
+        self.clean = False
+        for keeper in self._keepers.values():
+            keeper.child.signal(signal.SIGKILL)
+
+    async def _stop(self) -> None:
+        if self._lock is None:
+            return
+        (self.data_dir / FILE).unlink(missing_ok=True)
+        services = [keeper.stop(STOP_SECONDS) for name, keeper in self._keepers.items() if name != "nats"]
+        ended = await asyncio.gather(*reversed(services))
+        if "nats" in self._keepers:
+            ended += await asyncio.gather(self._keepers["nats"].stop(STOP_SECONDS))
+        self.clean = self.clean and all(ended)
+        self._keepers.clear()
+        self._lock.close()
+        self._lock = None
+
+
+async def all_or_none(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Runs them together; when one fails the others are given up and its error is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    try:
+        return from_environment(environment)
+    except ValueError as wrong:
+        raise BadInput(str(wrong)) from None
+
+
+def _empty(folder: Path, keep: str) -> None:
+    for one in folder.iterdir():
+        if one.name == keep:
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink()

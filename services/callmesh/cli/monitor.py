@@ -1,0 +1,31 @@
+"""NATS's monitoring port: GET and JSON, without a library, since `up` asks it before anything is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+
+async def get(monitor: str, path: str, seconds: float = 2.0) -> dict[str, Any]:
+    """The JSON at `path`; OSError when nothing, or nothing good, answers in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await _ask(monitor, path)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            raise OSError(f"{monitor}{path} answered {head.splitlines()[:1]}")
+        return dict(json.loads(body))
+    except (TimeoutError, ValueError) as wrong:
+        raise OSError(f"{monitor}{path} does not answer as NATS does") from wrong
+
+
+async def _ask(monitor: str, path: str) -> bytes:
+    place = urlsplit(monitor)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port or 80)
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\nHost: {place.netloc}\r\n\r\n".encode())
+        return await reader.read()
+    finally:
+        writer.close()

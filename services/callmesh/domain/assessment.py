@@ -1,0 +1,43 @@
+"""What the classifier says about a text: a verdict, a category with runners-up, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callmesh.domain.words import Level, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A span of the *original* text (code point offsets, end exclusive) and the rule it met.
+
+    `rule` is the identity of a lexicon row, never the caller's words. `kind` is "trigger"
+    (danger), "category", "mask" (a homograph taken out of play) or "modifier" (negation, past,
+    hypothetical, drill, question, joke).
+    """
+
+    start: int
+    end: int
+    rule: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A category that the text supports, with a score in 0..1; candidates come best first."""
+
+    category: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The classifier's answer. `category` is "" when nothing fits; `reason` is one zh-CN sentence."""
+
+    verdict: Verdict
+    level: Level
+    category: str
+    candidates: tuple[Candidate, ...]
+    evidence: tuple[Evidence, ...]
+    reason: str
+    version: str

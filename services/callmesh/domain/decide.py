@@ -1,0 +1,158 @@
+"""`decide(case, command, stamp)`: may it happen, and what happened then?
+
+Answers a fact's body, `None` when the command asks for what is already so (a second receipt, a
+timer that came too late), or raises a `DomainError`. The guards are those of domain.md section 4.
+Referral guards stand in `decide_referral`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from callmesh.domain import commands as c
+from callmesh.domain import decide_referral as on_referral
+from callmesh.domain import facts as f
+from callmesh.domain.case import ENDED_CASE, Case, Supplement
+from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState, missing
+from callmesh.domain.guards import at_least_open, need_state
+from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
+
+
+def decide(case: Case | None, command: c.Command, stamp: f.Stamp) -> f.Body | None:
+    """The fact that the command makes of the case, or None when it is already so."""
+    if isinstance(command, c.Open):
+        return _open(case, command)
+    if case is None:
+        raise NotFound("no such case", "没有这个事件单, 请核对编号")
+    return _DECIDERS[type(command)](case, command, stamp)
+
+
+def _open(case: Case | None, command: c.Open) -> f.Body | None:
+    if case is not None:
+        return None
+    report = command.opened.report
+    said = report.narrative or report.place.text or report.caller.silent
+    if not said and not report.attachments and not command.opened.device:
+        raise missing("report.narrative", "报警内容 (或地点、图片、静默标记)")
+    return command.opened
+
+
+def _amend(case: Case, command: c.Amend, stamp: f.Stamp) -> f.Body:
+    at_least_open(case, "补充")
+    if not command.text and command.situation is None:
+        raise missing("text", "补充内容")
+    words = Supplement(command.text, stamp.at, stamp.actor.agency) if command.text else None
+    return f.ReportAmended(words, command.situation)
+
+
+def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
+    at_least_open(case, "分类")
+    new = command.classification
+    if stamp.actor.kind != ActorKind.PERSON and case.classification is not None:
+        return None  # the machine speaks once; after that only people change it
+    differs = bool(command.machine_category) and new.category != command.machine_category
+    lowers = case.emergency and command.lower_emergency
+    if (differs or lowers) and not new.reason:
+        raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
+    emergency = (case.emergency or command.emergency) and not command.lower_emergency
+    return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags)
+
+
+def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
+    need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "当场答复")
+    _not_for_emergency(case, "当场答复")
+    if not command.result:
+        raise missing("result", "处理结果")
+    if not command.public_reply:
+        raise missing("public_reply", "答复内容")
+    return f.CaseAnswered(command.result, command.public_reply)
+
+
+def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
+    need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "不予受理")
+    _not_for_emergency(case, "不予受理")
+    if not command.reason:
+        raise missing("reason", "不予受理的理由")
+    return f.CaseRejected(command.reason)
+
+
+def _cancel(case: Case, command: c.Cancel, stamp: f.Stamp) -> f.Body:
+    at_least_open(case, "撤销")
+    if not command.reason:
+        raise missing("reason", "撤销理由")
+    if case.emergency and stamp.actor.role != "commander":
+        raise NotYours("only a commander may cancel an emergency", "紧急事件只能由指挥长撤销")
+    return f.CaseCancelled(command.reason)
+
+
+def _follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
+    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "回访")
+    asked = command.follow_up
+    if not 0 <= asked.satisfied <= 5:
+        reason = {"follow_up.satisfied": "0 to 5"}
+        raise Invalid("satisfied is out of range", "满意度应为 1 到 5 (0 表示未说)", reason)
+    caller = case.report.caller
+    if (caller.confidential or caller.silent) and asked.reached:
+        raise NotYours("this caller must not be called back", "保密或静默报警人不得回访, 请写明免回访理由后归档")
+    return f.FollowUpRecorded(replace(asked, at=stamp.at, agency=stamp.actor.agency, round=case.round))
+
+
+def _close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
+    need_state(case, {CaseState.FOLLOW_UP}, "归档")
+    if not case.result:
+        raise missing("result", "办理结果")
+    asked = any(one.round == case.round for one in case.follow_ups)
+    if not asked and not command.waiver:
+        raise missing("waiver", "免回访理由 (本轮尚无回访记录)")
+    return f.CaseClosed(command.waiver)
+
+
+def _reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
+    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "重办")
+    if not command.reason:
+        raise missing("reason", "重办理由")
+    referral = on_referral.offer(case, command.target, stamp, command.calendar, 1)
+    return f.CaseReopened(command.reason, (replace(referral, round=case.round + 1),))
+
+
+def _not_for_emergency(case: Case, action: str) -> None:
+    if case.emergency:
+        raise WrongState(
+            "an emergency cannot end here: transfer it",
+            f"紧急事件不能{action}, 请一键转接",
+            state="emergency",
+            allowed=("TransferCase",),
+        )
+
+
+def may_travel_alone(case: Case) -> bool:
+    """Whether policy may offer an unattended case without an operator (architecture section 3)."""
+    sure = case.classification is not None and case.classification.verdict == Verdict.ROUTE
+    refused = case.report.caller.consent == Consent.REFUSED
+    waiting = case.state not in ENDED_CASE and not case.this_round
+    return waiting and (case.emergency or (sure and not refused))
+
+
+_DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
+    c.Amend: _amend,
+    c.Classify: _classify,
+    c.Answer: _answer,
+    c.Reject: _reject,
+    c.Cancel: _cancel,
+    c.RecordFollowUp: _follow_up,
+    c.Close: _close,
+    c.Reopen: _reopen,
+    c.Transfer: on_referral.transfer,
+    c.Receive: on_referral.receive,
+    c.Accept: on_referral.accept,
+    c.Progress: on_referral.progress,
+    c.RequestReturn: on_referral.request_return,
+    c.GrantReturn: on_referral.grant_return,
+    c.DenyReturn: on_referral.deny_return,
+    c.Resolve: on_referral.resolve,
+    c.Recall: on_referral.recall,
+    c.Waive: on_referral.waive,
+    c.MissDeadline: on_referral.miss_deadline,
+}

@@ -1,0 +1,260 @@
+"""The city as one immutable value: who exists, who does what, by when, and what may be shown.
+
+A `City` is read from a folder (callmesh.directory.load), published once, and watched by every
+service. It is compiled here into the look-ups that routing needs; nothing in it is code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, time
+from functools import cached_property
+
+from callmesh.domain.words import EmergencyRule, Level, Role
+
+
+@dataclass(frozen=True)
+class Division:
+    """An administrative division (GB/T 2260; towns and grids carry longer codes).
+
+    `rings` are outer rings of (longitude, latitude) in WGS 84 degrees; towns may have none.
+    """
+
+    code: str
+    name: str
+    name_en: str
+    parent: str = ""
+    rings: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Agency:
+    """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30"."""
+
+    id: str
+    name: str
+    name_en: str
+    kind: str
+    divisions: tuple[str, ...]
+    parent: str = ""
+    hours: str = "24h"
+    phone: str = ""
+    entry: bool = False
+    backup: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True)
+class Category:
+    """One leaf of the catalogue (派单目录). `lead` and `support` are kinds of agency, "-" is nobody."""
+
+    group: str
+    group_zh: str
+    id: str
+    zh: str
+    en: str
+    lead: str
+    support: tuple[str, ...]
+    emergency: EmergencyRule
+    level: Level
+    profile: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """An exception to the catalogue: for this category, from this kind of origin, in this division."""
+
+    category: str
+    origin: str
+    division: str
+    lead: str
+    support: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Handling guide (处置指引): what the operator asks, does and tells the caller."""
+
+    category: str
+    prompt: str
+    ask: tuple[str, ...] = ()
+    tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of time as the rules state it: minutes of wall time, or working days."""
+
+    amount: int
+    unit: str  # "s", "m", "h" or "wd"
+
+
+@dataclass(frozen=True)
+class LimitProfile:
+    """The three limits of one profile (domain.md section 3) and where they come from."""
+
+    id: str
+    accept: Span
+    feedback: Span
+    resolve: Span
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ReleasePolicy:
+    """Which personal fields an agency kind may see for which categories ("*" is any)."""
+
+    kinds: tuple[str, ...]
+    categories: tuple[str, ...]
+    fields: tuple[str, ...]
+    purpose: str
+
+
+@dataclass(frozen=True)
+class PlanTask:
+    """One body of a response plan and what it is told to do."""
+
+    kind: str
+    role: Role
+    task: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Response plan (预案): one instruction that tasks several agencies at once."""
+
+    id: str
+    name: str
+    name_en: str
+    category: str
+    tasks: tuple[PlanTask, ...]
+
+
+@dataclass(frozen=True)
+class ReturnReason:
+    """A code an agency may give when it returns a referral (退单)."""
+
+    code: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """A kiosk or sensor whose place is fixed (domain.md section 5, row 20)."""
+
+    id: str
+    division: str
+    place: str
+    longitude: float
+    latitude: float
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Working time: week days, opening hours, public holidays and make-up days (调休)."""
+
+    opens: time = time(8, 30)
+    closes: time = time(17, 30)
+    holidays: frozenset[date] = frozenset()
+    make_up_days: frozenset[date] = frozenset()
+    utc_offset_minutes: int = 480
+
+    def is_working_day(self, day: date) -> bool:
+        """A make-up day works, a holiday does not, else Monday to Friday."""
+        return day in self.make_up_days or (day.weekday() < 5 and day not in self.holidays)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The city's switches; each default is an assumption that a city may change."""
+
+    emergency_desk: str
+    hotline: str
+    fallback: str
+    max_hops: int = 3
+    auto_grant_returns: int = 2
+    reopen_days: int = 15
+    return_within: Span = field(default_factory=lambda: Span(2, "wd"))
+    auto_route: bool = True
+    emergency_kinds: tuple[str, ...] = ("police", "fire", "ems", "traffic_police")
+
+
+@dataclass(frozen=True)
+class City:
+    """Everything a folder under deploy/city states, validated. `version` names its content."""
+
+    id: str
+    name: str
+    name_en: str
+    policy: Policy
+    divisions: tuple[Division, ...]
+    agencies: tuple[Agency, ...]
+    categories: tuple[Category, ...]
+    profiles: tuple[LimitProfile, ...]
+    routes: tuple[Route, ...] = ()
+    guides: tuple[Guide, ...] = ()
+    releases: tuple[ReleasePolicy, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    return_reasons: tuple[ReturnReason, ...] = ()
+    devices: tuple[Device, ...] = ()
+    calendar: Calendar = field(default_factory=Calendar)
+    version: str = ""
+
+    @cached_property
+    def agency(self) -> dict[str, Agency]:
+        """Agencies by id."""
+        return {one.id: one for one in self.agencies}
+
+    @cached_property
+    def division(self) -> dict[str, Division]:
+        """Divisions by code."""
+        return {one.code: one for one in self.divisions}
+
+    @cached_property
+    def category(self) -> dict[str, Category]:
+        """Categories by id."""
+        return {one.id: one for one in self.categories}
+
+    @cached_property
+    def profile(self) -> dict[str, LimitProfile]:
+        """Limit profiles by id."""
+        return {one.id: one for one in self.profiles}
+
+    @cached_property
+    def plan(self) -> dict[str, Plan]:
+        """Response plans by id."""
+        return {one.id: one for one in self.plans}
+
+    @cached_property
+    def guide(self) -> dict[str, Guide]:
+        """Guides by category."""
+        return {one.category: one for one in self.guides}
+
+    @cached_property
+    def device(self) -> dict[str, Device]:
+        """Devices by id."""
+        return {one.id: one for one in self.devices}
+
+    @cached_property
+    def return_reason(self) -> dict[str, ReturnReason]:
+        """Return reasons by code."""
+        return {one.code: one for one in self.return_reasons}
+
+    @cached_property
+    def agencies_of_kind(self) -> dict[str, tuple[Agency, ...]]:
+        """Agencies of each kind, in the order of the file."""
+        found: dict[str, list[Agency]] = {}
+        for one in self.agencies:
+            found.setdefault(one.kind, []).append(one)
+        return {kind: tuple(members) for kind, members in found.items()}
+
+    def lineage(self, code: str) -> tuple[str, ...]:
+        """The division and its parents, lowest first; () for an unknown code."""
+        found: list[str] = []
+        while code in self.division and code not in found:
+            found.append(code)
+            code = self.division[code].parent
+        return tuple(found)

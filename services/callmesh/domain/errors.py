@@ -1,0 +1,87 @@
+"""What can go wrong, as the domain says it. kernel/rpc turns each into a gRPC status, once.
+
+Every error carries a sentence in English for logs and developers and one in zh-CN for the
+operator, and says what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class DomainError(Exception):
+    """Base: `message` in English, `zh` for the operator."""
+
+    message: str
+    zh: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(slots=True, eq=False)
+class Invalid(DomainError):
+    """A field of the request is missing or out of range. `violations` maps field to reason."""
+
+    violations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class NotFound(DomainError):
+    """No such case or referral, or the asker may not know of it."""
+
+
+@dataclass(slots=True, eq=False)
+class WrongState(DomainError):
+    """Not allowed now: `state` is where it stands, `allowed` what may be done instead."""
+
+    state: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class NotDivertible(WrongState):
+    """An emergency is not handed to an agency that is no emergency service."""
+
+
+@dataclass(slots=True, eq=False)
+class Changed(DomainError):
+    """The etag is stale; `etag` is the fresh one."""
+
+    etag: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class NotYours(DomainError):
+    """The referral belongs to another agency, or the role may not do this."""
+
+
+@dataclass(slots=True, eq=False)
+class Unauthenticated(DomainError):
+    """The caller did not say who it is."""
+
+
+@dataclass(slots=True, eq=False)
+class Reused(DomainError):
+    """The request id was used before with other content."""
+
+
+@dataclass(slots=True, eq=False)
+class NoDirectory(DomainError):
+    """No city data is in force."""
+
+
+@dataclass(slots=True, eq=False)
+class Unreachable(DomainError):
+    """The log cannot be reached; nothing was written."""
+
+
+@dataclass(slots=True, eq=False)
+class Overloaded(DomainError):
+    """Too much at once; try again a little later."""
+
+
+def missing(name: str, zh: str) -> Invalid:
+    """A required field is empty."""
+    return Invalid(f"{name} is required", f"请填写{zh}", {name: "required"})

@@ -1,0 +1,278 @@
+"""`evolve(case, fact)`: the case after a fact. Total: a fact that was decided always applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from callmesh.domain import facts as f
+from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Referral
+from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
+
+
+def evolve(case: Case | None, fact: f.Fact) -> Case:
+    """The case after the fact; `case` is None only before CaseOpened."""
+    body = fact.body
+    if isinstance(body, f.CaseOpened):
+        return _opened(body, fact.stamp)
+    if case is None:
+        raise ValueError(f"{fact.kind} on a case that was never opened")
+    return replace(_EVOLVERS[type(body)](case, body, fact.stamp), updated_at=fact.stamp.at)
+
+
+def _opened(body: f.CaseOpened, stamp: f.Stamp) -> Case:
+    return Case(
+        name=body.name,
+        state=CaseState.RECEIVED,
+        channel=body.channel,
+        origin=body.origin,
+        owner=body.origin,
+        opened_at=stamp.at,
+        updated_at=stamp.at,
+        report=body.report,
+        operator=body.operator,
+        desk=body.desk,
+        device=body.device,
+        called_number=body.called_number,
+        division=body.division,
+        external_ids=body.external_ids,
+        situation=body.situation,
+        caller_key=body.caller_key,
+        emergency=body.emergency,
+        flags=body.flags,
+        city_version=body.city_version,
+        occurred_at=body.occurred_at,
+        rang_at=body.rang_at,
+        answered_at=body.answered_at,
+    )
+
+
+def _amended(case: Case, body: f.ReportAmended, stamp: f.Stamp) -> Case:
+    report = case.report
+    if body.supplement is not None:
+        report = replace(report, supplements=(*report.supplements, body.supplement))
+    return replace(case, report=report, situation=body.situation or case.situation)
+
+
+def _classified(case: Case, body: f.CaseClassified, stamp: f.Stamp) -> Case:
+    state = CaseState.CLASSIFIED if case.state == CaseState.RECEIVED else case.state
+    return replace(
+        case,
+        state=state,
+        classification=body.classification,
+        emergency=body.emergency,
+        flags=_merged(case.flags, body.flags),
+    )
+
+
+def _merged(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    return (*old, *(flag for flag in new if flag not in old))
+
+
+def _answered(case: Case, body: f.CaseAnswered, stamp: f.Stamp) -> Case:
+    return replace(
+        case,
+        state=CaseState.ANSWERED,
+        result=body.result,
+        public_reply=body.public_reply,
+        closed_at=stamp.at,
+    )
+
+
+def _rejected(case: Case, body: f.CaseRejected, stamp: f.Stamp) -> Case:
+    return replace(case, state=CaseState.REJECTED, result=body.reason, closed_at=stamp.at)
+
+
+def _cancelled(case: Case, body: f.CaseCancelled, stamp: f.Stamp) -> Case:
+    ended = _end_open(case, ReferralState.RECALLED, stamp)
+    return replace(ended, state=CaseState.CANCELLED, result=body.reason, closed_at=stamp.at)
+
+
+def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
+    return replace(
+        case,
+        state=CaseState.REFERRED,
+        referrals=(*case.referrals, *body.referrals),
+        plan=body.plan or case.plan,
+        city_version=body.city_version or case.city_version,
+        flags=_merged(case.flags, body.flags),
+    )
+
+
+def _received(case: Case, body: f.ReferralReceived, stamp: f.Stamp) -> Case:
+    return _with(
+        case,
+        body.referral,
+        received_at=stamp.at,
+        accept_due=body.accept_due,
+        feedback_due=body.feedback_due,
+        resolve_due=body.resolve_due,
+        return_due=body.return_due,
+    )
+
+
+def _accepted(case: Case, body: f.ReferralAccepted, stamp: f.Stamp) -> Case:
+    referral = case.referral(body.referral)
+    owner = referral.agency if referral and referral.role == Role.LEAD else case.owner
+    received = referral.received_at if referral else None
+    taken = _with(
+        case,
+        body.referral,
+        state=ReferralState.ACCEPTED,
+        accepted_at=stamp.at,
+        received_at=received or stamp.at,
+        handler=body.handler,
+        unit=body.unit,
+    )
+    return replace(taken, owner=owner)
+
+
+def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
+    referral = case.referral(body.referral)
+    if referral is None:
+        return case
+    note = Feedback(stamp.at, stamp.actor.person, body.text, body.arrived)
+    return _with(
+        case,
+        body.referral,
+        state=ReferralState.IN_PROGRESS,
+        started_at=referral.started_at or stamp.at,
+        arrived_at=referral.arrived_at or (stamp.at if body.arrived else None),
+        feedback_at=referral.feedback_at or stamp.at,
+        feedback=(*referral.feedback, note),
+    )
+
+
+def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Case:
+    referral = case.referral(body.referral)
+    count = referral.return_count + 1 if referral else 1
+    asked = _with(
+        case,
+        body.referral,
+        state=ReferralState.RETURN_REQUESTED,
+        return_reason=body.reason,
+        return_basis=body.basis,
+        return_count=count,
+    )
+    return replace(asked, flags=_merged(case.flags, body.flags))
+
+
+def _return_granted(case: Case, body: f.ReturnGranted, stamp: f.Stamp) -> Case:
+    ended = _with(case, body.referral, state=ReferralState.RETURNED, ended_at=stamp.at)
+    referral = case.referral(body.referral)
+    return replace(
+        ended,
+        owner=referral.sender if referral else case.owner,
+        referrals=(*ended.referrals, *body.referrals),
+    )
+
+
+def _return_denied(case: Case, body: f.ReturnDenied, stamp: f.Stamp) -> Case:
+    referral = case.referral(body.referral)
+    state = ReferralState.OFFERED
+    if referral and referral.accepted_at:
+        state = ReferralState.IN_PROGRESS if referral.feedback_at else ReferralState.ACCEPTED
+    return _with(case, body.referral, state=state)
+
+
+def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
+    done = _with(
+        case,
+        body.referral,
+        state=ReferralState.RESOLVED,
+        resolved_at=stamp.at,
+        result=body.result,
+        public_reply=body.public_reply,
+    )
+    referral = case.referral(body.referral)
+    if referral is None or referral.role != Role.LEAD:
+        return done
+    return replace(done, state=CaseState.FOLLOW_UP, result=body.result, public_reply=body.public_reply)
+
+
+def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
+    ended = _with(case, body.referral, state=ReferralState.RECALLED, ended_at=stamp.at)
+    referral = case.referral(body.referral)
+    if referral is None or referral.role != Role.LEAD:
+        return ended
+    state = CaseState.CLASSIFIED if case.classification else CaseState.RECEIVED
+    return replace(ended, state=state, owner=referral.sender)
+
+
+def _waived(case: Case, body: f.ReferralWaived, stamp: f.Stamp) -> Case:
+    return _with(case, body.referral, state=ReferralState.WAIVED, ended_at=stamp.at)
+
+
+def _followed_up(case: Case, body: f.FollowUpRecorded, stamp: f.Stamp) -> Case:
+    return replace(case, follow_ups=(*case.follow_ups, body.follow_up))
+
+
+def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:
+    referrals = tuple(
+        replace(one, state=ReferralState.CLOSED, ended_at=stamp.at) if one.state == ReferralState.RESOLVED else one
+        for one in case.referrals
+    )
+    return replace(
+        case,
+        state=CaseState.CLOSED,
+        referrals=referrals,
+        waiver=body.waiver,
+        closed_at=stamp.at,
+    )
+
+
+def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
+    return replace(
+        case,
+        state=CaseState.REFERRED,
+        round=case.round + 1,
+        referrals=(*case.referrals, *body.referrals),
+        supervision=max(Supervision.YELLOW, case.supervision, key=lambda one: one.rank),
+        owner=stamp.actor.agency or case.owner,
+        closed_at=None,
+        result="",
+        public_reply="",
+        waiver="",
+    )
+
+
+def _missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
+    referral = case.referral(body.referral)
+    missed = (*referral.missed, body.limit) if referral else (body.limit,)
+    return replace(_with(case, body.referral, missed=missed), supervision=body.supervision)
+
+
+def _with(case: Case, name: str, **changes: Any) -> Case:
+    referrals = tuple(replace(one, **changes) if one.name == name else one for one in case.referrals)
+    return replace(case, referrals=referrals)
+
+
+def _end_open(case: Case, state: ReferralState, stamp: f.Stamp) -> Case:
+    def end(one: Referral) -> Referral:
+        return replace(one, state=state, ended_at=stamp.at) if one.state in OPEN_REFERRAL else one
+
+    return replace(case, referrals=tuple(end(one) for one in case.referrals))
+
+
+_EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
+    f.ReportAmended: _amended,
+    f.CaseClassified: _classified,
+    f.CaseAnswered: _answered,
+    f.CaseRejected: _rejected,
+    f.CaseCancelled: _cancelled,
+    f.CaseTransferred: _transferred,
+    f.ReferralReceived: _received,
+    f.ReferralAccepted: _accepted,
+    f.ProgressReported: _progressed,
+    f.ReturnRequested: _return_requested,
+    f.ReturnGranted: _return_granted,
+    f.ReturnDenied: _return_denied,
+    f.ReferralResolved: _resolved,
+    f.ReferralRecalled: _recalled,
+    f.ReferralWaived: _waived,
+    f.FollowUpRecorded: _followed_up,
+    f.CaseClosed: _closed,
+    f.CaseReopened: _reopened,
+    f.DeadlineMissed: _missed,
+}

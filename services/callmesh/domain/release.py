@@ -1,0 +1,66 @@
+"""Least disclosure: the case as one agency may see it (domain.md invariant 9).
+
+Release policies are data: the first entry whose kind and category match names the personal
+fields that go out. Everything else personal is left empty, other agencies' referrals are left
+out, and a confidential or silent caller is never exposed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callmesh.domain.case import Caller, Case, Place, Report
+from callmesh.domain.directory import City
+
+_CALLER = ("name", "number", "contact_number", "sex", "language")
+FIELDS = (*_CALLER, "narrative", "supplements", "place", "point", "landmark", "attachments", "plates")
+
+
+def view(case: Case, agency: str, city: City) -> Case:
+    """What `agency` may know of the case."""
+    allowed = allowed_fields(case, agency, city)
+    own = tuple(one for one in case.referrals if one.agency == agency)
+    return replace(
+        case,
+        report=_report(case.report, allowed),
+        referrals=own,
+        caller_key="",
+        follow_ups=(),
+        operator="",
+    )
+
+
+def allowed_fields(case: Case, agency: str, city: City) -> frozenset[str]:
+    """Personal fields that the first matching policy releases; () when none matches."""
+    known = city.agency.get(agency)
+    kind = known.kind if known else ""
+    for policy in city.releases:
+        if _in(kind, policy.kinds) and _in(case.category, policy.categories):
+            return frozenset(policy.fields)
+    return frozenset()
+
+
+def _in(value: str, listed: tuple[str, ...]) -> bool:
+    return "*" in listed or value in listed
+
+
+def _report(report: Report, allowed: frozenset[str]) -> Report:
+    return Report(
+        caller=_caller(report.caller, allowed),
+        narrative=report.narrative if "narrative" in allowed else "",
+        supplements=report.supplements if "supplements" in allowed or "narrative" in allowed else (),
+        place=Place(
+            text=report.place.text if "place" in allowed else "",
+            point=report.place.point if "point" in allowed else None,
+            landmark=report.place.landmark if "landmark" in allowed else "",
+        ),
+        attachments=report.attachments if "attachments" in allowed else (),
+        plates=report.plates if "plates" in allowed else (),
+    )
+
+
+def _caller(caller: Caller, allowed: frozenset[str]) -> Caller:
+    kept = Caller(confidential=caller.confidential, silent=caller.silent, consent=caller.consent)
+    if caller.confidential:
+        return replace(kept, language=caller.language)
+    return replace(kept, **{name: getattr(caller, name) for name in _CALLER if name in allowed})

@@ -1,0 +1,10 @@
+"""Gateway: what partner agencies call, and the inbox that feeds them.
+
+RPCs served: ReceiveReferrals (the one stream), PullReferrals, AcknowledgeReferral, AcceptReferral,
+ReportProgress, ReturnReferral, ResolveReferral (GatewayService).
+Facts written: ReferralReceived, ReferralAccepted, ProgressReported, ReturnRequested, ReferralResolved.
+Reads: the log, which it projects into `in.<region>.<agency>.>`; one durable consumer an agency there;
+the directory (release policies). When NATS is down: calls and actions are refused with UNAVAILABLE,
+streams stay open and go on. When a partner is down: its items wait in its inbox, clocks run from
+the offer, the limit's timer escalates.
+"""

@@ -1,0 +1,77 @@
+"""What a partner does to a referral: the same five actions on the stream and as unary calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.api.v1 import referral_pb2
+from callmesh.domain import commands as c
+from callmesh.domain.errors import Invalid, NotFound
+from callmesh.domain.names import case_of_referral
+from callmesh.gateway.pump import Pumps
+from callmesh.ledger import flags
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.handle import Outcome
+
+TEXT_LENGTH = 4_000
+
+
+class Actions:
+    """Carries actions out; each answers with the partner's referral."""
+
+    def __init__(self, mesh: Mesh, pumps: Pumps) -> None:
+        self._mesh, self._pumps = mesh, pumps
+
+    async def acknowledge(self, request: pb.AcknowledgeReferralRequest) -> referral_pb2.Referral:
+        """Receipt: the clocks start, the delivery is done with. A repeat changes nothing."""
+        case_id = case_of_referral(request.name)
+        city = self._mesh.city
+        command = c.Receive(request.name, city.calendar, city.policy.return_within)
+        content = pb.AcknowledgeReferralRequest(name=request.name)
+        number = request.name.rpartition("/")[2]
+        outcome = await self._mesh.by_person(case_id, command, content, f"receipt-{number}")
+        if request.delivery_id:
+            await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
+        return _own(outcome, request.name)
+
+    async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:
+        """A person takes it."""
+        command = c.Accept(request.name, request.handler, self._mesh.city.calendar, request.unit)
+        return await self._do(command, request, request_id)
+
+    async def progress(self, request: pb.ReportProgressRequest, request_id: str) -> referral_pb2.Referral:
+        """Progress or arrival."""
+        _bounded(text=request.text)
+        return await self._do(c.Progress(request.name, request.text, request.arrived), request, request_id)
+
+    async def give_back(self, request: pb.ReturnReferralRequest, request_id: str) -> referral_pb2.Referral:
+        """Not ours."""
+        _bounded(basis=request.basis)
+        flagged = flags.of_return_reason(self._mesh.city, request.reason)
+        command = c.RequestReturn(request.name, request.reason, request.basis, flagged)
+        return await self._do(command, request, request_id)
+
+    async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
+        """Done."""
+        _bounded(result=request.result, public_reply=request.public_reply)
+        command = c.Resolve(request.name, request.result, request.public_reply)
+        return await self._do(command, request, request_id)
+
+    async def _do(self, command: c.Command, request: Any, request_id: str) -> referral_pb2.Referral:
+        case_id = case_of_referral(request.name)
+        outcome = await self._mesh.by_person(case_id, command, request, request_id)
+        return _own(outcome, request.name)
+
+
+def _own(outcome: Outcome, name: str) -> referral_pb2.Referral:
+    for one in outcome.head.record.case.referrals:
+        if one.name == name:
+            return one
+    raise NotFound("no such referral", "没有这个转办单, 请核对编号")
+
+
+def _bounded(**texts: str) -> None:
+    wrong = {name: f"at most {TEXT_LENGTH} characters" for name, text in texts.items() if len(text) > TEXT_LENGTH}
+    if wrong:
+        raise Invalid(f"too long: {', '.join(wrong)}", f"内容过长: {', '.join(wrong)}", wrong)

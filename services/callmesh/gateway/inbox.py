@@ -1,0 +1,128 @@
+"""The projector: facts that partners must know become items of their inboxes.
+
+An item is a `Delivery` with as much of the case as the agency's release policy allows, on
+`in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a
+redelivered fact stores it once. What the partner did itself is not sent back to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from nats.aio.msg import Msg
+
+from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.domain import facts as f
+from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
+from callmesh.domain.release import view
+from callmesh.domain.words import ReferralState, Role
+from callmesh.kernel import headers
+from callmesh.kernel.messaging import publish_once, sequence_of
+from callmesh.kernel.telemetry import traceparent
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.consume import each
+from callmesh.ledger.port import Head
+from callmesh.ledger.record import fact_of
+from callmesh.ledger.wire import to_proto, to_timestamp
+
+_K = pb.Delivery.Kind
+_TOLD = frozenset(
+    {
+        "case_transferred",
+        "return_granted",
+        "return_denied",
+        "case_reopened",
+        "referral_recalled",
+        "referral_waived",
+        "case_cancelled",
+        "report_amended",
+        "deadline_missed",
+        "referral_resolved",
+        "case_closed",
+    }
+)
+_NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
+    f.ReturnDenied: _K.RETURN_DENIED,
+    f.ReferralRecalled: _K.RECALLED,
+    f.ReferralWaived: _K.WAIVED,
+    f.DeadlineMissed: _K.REMINDED,
+}
+Item = tuple[Referral, "pb.Delivery.Kind.ValueType"]
+
+
+class Inbox:
+    """Projects the log into the partners' inboxes."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+
+    async def on_facts(self, messages: Sequence[Msg]) -> None:
+        """Everything that some partner must know."""
+        await each(self._mesh, messages, self._on_fact, _TOLD)
+
+    async def _on_fact(self, case_id: str, message: Msg) -> None:
+        head = Head(message.data, sequence_of(message))
+        fact, case = fact_of(head.record), head.case
+        items = list(items_of(fact.body, case))
+        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at) for item in items))
+
+    async def _put(self, case: Case, item: Item, sequence: int, at: datetime) -> None:
+        referral, kind = item
+        runtime = self._mesh.runtime
+        delivery = pb.Delivery(kind=kind, sent_at=to_timestamp(at))
+        shown = to_proto(view(case, referral.agency, self._mesh.city), case_pb2.Case)
+        shown.etag = str(sequence)
+        delivery.case.CopyFrom(shown)
+        delivery.referral.CopyFrom(next(one for one in shown.referrals if one.name == referral.name))
+        subject = runtime.names.inbox(referral.agency, referral.name)
+        message_id = f"{sequence}.{referral.name}"
+        await publish_once(
+            runtime.client,
+            runtime.js,
+            subject,
+            delivery.SerializeToString(),
+            message_id,
+            **{headers.TRACEPARENT: traceparent()},
+        )
+
+
+def items_of(body: f.Body, case: Case) -> Iterator[Item]:
+    """Who must be told what after a fact."""
+    match body:
+        case f.CaseTransferred() | f.CaseReopened():
+            yield from _current(case, body.referrals, _K.OFFERED)
+        case f.ReturnGranted():
+            yield from _current(case, body.referrals, _K.OFFERED)
+            yield from _named(case, body.referral, _K.RETURN_GRANTED)
+        case f.ReferralResolved() | f.ReferralWaived():
+            yield from _support_done(case)
+        case f.CaseCancelled():
+            yield from ((one, _K.RECALLED) for one in case.this_round if one.state == ReferralState.RECALLED)
+        case f.ReportAmended():
+            yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
+        case f.CaseClosed():
+            yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
+    if type(body) in _NEWS:
+        yield from _named(case, str(getattr(body, "referral", "")), _NEWS[type(body)])
+
+
+def _current(case: Case, referrals: tuple[Referral, ...], kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
+    for one in referrals:
+        yield from _named(case, one.name, kind)
+
+
+def _named(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
+    referral = case.referral(name)
+    if referral is not None:
+        yield referral, kind
+
+
+def _support_done(case: Case) -> Iterator[Item]:
+    """The lead may resolve once the last supporting agency is done."""
+    supports = [one for one in case.this_round if one.role == Role.SUPPORT]
+    lead = case.lead
+    if lead is not None and lead.is_open and supports and not any(one.is_open for one in supports):
+        yield lead, _K.SUPPORT_DONE

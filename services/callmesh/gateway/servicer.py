@@ -1,0 +1,56 @@
+"""GatewayService: parse, call, format."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.api.v1 import referral_pb2
+from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceServicer
+from callmesh.domain.errors import Invalid
+from callmesh.gateway.actions import Actions
+from callmesh.gateway.pump import Pumps
+from callmesh.gateway.stream import PartnerStream
+from callmesh.ledger.boot import Mesh
+
+MAX_PULL = 100
+DEFAULT_PULL = 20
+
+
+class GatewayServicer(GatewayServiceServicer):
+    """One method an RPC."""
+
+    def __init__(self, mesh: Mesh, actions: Actions, pumps: Pumps) -> None:
+        self._mesh, self._actions, self._pumps = mesh, actions, pumps
+
+    async def ReceiveReferrals(
+        self, requests: AsyncIterator[pb.ReceiveReferralsRequest], context: Any
+    ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
+        agency = self._mesh.caller().agency
+        stream = PartnerStream(agency, self._pumps.of(agency), self._actions)
+        async for response in stream.run(requests):
+            yield response
+
+    async def PullReferrals(self, request: pb.PullReferralsRequest, context: Any) -> pb.PullReferralsResponse:
+        pump = self._pumps.of(self._mesh.caller().agency)
+        if not 0 <= request.max_items <= MAX_PULL:
+            reason = {"max_items": f"1 to {MAX_PULL}"}
+            raise Invalid("max_items is out of range", "max_items 超出范围", reason)
+        deliveries = await pump.pull(request.max_items or DEFAULT_PULL)
+        return pb.PullReferralsResponse(deliveries=deliveries)
+
+    async def AcknowledgeReferral(self, request: pb.AcknowledgeReferralRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.acknowledge(request)
+
+    async def AcceptReferral(self, request: pb.AcceptReferralRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.accept(request, request.request_id)
+
+    async def ReportProgress(self, request: pb.ReportProgressRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.progress(request, request.request_id)
+
+    async def ReturnReferral(self, request: pb.ReturnReferralRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.give_back(request, request.request_id)
+
+    async def ResolveReferral(self, request: pb.ResolveReferralRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.resolve(request, request.request_id)

@@ -1,0 +1,162 @@
+"""A partner's stream: deliveries and outcomes down, actions up.
+
+Reading and writing go on side by side. Actions on one case are carried out in order, on different
+cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder.
+Whatever is ready goes out in one message. When the partner hangs up, actions under way finish and
+unreceipted deliveries are given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from google.rpc import status_pb2
+from opentelemetry.trace import SpanKind
+
+from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.domain.errors import DomainError, Invalid
+from callmesh.gateway.actions import Actions
+from callmesh.gateway.pump import Pump, Seat
+from callmesh.kernel import telemetry
+from callmesh.kernel.rpc.errors import internal, status_of
+
+PARALLEL = 64
+DEFAULT_IN_FLIGHT = 64
+MAX_IN_FLIGHT = 1_000
+BATCH = 32
+
+
+class PartnerStream:
+    """One open stream of one agency."""
+
+    def __init__(self, agency: str, pump: Pump, actions: Actions) -> None:
+        self._agency, self._pump, self._actions = agency, pump, actions
+        self._out: asyncio.Queue[pb.Delivery | pb.Outcome | pb.Welcome | None] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._seat: Seat | None = None
+
+    async def run(
+        self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
+    ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
+        """Yields what goes down until the partner hangs up; raises what the first bad message was."""
+        reading = asyncio.create_task(self._read(requests))
+        try:
+            while True:
+                first = await self._out.get()
+                if first is None:
+                    break
+                yield self._gather(first)
+            await reading
+        finally:
+            reading.cancel()
+            if self._seat is not None:
+                await self._pump.leave(self._seat)
+
+    def _gather(self, first: pb.Delivery | pb.Outcome | pb.Welcome) -> pb.ReceiveReferralsResponse:
+        """One message of all that is ready, up to a batch."""
+        response = pb.ReceiveReferralsResponse()
+        _add(response, first)
+        for _ in range(BATCH - 1):
+            if self._out.empty():
+                break
+            following = self._out.get_nowait()
+            if following is None:
+                self._out.put_nowait(None)
+                break
+            _add(response, following)
+        return response
+
+    async def _read(self, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
+        try:
+            async for request in requests:
+                if self._seat is None:
+                    await self._hello(request)
+                for action in request.actions:
+                    await self._slots.acquire()
+                    self._start(action)
+            await asyncio.gather(*self._last.values())
+        finally:
+            self._out.put_nowait(None)
+
+    async def _hello(self, request: pb.ReceiveReferralsRequest) -> None:
+        if not request.HasField("hello"):
+            reason = {"hello": "must come first"}
+            raise Invalid("send hello first", "请先发送 hello", reason)
+        room = request.hello.max_in_flight or DEFAULT_IN_FLIGHT
+        if not 1 <= room <= MAX_IN_FLIGHT:
+            reason = {"hello.max_in_flight": f"1 to {MAX_IN_FLIGHT}"}
+            raise Invalid("max_in_flight is out of range", "max_in_flight 超出范围", reason)
+        waiting = await self._pump.waiting()
+        self._out.put_nowait(pb.Welcome(agency=self._agency, waiting=waiting))
+        self._seat = Seat(room, self._out.put_nowait)
+        self._pump.join(self._seat)
+
+    def _start(self, action: pb.Action) -> None:
+        case = _name(action).partition("/referrals/")[0]
+        before = self._last.get(case)
+        task = asyncio.create_task(self._carry_out(action, before))
+        self._last[case] = task
+        task.add_done_callback(lambda done: self._done(case, done))
+
+    def _done(self, case: str, task: asyncio.Task[None]) -> None:
+        self._slots.release()
+        if self._last.get(case) is task:
+            del self._last[case]
+
+    async def _carry_out(self, action: pb.Action, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
+        kind = action.WhichOneof("action") or ""
+        with telemetry.step(f"partner {kind}", SpanKind.SERVER):
+            telemetry.mark(agency=self._agency)
+            outcome = await self._outcome(action, kind)
+        if kind != "acknowledge" or outcome.status.code:
+            self._out.put_nowait(outcome)
+
+    async def _outcome(self, action: pb.Action, kind: str) -> pb.Outcome:
+        outcome = pb.Outcome(request_id=action.request_id)
+        try:
+            await self._apply(action, kind, outcome)
+        except DomainError as refused:
+            outcome.status.CopyFrom(status_of(refused))
+        except Exception as wrong:
+            telemetry.log.error("action failed", method=kind, error=repr(wrong)[:500])
+            outcome.status.CopyFrom(_defect())
+        return outcome
+
+    async def _apply(self, action: pb.Action, kind: str, outcome: pb.Outcome) -> None:
+        do, request_id = self._actions, action.request_id
+        match kind:
+            case "acknowledge":
+                await do.acknowledge(action.acknowledge)
+            case "accept":
+                outcome.referral.CopyFrom(await do.accept(action.accept, request_id))
+            case "progress":
+                outcome.referral.CopyFrom(await do.progress(action.progress, request_id))
+            case "return_referral":
+                outcome.referral.CopyFrom(await do.give_back(action.return_referral, request_id))
+            case "resolve":
+                outcome.referral.CopyFrom(await do.resolve(action.resolve, request_id))
+            case _:
+                raise Invalid("the action is empty", "动作为空", {"action": "required"})
+
+
+def _name(action: pb.Action) -> str:
+    kind = action.WhichOneof("action")
+    return str(getattr(action, kind).name) if kind else ""
+
+
+def _defect() -> status_pb2.Status:
+    context = telemetry.current()
+    return internal(f"{context.trace_id:032x}")
+
+
+def _add(response: pb.ReceiveReferralsResponse, one: pb.Delivery | pb.Outcome | pb.Welcome) -> None:
+    if isinstance(one, pb.Delivery):
+        response.deliveries.append(one)
+    elif isinstance(one, pb.Outcome):
+        response.outcomes.append(one)
+    else:
+        response.welcome.CopyFrom(one)

@@ -1,0 +1,68 @@
+"""Settings of a process, from environment variables `CALLMESH_<FIELD>` with defaults for development.
+
+deploy/README.md lists them; `settings_help` prints the same list from the fields below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import msgspec
+
+PREFIX = "CALLMESH_"
+SERVICES = ("intake", "classification", "transfer", "gateway", "supervision", "tracking")
+DEFAULT_PORTS = {name: 7401 + place for place, name in enumerate(SERVICES)}
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One process's settings; every field is an environment variable."""
+
+    nats_url: str = _setting("nats://127.0.0.1:7422", "where NATS is")
+    nats_monitor: str = _setting("", "NATS monitoring address, e.g. http://127.0.0.1:8222; checked at boot")
+    region: str = _setting("r1", "region of this mesh; part of every id")
+    shard: int = _setting(0, "shard that new cases go to")
+    replicas: int = _setting(1, "copies of every stream: 1, or 3 on a cluster")
+    host: str = _setting("127.0.0.1", "address the services listen on")
+    port: int = _setting(0, "port of this service; 0: the service's default")
+    database_url: str = _setting("", "read model, e.g. postgresql+psycopg://user@host/db; empty: SQLite")
+    data_dir: str = _setting(".callmesh", "folder for what a process keeps on disk")
+    otlp_endpoint: str = _setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
+    log_level: str = _setting("info", "debug, info, warning or error")
+    number_key: str = _setting("development-only", "secret key for hashing callers' numbers")
+    max_concurrent: int = _setting(400, "calls served at once by one process; more are refused")
+    environment: str = _setting("development", "development or production")
+    reflection: bool = _setting(True, "serve gRPC reflection (admins; switch off towards partners)")
+
+    def __post_init__(self) -> None:
+        if self.environment == "production" and self.number_key == "development-only":
+            raise ValueError("set CALLMESH_NUMBER_KEY: production needs a secret of its own")
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings; raises ValueError that names the variable and what it must be."""
+    source = os.environ if environment is None else environment
+    given = {
+        one.name: source[PREFIX + one.name.upper()] for one in fields(Settings) if PREFIX + one.name.upper() in source
+    }
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as wrong:
+        name = str(wrong).rpartition("$.")[2].rstrip("`")
+        raise ValueError(f"{PREFIX}{name.upper()}: {wrong}") from None
+
+
+def settings_help() -> str:
+    """One line a setting: variable, default, meaning."""
+    lines = [
+        f"  {PREFIX + one.name.upper():26} {str(one.default) or '(empty)':26} {one.metadata['help']}"
+        for one in fields(Settings)
+    ]
+    return "\n".join(lines)

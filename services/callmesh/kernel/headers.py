@@ -1,0 +1,23 @@
+"""Header names, here only: CloudEvents binary mode, W3C context, gRPC metadata."""
+
+from __future__ import annotations
+
+CE_VERSION = "ce-specversion"
+CE_ID = "ce-id"
+CE_TYPE = "ce-type"
+CE_SOURCE = "ce-source"
+CE_TIME = "ce-time"
+TRACEPARENT = "traceparent"
+MSG_ID = "Nats-Msg-Id"
+EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
+SCHEDULE = "Nats-Schedule"
+SCHEDULE_TARGET = "Nats-Schedule-Target"
+SCHEDULE_TTL = "Nats-Schedule-TTL"
+SUBJECT = "Nats-Subject"
+SEQUENCE = "Nats-Sequence"
+
+# gRPC metadata that says who calls, until identity comes from certificates.
+AGENCY = "callmesh-agency"
+PERSON = "callmesh-person"
+ROLE = "callmesh-role"
+STATUS_DETAILS = "grpc-status-details-bin"

@@ -1,0 +1,190 @@
+"""NATS as every service uses it: one connection, durable consumers, guarded publishes.
+
+A consumer of the log travels like this: a durable pull consumer fetches up to a few hundred
+messages, the handler is given them in order, and the last one is acknowledged for all when every
+one of them is done. A handler that fails for a passing reason is tried again with the same batch
+after a pause, so order holds and nothing is skipped; a message that fails for good (it cannot be
+digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash
+the unacknowledged batch comes again: handlers must not mind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NotFoundError
+
+from callmesh.domain.errors import NoDirectory, Unreachable
+from callmesh.kernel import headers
+from callmesh.kernel.subjects import Names
+from callmesh.kernel.telemetry import lag, log, parked_total
+
+FETCH = 256
+FETCH_SECONDS = 5.0
+ATTEMPTS = 5
+PAUSE_SECONDS = 0.5
+PUBLISH_SECONDS = 2.0
+Handler = Callable[[Sequence[Msg]], Awaitable[None]]
+
+
+async def connect(client: Client, url: str, name: str) -> None:
+    """Connects, waiting for NATS as long as it takes, and never gives up afterwards."""
+
+    async def quiet(error: Exception) -> None:
+        log.debug("nats", error=type(error).__name__)
+
+    await client.connect(
+        url,
+        name=name,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.25,  # type: ignore[arg-type]
+        ping_interval=2,
+        max_outstanding_pings=2,
+        connect_timeout=2,
+        error_cb=quiet,
+        pending_size=8 * 1024 * 1024,
+        drain_timeout=5,
+    )
+
+
+def unreachable() -> Unreachable:
+    """What a caller is told while NATS is away."""
+    return Unreachable(
+        "the log cannot be reached; nothing was written, try again",
+        "系统暂时无法写入, 未保存任何内容, 请稍后重试",
+    )
+
+
+def require_connection(client: Client) -> None:
+    """Refuses at once while disconnected: a buffered publish would be stored after the refusal."""
+    if not client.is_connected:
+        raise unreachable()
+
+
+def sequence_of(message: Msg) -> int:
+    """Stream sequence of a delivered message."""
+    return int(message.metadata.sequence.stream)
+
+
+async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subject: str, **options: Any) -> None:
+    """Creates the durable consumer if it is missing; an existing one stays as it is."""
+    with contextlib.suppress(NotFoundError):
+        await js.consumer_info(stream, durable)
+        return
+    settings: dict[str, Any] = {
+        "ack_policy": AckPolicy.ALL,
+        "ack_wait": 30.0,
+        "max_ack_pending": 4 * FETCH,
+        "deliver_policy": DeliverPolicy.ALL,
+    }
+    config = ConsumerConfig(durable_name=durable, filter_subject=subject, **(settings | options))
+    await js.add_consumer(stream, config)
+
+
+@dataclass
+class Consumer:
+    """A durable reader of one stream. Start with `run`, which returns when `stopping` is set."""
+
+    client: Client
+    js: JetStreamContext
+    stream: str
+    durable: str
+    subject: str
+    handle: Handler
+    batch: int = FETCH
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Fetches and handles until told to stop; survives any loss of NATS."""
+        while not self.stopping.is_set():
+            try:
+                await ensure_durable(self.js, self.stream, self.durable, self.subject)
+                subscription = await self.js.pull_subscribe_bind(self.durable, self.stream)
+                try:
+                    await self._read(subscription)
+                finally:
+                    await self._leave(subscription)
+            except (TimeoutError, NatsError, OSError) as wrong:
+                log.warning("consumer lost NATS", durable=self.durable, error=type(wrong).__name__)
+                await self._pause()
+
+    async def _read(self, subscription: JetStreamContext.PullSubscription) -> None:
+        while not self.stopping.is_set():
+            try:
+                messages = await subscription.fetch(self.batch, timeout=FETCH_SECONDS)
+            except (TimeoutError, nats.errors.TimeoutError):
+                if not self.client.is_connected:
+                    await self._pause()
+                await self._check()
+                continue
+            await self._all(messages)
+            await messages[-1].ack()
+            lag.set(int(messages[-1].metadata.num_pending), {"durable": self.durable})
+
+    async def _check(self) -> None:
+        """A durable that an operator deleted raises here, and is made again."""
+        await self.js.consumer_info(self.stream, self.durable)
+
+    async def _all(self, messages: list[Msg]) -> None:
+        """The whole batch, or if it fails for good, one by one with the bad ones parked."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self.handle(messages)
+                return
+            except (TimeoutError, Unreachable, NoDirectory, NatsError, OSError):
+                await self._until_connected()
+            except Exception as wrong:
+                log.error("batch failed", durable=self.durable, attempt=attempt, error=repr(wrong)[:300])
+                if len(messages) > 1:
+                    break
+                await self._pause()
+        if len(messages) == 1:
+            await self._park(messages[0])
+            return
+        for message in messages:
+            await self._all([message])
+
+    async def _until_connected(self) -> None:
+        while not self.stopping.is_set():
+            await self._pause()
+            if self.client.is_connected:
+                return
+        raise asyncio.CancelledError
+
+    async def _park(self, message: Msg) -> None:
+        sequence = sequence_of(message)
+        parked_total.add(1, {"durable": self.durable})
+        log.error("message parked", durable=self.durable, sequence=sequence)
+        subject = Names.parked(self.durable, sequence)
+        await self.js.publish(subject, message.subject.encode(), timeout=PUBLISH_SECONDS)
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), PAUSE_SECONDS)
+
+    @staticmethod
+    async def _leave(subscription: JetStreamContext.PullSubscription) -> None:
+        with contextlib.suppress(NatsError, OSError, asyncio.TimeoutError):
+            await subscription.unsubscribe()
+
+
+async def publish_once(
+    client: Client, js: JetStreamContext, subject: str, payload: bytes, message_id: str, **more: str
+) -> int:
+    """Publishes with a message id (a repeat within two minutes is stored once); the sequence."""
+    require_connection(client)
+    try:
+        ack = await js.publish(subject, payload, timeout=PUBLISH_SECONDS, headers={headers.MSG_ID: message_id, **more})
+    except (TimeoutError, NatsError, APIError, OSError) as wrong:
+        raise unreachable() from wrong
+    return int(ack.seq)

@@ -1,0 +1,61 @@
+"""Servers: limits, health, reflection (reliability.md sections 3 and 6, performance.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from callmesh.kernel.rpc.edge import Edge
+
+MESSAGE_BYTES = 64 * 1024
+METADATA_BYTES = 8 * 1024
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.max_connection_age_ms", 600_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.server.max_pending_requests", 20_000),
+    ("grpc.server.max_pending_requests_hard_limit", 30_000),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class Server:
+    """One gRPC server with health; `SERVING` is said and taken back by the runtime."""
+
+    def __init__(self, max_concurrent: int | None = None) -> None:
+        self.grpc = grpc.aio.server(interceptors=[Edge()], options=_OPTIONS, maximum_concurrent_rpcs=max_concurrent)
+        self.health = health.aio.HealthServicer()
+        self._names = [health.SERVICE_NAME]
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
+
+    def named(self, *services: Any) -> None:
+        """Tells health and reflection which services this server has (descriptors)."""
+        self._names += [one.full_name for one in services]
+
+    def reflect(self) -> None:
+        """Serves reflection, for admins."""
+        names = [*self._names, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self.grpc)
+
+    async def listen(self, host: str, port: int) -> int:
+        """Binds and starts, not yet serving; the real port. Raises RuntimeError when it is taken."""
+        await self.serving(False)
+        bound: int = self.grpc.add_insecure_port(f"{host}:{port}")
+        await self.grpc.start()
+        return bound
+
+    async def serving(self, yes: bool) -> None:
+        """Says SERVING or NOT_SERVING for the whole and each service."""
+        wanted = health_pb2.HealthCheckResponse
+        status = wanted.SERVING if yes else wanted.NOT_SERVING
+        for name in ("", *self._names):
+            await self.health.set(name, status)

@@ -1,0 +1,82 @@
+"""Subject and stream names, here only (jetstream.md: recommended design)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DLQ_STREAM = "DLQ"
+DLQ_PARKED = "dlq"
+ADVISORIES = (
+    "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
+    "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>",
+)
+DIRECTORY_BUCKET = "directory"
+
+
+@dataclass(frozen=True)
+class Names:
+    """All names of one region."""
+
+    region: str
+
+    def log_stream(self, shard: int | str) -> str:
+        """The log of a shard."""
+        return f"LOG_{self.region}_{shard}"
+
+    @property
+    def timers_stream(self) -> str:
+        """Timers and what they fire."""
+        return f"TIMERS_{self.region}"
+
+    @property
+    def inbox_stream(self) -> str:
+        """What partners are to receive."""
+        return f"INBOX_{self.region}"
+
+    def log_all(self, shard: int | str) -> str:
+        """Every case of a shard."""
+        return f"ev.{self.region}.{shard}.>"
+
+    def case(self, case_id: str) -> str:
+        """The subject of a case, from its id `<region>-<shard>-<ulid>`."""
+        region, shard, key = case_id.split("-", 2)
+        return f"ev.{region}.{shard}.{key}"
+
+    def case_stream(self, case_id: str) -> str:
+        """The stream a case lives in."""
+        region, shard, _ = case_id.split("-", 2)
+        return f"LOG_{region}_{shard}"
+
+    @staticmethod
+    def case_id(subject: str) -> str:
+        """The id of the case whose subject this is (any of ev., tm., due.)."""
+        return "-".join(subject.split(".")[1:4])
+
+    @staticmethod
+    def timer(case_id: str) -> str:
+        """Where a case's next deadline is armed."""
+        return "tm." + ".".join(case_id.split("-", 2))
+
+    @staticmethod
+    def due(case_id: str) -> str:
+        """Where it fires."""
+        return "due." + ".".join(case_id.split("-", 2))
+
+    def inbox(self, agency: str, referral: str) -> str:
+        """Where a referral's news for an agency goes; `referral` is a resource name."""
+        _, case, _, number = referral.split("/")
+        return f"in.{self.region}.{agency}.{case}.{number}"
+
+    def inbox_of(self, agency: str) -> str:
+        """All of an agency's news."""
+        return f"in.{self.region}.{agency}.>"
+
+    @staticmethod
+    def inbox_durable(agency: str) -> str:
+        """An agency's durable consumer."""
+        return f"agency_{agency}"
+
+    @staticmethod
+    def parked(durable: str, sequence: int) -> str:
+        """Where a message goes that a service cannot digest."""
+        return f"{DLQ_PARKED}.{durable}.{sequence}"

@@ -1,0 +1,186 @@
+"""Logs, traces and metrics of a process. None of them may block, and none may carry personal data.
+
+Logs: one JSON object a line on standard error, only keys of the allow-list, trace ids added.
+Traces: one short trace a step; the producer's W3C context rides in the message, a consumer within
+60 s is its child, later it is a new root with a link. Export by a bounded queue that drops.
+Metrics: counts and times by method, fact and agency, never by id.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+
+from callmesh.kernel.config import Settings
+
+ALLOWED_KEYS = frozenset(
+    {
+        "event", "level", "time", "service", "trace_id", "span_id", "method", "code", "reason",
+        "milliseconds", "case", "referral", "agency", "fact", "sequence", "stream", "durable",
+        "subject", "port", "host", "version", "city", "count", "attempt", "error", "seconds",
+        "waiting", "limit", "problem", "signal", "database", "rate",
+    }
+)  # fmt: skip
+CHILD_WITHIN_SECONDS = 60.0
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+log = structlog.get_logger()
+tracer = trace.get_tracer("callmesh")
+_meter = metrics.get_meter("callmesh")
+rpc_seconds = _meter.create_histogram("callmesh_rpc_seconds", "s", "time to serve a call")
+facts_total = _meter.create_counter("callmesh_facts_total", "1", "facts appended")
+delivered_total = _meter.create_counter("callmesh_deliveries_total", "1", "deliveries to partners")
+redelivered_total = _meter.create_counter("callmesh_redelivered_total", "1", "deliveries repeated")
+parked_total = _meter.create_counter("callmesh_parked_total", "1", "messages put aside")
+missed_total = _meter.create_counter("callmesh_deadline_missed_total", "1", "limits missed")
+lag = _meter.create_gauge("callmesh_consumer_lag", "1", "messages a consumer is behind")
+
+
+def start(service: str, settings: Settings) -> None:
+    """Sets logs, traces and metrics up for this process."""
+    _start_logs(service, settings)
+    resource = Resource.create({"service.name": f"callmesh-{service}"})
+    spans = TracerProvider(resource=resource)
+    readers = []
+    if settings.otlp_endpoint:
+        spans.add_span_processor(_span_exporter(settings.otlp_endpoint))
+        readers.append(_metric_exporter(settings.otlp_endpoint))
+    trace.set_tracer_provider(spans)
+    metrics.set_meter_provider(MeterProvider(readers, resource))
+
+
+def _span_exporter(endpoint: str) -> BatchSpanProcessor:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"), timeout=3)
+    return BatchSpanProcessor(exporter, max_queue_size=4096, export_timeout_millis=3000)
+
+
+def _metric_exporter(endpoint: str) -> PeriodicExportingMetricReader:
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+    exporter = OTLPMetricExporter(endpoint, insecure=endpoint.startswith("http:"), timeout=3)
+    return PeriodicExportingMetricReader(exporter, export_timeout_millis=3000)
+
+
+def _start_logs(service: str, settings: Settings) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", key="time"),
+            _Common(service),
+            _only_allowed,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(settings.log_level, 20)),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    for noisy in ("nats", "opentelemetry", "grpc"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def _json(value: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+class _Common:
+    """Adds the service and the current trace."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+    def __call__(self, logger: Any, name: str, event: Any) -> Any:
+        event["service"] = self.service
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            event["trace_id"] = f"{context.trace_id:032x}"
+            event["span_id"] = f"{context.span_id:016x}"
+        return event
+
+
+def _only_allowed(logger: Any, name: str, event: Any) -> Any:
+    return {key: value for key, value in event.items() if key in ALLOWED_KEYS}
+
+
+def mark(case: str = "", agency: str = "", **more: str | int) -> None:
+    """Puts case id and agency on the current span; every span of the mesh carries them."""
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    if case:
+        span.set_attribute("callmesh.case", case)
+    if agency:
+        span.set_attribute("callmesh.agency", agency)
+    for name, value in more.items():
+        span.set_attribute(f"callmesh.{name}", value)
+
+
+def current() -> SpanContext:
+    """The context of the current span (invalid outside one)."""
+    return trace.get_current_span().get_span_context()
+
+
+def traceparent() -> str:
+    """The current context in W3C form, "" outside a trace."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return ""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def parse_traceparent(text: str | None) -> SpanContext | None:
+    """A W3C context, None when there is none or it is malformed."""
+    parts = (text or "").split("-")
+    if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
+        return None
+    try:
+        context = SpanContext(int(parts[1], 16), int(parts[2], 16), True, TraceFlags(int(parts[3], 16)))
+    except ValueError:
+        return None
+    return context if context.is_valid else None
+
+
+@contextmanager
+def step(
+    name: str, kind: SpanKind, producer: SpanContext | None = None, age: float = 0.0, attempt: int = 1
+) -> Iterator[trace.Span]:
+    """A span for one step; `age` is the message's age in seconds, `attempt` its delivery count."""
+    fresh = producer is not None and age < CHILD_WITHIN_SECONDS and attempt == 1
+    parent = trace.set_span_in_context(trace.NonRecordingSpan(producer)) if producer and fresh else None
+    links = [Link(producer)] if producer and not fresh else None
+    with tracer.start_as_current_span(name, parent, kind, links=links) as span:
+        yield span
+
+
+def incoming(metadata: Mapping[str, str]) -> SpanContext | None:
+    """The caller's context from metadata or headers."""
+    return parse_traceparent(metadata.get("traceparent"))
+
+
+def shutdown() -> None:
+    """Flushes what is queued, in bounded time."""
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        stop = getattr(provider, "shutdown", None)
+        if stop is not None:
+            stop()
+
+
+def clock() -> float:
+    """Monotonic seconds, for durations."""
+    return time.monotonic()

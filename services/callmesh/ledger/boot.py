@@ -1,0 +1,63 @@
+"""What every writing service shares: the log, the city's data, and the way commands get in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from callmesh.directory.store import DirectoryWatch
+from callmesh.domain import commands as c
+from callmesh.domain.case import Actor
+from callmesh.domain.directory import City
+from callmesh.domain.errors import NotYours
+from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.runtime import Runtime
+from callmesh.ledger import stamps
+from callmesh.ledger.handle import Outcome, handle
+from callmesh.ledger.jetstream import JetStreamLedger
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The parts of a service that reads the city's data and writes facts."""
+
+    runtime: Runtime
+    ledger: JetStreamLedger
+    directory: DirectoryWatch
+
+    @property
+    def city(self) -> City:
+        """The city's data in force; raises NoDirectory."""
+        return self.directory.city
+
+    def caller(self) -> Actor:
+        """Who calls: a known agency of the city; raises Unauthenticated or NotYours."""
+        actor = caller()
+        if actor.agency not in self.city.agency:
+            raise NotYours(f"no agency {actor.agency!r} in this city", "本市没有登记该单位, 请核对身份")
+        return actor
+
+    async def by_person(
+        self, case_id: str, command: c.Command, request: Message, request_id: str, etag: str = ""
+    ) -> Outcome:
+        """Carries out what the caller asks."""
+        stamp = stamps.by_person(case_id, request, request_id, self.caller())
+        return await handle(self.ledger, case_id, command, stamp, etag)
+
+    async def by_policy(self, case_id: str, command: c.Command, rule: str, sequence: int) -> Outcome:
+        """Carries out what a rule answers to the fact at `sequence`."""
+        return await handle(self.ledger, case_id, command, stamps.by_policy(case_id, rule, sequence))
+
+
+def open_mesh(runtime: Runtime) -> Mesh:
+    """Wires log and directory into the process's life."""
+    directory = DirectoryWatch()
+
+    async def start() -> None:
+        await directory.start(runtime.js)
+
+    runtime.on_start.append(start)
+    runtime.on_stop.append(directory.close)
+    ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name)
+    return Mesh(runtime, ledger, directory)

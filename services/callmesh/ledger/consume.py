@@ -1,0 +1,52 @@
+"""Reading the log: which facts concern a service, each handled under its own span.
+
+Every message feeds the cache of heads; only kinds that the service acts on are handled, at once
+for different cases. A refusal by the domain means the case moved on: nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from nats.aio.msg import Msg
+from opentelemetry.trace import SpanKind
+
+from callmesh.domain.errors import DomainError, NoDirectory, Unreachable
+from callmesh.kernel import headers, telemetry
+from callmesh.ledger.boot import Mesh
+
+OnFact = Callable[[str, Msg], Awaitable[None]]
+
+
+def kind_of(message: Msg) -> str:
+    """The fact's name in the contract, e.g. "case_opened"."""
+    return (message.headers or {}).get(headers.CE_TYPE, "")
+
+
+async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, kinds: Iterable[str]) -> None:
+    """Hands every fact of these kinds to `act`; raises only what a later try can mend."""
+    wanted = []
+    for message in messages:
+        case_id = mesh.ledger.observe(message)
+        if kind_of(message) in kinds:
+            wanted.append(_one(case_id, message, act))
+    if wanted:
+        await asyncio.gather(*wanted)
+
+
+async def _one(case_id: str, message: Msg, act: OnFact) -> None:
+    given = message.headers or {}
+    producer = telemetry.parse_traceparent(given.get(headers.TRACEPARENT))
+    metadata = message.metadata
+    age = (datetime.now(UTC) - metadata.timestamp).total_seconds()
+    name = f"process {kind_of(message)}"
+    with telemetry.step(name, SpanKind.CONSUMER, producer, age, metadata.num_delivered):
+        telemetry.mark(case=case_id)
+        try:
+            await act(case_id, message)
+        except (Unreachable, NoDirectory):
+            raise
+        except DomainError as refused:
+            telemetry.log.info("nothing left to do", case=case_id, reason=type(refused).__name__)

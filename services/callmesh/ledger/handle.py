@@ -1,0 +1,95 @@
+"""`handle`: the one way a case changes.
+
+load -> decide -> evolve -> append, and on conflict again. A cached head saves the read: when it
+is stale the append's guard says so, and a refusal decided on it is decided again on a fresh one,
+so a stale cache costs time but never a wrong answer. Before anything else the command's own id is
+looked for among the last commands of the case: then it had succeeded, and is answered, not
+repeated. The fingerprint tells a retry from a reused id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callmesh.domain import commands as c
+from callmesh.domain.decide import decide
+from callmesh.domain.errors import Changed, DomainError, Overloaded, Reused, Unreachable
+from callmesh.domain.evolve import evolve
+from callmesh.domain.facts import Fact, Stamp
+from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger
+from callmesh.ledger.record import command_key, encode, fact_of
+
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The case after a command. `fact` is None when nothing new happened (`repeated` says why)."""
+
+    head: Head
+    fact: Fact | None = None
+    repeated: bool = False
+
+
+async def handle(ledger: Ledger, case_id: str, command: c.Command, stamp: Stamp, etag: str = "") -> Outcome:
+    """Carries a command out; raises DomainError. Safe to repeat with the same stamp.command_id."""
+    unknown: Ambiguous | None = None
+    fresh = False
+    for _ in range(ATTEMPTS):
+        head = await _load(ledger, case_id, command, fresh)
+        if head is not None and command_key(stamp.command_id) in head.recent:
+            return await _repeat(ledger, case_id, head, stamp)
+        try:
+            return await _once(ledger, case_id, head, command, stamp, etag)
+        except Conflict:
+            fresh = True
+        except Ambiguous as wrong:
+            unknown, fresh = wrong, True
+        except DomainError:
+            if head is None or not head.cached:
+                raise
+            fresh = True
+    raise _gave_up(unknown)
+
+
+async def _load(ledger: Ledger, case_id: str, command: c.Command, fresh: bool) -> Head | None:
+    if isinstance(command, c.Open) and not fresh:
+        return None  # a new case has no head; the guard tells if it has one after all
+    return await ledger.head(case_id, fresh)
+
+
+async def _once(
+    ledger: Ledger, case_id: str, head: Head | None, command: c.Command, stamp: Stamp, etag: str
+) -> Outcome:
+    if etag and head is not None and etag != head.etag:
+        raise Changed("the case changed meanwhile", "事件单已被更新, 请刷新后重试", head.etag)
+    case = head.case if head else None
+    body = decide(case, command, stamp)
+    if body is None and head is not None:
+        return Outcome(head)
+    assert body is not None
+    fact = Fact(stamp, body)
+    record = encode(fact, evolve(case, fact), tuple(head.recent) if head else ())
+    return Outcome(await ledger.append(case_id, record, head.sequence if head else 0), fact)
+
+
+async def _repeat(ledger: Ledger, case_id: str, head: Head, stamp: Stamp) -> Outcome:
+    for old in await ledger.history(case_id):
+        if old.record.fact.command_id != stamp.command_id:
+            continue
+        if old.record.fact.fingerprint != stamp.fingerprint:
+            raise Reused(
+                "this request_id was used before with other content",
+                "此请求编号已用于其他内容, 请换新的请求编号",
+            )
+        return Outcome(head, fact_of(old.record), repeated=True)
+    return Outcome(head, repeated=True)
+
+
+def _gave_up(unknown: Ambiguous | None) -> DomainError:
+    if unknown is not None:
+        return Unreachable(
+            "the log did not answer; send the same request_id again",
+            "系统暂时没有应答, 请稍后用同一请求编号重试",
+        )
+    return Overloaded("the case changes too fast; try again", "该事件单正被频繁更新, 请稍后重试")

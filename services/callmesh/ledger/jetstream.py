@@ -1,0 +1,140 @@
+"""The log on JetStream: one stream a shard, one subject a case, guarded by the subject's sequence.
+
+Heads are cached: what this process appended and what its consumers saw (`observe`) saves the
+read. The cache may be stale; `handle` copes. Without NATS every call fails at once with
+Unreachable; a publish that got no answer raises Ambiguous, since NATS may store it later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from callmesh.facts.v1 import facts_pb2
+from callmesh.kernel import headers
+from callmesh.kernel.messaging import PUBLISH_SECONDS, require_connection, sequence_of, unreachable
+from callmesh.kernel.subjects import Names
+from callmesh.kernel.telemetry import facts_total, mark, traceparent
+from callmesh.ledger.port import Ambiguous, Conflict, Head
+
+READ_SECONDS = 2.0
+CACHED_HEADS = 20_000
+_WRONG_SEQUENCE = {10071, 10164}
+_HISTORY_BATCH = 256
+
+
+class JetStreamLedger:
+    """The real log."""
+
+    def __init__(self, client: Client, js: JetStreamContext, names: Names, source: str) -> None:
+        self._client, self._js, self._names = client, js, names
+        self._source = f"/callmesh/{source}"
+        self._cache: OrderedDict[str, Head] = OrderedDict()
+
+    def observe(self, message: Msg) -> str:
+        """Notes a message that a consumer of the log was given; the case id."""
+        case_id = self._names.case_id(message.subject)
+        self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
+        return case_id
+
+    async def head(self, case_id: str, fresh: bool = False) -> Head | None:
+        """Cached if known; else, and when `fresh`, from the stream's leader."""
+        if not fresh and case_id in self._cache:
+            return self._cache[case_id]
+        require_connection(self._client)
+        stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
+        try:
+            found = await asyncio.wait_for(self._js.get_last_msg(stream, subject, direct=not fresh), READ_SECONDS)
+        except NotFoundError:
+            return None
+        except (TimeoutError, NatsError, APIError, OSError) as wrong:
+            raise unreachable() from wrong
+        head = Head(found.data or b"", int(found.seq or 0), cached=not fresh)
+        self._remember(case_id, head)
+        return head
+
+    async def append(self, case_id: str, record: facts_pb2.Record, expected: int) -> Head:
+        """One publish with the guard; the new head."""
+        require_connection(self._client)
+        data, kind = record.SerializeToString(), record.fact.WhichOneof("body") or ""
+        mark(case=case_id, agency=record.fact.actor.agency, fact=kind)
+        try:
+            ack = await self._js.publish(
+                self._names.case(case_id),
+                data,
+                timeout=PUBLISH_SECONDS,
+                headers=self._headers(record.fact, kind, expected),
+            )
+        except APIError as wrong:
+            if wrong.err_code in _WRONG_SEQUENCE:
+                raise Conflict from None
+            raise unreachable() from wrong
+        except (TimeoutError, NatsError, OSError) as wrong:
+            raise Ambiguous from wrong
+        if ack.duplicate:
+            raise Conflict
+        facts_total.add(1, {"fact": kind})
+        head = Head(data, int(ack.seq), cached=True)
+        self._remember(case_id, head)
+        return head
+
+    async def history(self, case_id: str) -> list[Head]:
+        """All messages of the case, by batched direct gets."""
+        require_connection(self._client)
+        found: list[Head] = []
+        try:
+            while True:
+                start = found[-1].sequence + 1 if found else 1
+                batch = await asyncio.wait_for(self._batch(case_id, start), READ_SECONDS)
+                found += batch
+                if len(batch) < _HISTORY_BATCH:
+                    return found
+        except (TimeoutError, NatsError, OSError) as wrong:
+            raise unreachable() from wrong
+
+    async def _batch(self, case_id: str, start: int) -> list[Head]:
+        stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
+        request = {"seq": start, "next_by_subj": subject, "batch": _HISTORY_BATCH}
+        inbox = self._client.new_inbox()
+        answers = await self._client.subscribe(inbox)
+        try:
+            await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
+            found: list[Head] = []
+            while True:
+                message = await answers.next_msg(READ_SECONDS)
+                given = message.headers or {}
+                if "Status" in given:
+                    return found
+                found.append(Head(message.data, int(given[headers.SEQUENCE])))
+        finally:
+            await answers.unsubscribe()
+
+    def _headers(self, fact: facts_pb2.Fact, kind: str, expected: int) -> dict[str, str]:
+        sent = {
+            headers.MSG_ID: fact.command_id,
+            headers.EXPECTED_SEQUENCE: str(expected),
+            headers.CE_VERSION: "1.0",
+            headers.CE_ID: fact.command_id,
+            headers.CE_TYPE: kind,
+            headers.CE_SOURCE: self._source,
+        }
+        parent = traceparent()
+        if parent:
+            sent[headers.TRACEPARENT] = parent
+        return sent
+
+    def _remember(self, case_id: str, head: Head) -> None:
+        known = self._cache.get(case_id)
+        if known is not None and known.sequence > head.sequence:
+            return
+        self._cache[case_id] = head
+        self._cache.move_to_end(case_id)
+        if len(self._cache) > CACHED_HEADS:
+            self._cache.popitem(last=False)

@@ -1,0 +1,57 @@
+"""SupervisionService: parse, call, format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import supervision_service_pb2 as pb
+from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceServicer
+from callmesh.domain import commands as c
+from callmesh.domain import routing
+from callmesh.domain.case import Case, FollowUp
+from callmesh.domain.errors import NotFound, missing
+from callmesh.domain.names import case_id_of
+from callmesh.domain.words import Role
+from callmesh.kernel.ids import now
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.wire import from_proto
+
+
+class SupervisionServicer(SupervisionServiceServicer):
+    """One method an RPC."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+
+    async def RecordFollowUp(self, request: pb.RecordFollowUpRequest, context: Any) -> case_pb2.Case:
+        if not request.HasField("follow_up"):
+            raise missing("follow_up", "回访结果")
+        command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up))
+        return await self._do(command, request)
+
+    async def CloseCase(self, request: pb.CloseCaseRequest, context: Any) -> case_pb2.Case:
+        return await self._do(c.Close(request.waiver), request)
+
+    async def ReopenCase(self, request: pb.ReopenCaseRequest, context: Any) -> case_pb2.Case:
+        actor, case_id = self._mesh.caller(), case_id_of(request.name)
+        head = await self._mesh.ledger.head(case_id)
+        if head is None:
+            raise NotFound("no such case", "没有这个事件单, 请核对编号")
+        target = self._target(head.case, request.agency, actor.agency)
+        return await self._do(c.Reopen(request.reason, target, self._mesh.city.calendar), request)
+
+    def _target(self, case: Case, agency: str, origin: str) -> c.Target:
+        """The agency named, else the lead of the last round, else whom the city's data names."""
+        city = self._mesh.city
+        question = routing.Question(case.category, case.division, origin, now(), case.emergency)
+        leads = [one.agency for one in case.this_round if one.role == Role.LEAD]
+        named = agency or (leads[-1] if leads else "")
+        if named:
+            return routing.name_agency(city, question, named, Role.LEAD, "重办")
+        return next(iter(routing.choose(city, question)), routing.fallback(city, question))
+
+    async def _do(self, command: c.Command, request: Any) -> case_pb2.Case:
+        case_id = case_id_of(request.name)
+        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+        return outcome.head.reply()

@@ -1,0 +1,139 @@
+"""Which cases: one filter, as SQL over the model and as a test of a case that just changed.
+
+Both forms agree (a test holds them together). A division matches what lies below it: codes of GB/T 2260
+name a province, a city or a county in pairs of digits, `00` at the end standing for "all of it", and
+longer town and grid codes begin with their county's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+
+from callmesh.api.v1 import case_pb2, tracking_service_pb2
+from callmesh.domain.errors import Invalid
+from callmesh.kernel.ids import keyed_hash
+from callmesh.tracking import schema
+from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros
+
+_COUNTY = 6
+_cases = schema.cases.c
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """What a case must be; empty fields match all."""
+
+    states: frozenset[str] = frozenset()
+    levels: frozenset[str] = frozenset()
+    agency: str = ""
+    owner: str = ""
+    origin: str = ""
+    category: str = ""
+    division: str = ""
+    channel: str = ""
+    opened_from: int | None = None
+    opened_until: int | None = None
+    overdue: bool = False
+    external_id: str = ""
+    caller_key: str = ""
+
+    def where(self) -> list[ColumnElement[bool]]:
+        """Conditions on the table `cases`; the agency is the query's affair (queries.listed)."""
+        found = [column == given for column, given in self._equal() if given]
+        if self.states:
+            found.append(_cases.state.in_(sorted(self.states)))
+        if self.levels:
+            found.append(_cases.level.in_(sorted(self.levels)))
+        if self.division:
+            found.append(_cases.division.startswith(self.division, autoescape=True))
+        if self.overdue:
+            found.append(_cases.overdue.is_(True))
+        return found + self._known_by()
+
+    def window(self, opened: ColumnElement[int]) -> list[ColumnElement[bool]]:
+        """Conditions on the time of opening, on whichever table drives the query."""
+        found = []
+        if self.opened_from is not None:
+            found.append(opened >= self.opened_from)
+        if self.opened_until is not None:
+            found.append(opened < self.opened_until)
+        return found
+
+    def matches(self, case: case_pb2.Case) -> bool:
+        """True when the case is one of them."""
+        return (
+            all(given in ("", held) for given, held in self._held(case))
+            and (not self.states or CASE_STATE.word(case.state) in self.states)
+            and (not self.levels or LEVEL.word(case.classification.level) in self.levels)
+            and case.division.startswith(self.division)
+            and (not self.overdue or any(one.missed for one in case.referrals))
+            and (not self.agency or any(one.agency == self.agency for one in case.referrals))
+            and (not self.external_id or any(one.value == self.external_id for one in case.external_ids))
+            and self._opened_within(micros(case.opened_at))
+        )
+
+    def _equal(self) -> Iterable[tuple[ColumnElement[str], str]]:
+        return (
+            (_cases.owner, self.owner),
+            (_cases.origin, self.origin),
+            (_cases.category, self.category),
+            (_cases.channel, self.channel),
+        )
+
+    def _held(self, case: case_pb2.Case) -> Iterable[tuple[str, str]]:
+        return (
+            (self.owner, case.owner),
+            (self.origin, case.origin),
+            (self.category, case.classification.category),
+            (self.channel, case.channel),
+            (self.caller_key, case.caller_key),
+        )
+
+    def _known_by(self) -> list[ColumnElement[bool]]:
+        given = ((schema.EXTERNAL, self.external_id), (schema.CALLER, self.caller_key))
+        table = schema.identifiers.c
+        return [
+            _cases.id.in_(select(table.case_id).where(table.kind == kind, table.value == value))
+            for kind, value in given
+            if value
+        ]
+
+    def _opened_within(self, at: int) -> bool:
+        after = self.opened_from is None or at >= self.opened_from
+        return after and (self.opened_until is None or at < self.opened_until)
+
+
+def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter:
+    """The filter of a request; raises Invalid."""
+    return CaseFilter(
+        states=_words(given.states, CASE_STATE, "filter.states"),
+        levels=_words(given.levels, LEVEL, "filter.levels"),
+        agency=clean(given.agency),
+        owner=clean(given.owner),
+        origin=clean(given.origin),
+        category=clean(given.category),
+        division=prefix(clean(given.division)),
+        channel=clean(given.channel),
+        opened_from=micros(given.opened_from) if given.HasField("opened_from") else None,
+        opened_until=micros(given.opened_until) if given.HasField("opened_until") else None,
+        overdue=given.overdue,
+        external_id=clean(given.external_id),
+        caller_key=keyed_hash(number_key, given.number),
+    )
+
+
+def prefix(division: str) -> str:
+    """What the codes of a division and of all below it begin with."""
+    while len(division) <= _COUNTY and division.endswith("00") and len(division) % 2 == 0:
+        division = division[:-2]
+    return division
+
+
+def _words(numbers: Iterable[int], words: Words, field: str) -> frozenset[str]:
+    found = [words.words.get(number, "") for number in numbers]
+    if "" in found:
+        raise Invalid(f"{field} has an unknown value", "筛选条件中有无法识别的取值", {field: "unknown value"})
+    return frozenset(found)

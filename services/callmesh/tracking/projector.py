@@ -1,0 +1,138 @@
+"""The projector: the log -> the read model, exactly once, in order, without holes.
+
+A message travels: the durable consumer hands over a batch; what lies at or below the position is known
+and dropped; when something between the position and the batch is missing (a restored database, a durable
+ahead of it, a message parked before), that stretch is read from the log first; then rows and position are
+stored in one transaction, and only then waiting readers wake up and watchers are told.
+
+Database or NATS away: the batch waits here and is tried again for as long as it takes, unacknowledged
+(handing the error to the consumer would park good messages after five attempts). A message that cannot be
+digested is raised to the consumer, which parks it; when it is met again in a stretch that is read
+from the log, it is passed over with an alarm. After `stop` nothing is written or acknowledged any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from callmesh.kernel.telemetry import clock, log
+from callmesh.ledger.record import Damaged, UnknownFact
+from callmesh.tracking.items import Change, Item, item_of, read
+from callmesh.tracking.rows import rows_of
+from callmesh.tracking.source import PASSING, Source
+from callmesh.tracking.store import Away, Moved, Store
+
+PAUSE_SECONDS = 0.5
+Listener = Callable[[Sequence[Change]], None]
+
+
+class Projector:
+    """The one writer of a model. `position`: up to here the model is complete."""
+
+    def __init__(self, store: Store, source: Source, tell: Listener = lambda changes: None) -> None:
+        self.position = 0
+        self._store, self._source, self._tell = store, source, tell
+        self._moved = asyncio.Condition()
+        self._one = asyncio.Lock()
+        self._stopped = asyncio.Event()
+
+    async def start(self) -> None:
+        """Opens the model and catches up with the log; raises OSError or NatsError to be tried again."""
+        started = clock()
+        try:
+            async with self._one:
+                first = self.position = await self._store.open()
+                await self._catch_up(await self._source.last())
+        except (Away, Moved) as wrong:
+            raise ConnectionError("the read model's database is away or in use") from wrong
+        seconds = round(clock() - started, 3)
+        log.info("read model is current", sequence=self.position, count=self.position - first, seconds=seconds)
+
+    async def stop(self) -> None:
+        """Lets the running batch end and takes no other."""
+        self._stopped.set()
+        async with self._one:
+            await self._store.close()
+
+    async def handle(self, messages: Sequence[Msg]) -> None:
+        """The consumer's handler."""
+        await self.take([item_of(one) for one in messages])
+
+    async def take(self, items: Sequence[Item]) -> None:
+        """Projects a batch; raises UnknownFact or Damaged, nothing that passes by itself."""
+        async with self._one:
+            while not self._stopped.is_set():
+                try:
+                    return await self._take(items)
+                except (Away, Moved, *PASSING) as wrong:
+                    log.warning("projection waits", error=str(wrong) or type(wrong).__name__)
+                    await self._pause()
+        raise asyncio.CancelledError
+
+    async def reached(self, sequence: int, seconds: float) -> bool:
+        """True once the model holds everything up to `sequence`; waits for it."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(seconds), self._moved:
+                await self._moved.wait_for(lambda: self.position >= sequence)
+        return self.position >= sequence
+
+    async def _take(self, items: Sequence[Item]) -> None:
+        fresh = [one for one in items if one.sequence > self.position]
+        if fresh and fresh[0].sequence > self.position + 1:
+            await self._catch_up(fresh[0].sequence - 1)
+        if fresh:
+            await self._store_items(fresh, _read_all)
+
+    async def _catch_up(self, until: int) -> None:
+        if until <= self.position:
+            return
+        async with contextlib.aclosing(self._source.read(self.position, until)) as batches:
+            async for batch in batches:
+                await self._store_items(batch, read_digestible)
+
+    async def _store_items(
+        self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]
+    ) -> None:
+        old, new = self.position, items[-1].sequence
+
+        def work() -> list[Change]:
+            changes = reader(items, self._store.stream)
+            self._store.write_now(rows_of(changes), old, new)
+            return changes
+
+        changes = await self._store.on_writer(work)
+        async with self._moved:
+            self.position = new
+            self._tell(changes)
+            self._moved.notify_all()
+
+    async def _pause(self) -> None:
+        """Waits a little, then asks the database anew how far the model is."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
+        with contextlib.suppress(Away):
+            self.position = await self._store.open()
+
+
+def _read_all(items: Sequence[Item], stream: str) -> list[Change]:
+    return [read(one, stream) for one in items]
+
+
+def read_digestible(items: Sequence[Item], stream: str) -> list[Change]:
+    """Parses what can be parsed; the rest is an alarm."""
+    changes = []
+    for one in items:
+        try:
+            changes.append(read(one, stream))
+        except (Damaged, UnknownFact, ValueError) as wrong:
+            _alarm(one, wrong)
+    return changes
+
+
+def _alarm(item: Item, wrong: Any) -> None:
+    log.error("message passed over", sequence=item.sequence, case=item.case_id, error=str(wrong))

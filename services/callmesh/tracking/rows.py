@@ -1,0 +1,137 @@
+"""Changes -> rows. A batch collapses: a case that changed several times is written once, as last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.tracking.items import Change, Row
+from callmesh.tracking.schema import CALLER, EXTERNAL
+from callmesh.tracking.words import (
+    CASE_STATE,
+    LEVEL,
+    REFERRAL_STATE,
+    ROLE,
+    SUPERVISION,
+    VERDICT,
+    clean,
+    micros,
+)
+
+_TIMES = (
+    *("offered_at", "received_at", "accepted_at", "feedback_at", "arrived_at", "resolved_at"),
+    *("ended_at", "accept_due", "feedback_due", "resolve_due"),
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a batch writes, by table."""
+
+    cases: list[Row] = field(default_factory=list)
+    referrals: list[Row] = field(default_factory=list)
+    identifiers: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+
+
+def rows_of(changes: Sequence[Change]) -> Rows:
+    """The rows of a batch, in the log's order."""
+    rows = Rows(events=[one.event for one in changes])
+    for change in {one.case_id: one for one in changes}.values():
+        case, opened_at = change.record.case, micros(change.record.case.opened_at)
+        referrals = _referrals(change.case_id, case, opened_at)
+        rows.cases.append(_case(change, case, opened_at, referrals))
+        rows.referrals += referrals
+        rows.identifiers += _identifiers(change.case_id, case)
+    return rows
+
+
+def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[Row]) -> Row:
+    classified, origin = case.classification, clean(case.origin)
+    return {
+        "id": change.case_id,
+        "state": CASE_STATE.word(case.state),
+        "level": LEVEL.word(classified.level),
+        "category": clean(classified.category),
+        "verdict": VERDICT.word(classified.verdict),
+        "division": clean(case.division),
+        "channel": clean(case.channel),
+        "origin": origin,
+        "owner": clean(case.owner),
+        "emergency": case.emergency,
+        "opened_at": opened_at,
+        "updated_at": micros(case.updated_at),
+        "closed_at": _time(case, "closed_at"),
+        "sequence": change.sequence,
+        "round": case.round,
+        "supervision": SUPERVISION.word(case.supervision),
+        "overdue": any(one.missed for one in case.referrals),
+        "diverted": any(one["agency"] != origin for one in referrals),
+        **_follow_up(case),
+        "city_version": clean(case.city_version),
+        "snapshot": case.SerializeToString(),
+    }
+
+
+def _follow_up(case: case_pb2.Case) -> Row:
+    reached = [one for one in case.follow_ups if one.reached]
+    return {
+        "asked": bool(case.follow_ups),
+        "reached": bool(reached),
+        "solved": bool(reached) and reached[-1].solved,
+        "satisfied": reached[-1].satisfied if reached else 0,
+    }
+
+
+def _referrals(case_id: str, case: case_pb2.Case, opened_at: int) -> list[Row]:
+    seen: set[str] = set()
+    rows = []
+    for one in case.referrals:
+        agency = clean(one.agency)
+        rows.append(_referral(case_id, opened_at, one, agency, agency in seen))
+        seen.add(agency)
+    return rows
+
+
+def _referral(
+    case_id: str, opened_at: int, one: referral_pb2.Referral, agency: str, again: bool
+) -> Row:
+    missed = one.missed
+    row: Row = {
+        "case_id": case_id,
+        "number": int(one.name.rpartition("/")[2]),
+        "agency": agency,
+        "role": ROLE.word(one.role),
+        "state": REFERRAL_STATE.word(one.state),
+        "sender": clean(one.sender),
+        "round": one.round,
+        "hop": one.hop,
+        "opened_at": opened_at,
+        "again": again,
+        "missed_accept": common_pb2.LIMIT_ACCEPT in missed,
+        "missed_feedback": common_pb2.LIMIT_FEEDBACK in missed,
+        "missed_resolve": common_pb2.LIMIT_RESOLVE in missed,
+        "returns": one.return_count,
+    }
+    for name in _TIMES:
+        row[name] = micros(getattr(one, name)) if one.HasField(name) else None  # type: ignore[arg-type]
+    return row
+
+
+def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:
+    rows: list[Row] = [
+        {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id}
+        for one in case.external_ids
+        if one.value
+    ]
+    if case.caller_key:
+        rows.append({"kind": CALLER, "value": clean(case.caller_key), "case_id": case_id})
+    return rows
+
+
+def _time(message: Message, name: str) -> Any:
+    return micros(getattr(message, name)) if message.HasField(name) else None

@@ -1,0 +1,192 @@
+"""The database of the read model: one thread writes, a few read.
+
+A batch travels: the position is moved on from the value this process knows (so a second writer is
+noticed, not overwritten), rows follow, all in one transaction. It is on disk before `write` returns
+(SQLite: WAL, synchronous=FULL; readers never wait for the writer). A database that is away, locked or
+full raises `Away`: nothing was written, the same may be tried again. Other errors are defects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from callmesh.domain.errors import Unreachable
+from callmesh.kernel.config import Settings
+from callmesh.tracking import schema
+from callmesh.tracking.rows import Rows
+
+READERS = 4
+BUSY_MILLISECONDS = 5_000
+T = TypeVar("T")
+
+
+class Away(Exception):
+    """The database cannot be used now."""
+
+
+class Moved(Exception):
+    """Another process wrote this model meanwhile; read the position again."""
+
+
+def url_of(settings: Settings) -> str:
+    """Where the model is; the folder of an embedded one is made."""
+    if settings.database_url:
+        return settings.database_url
+    folder = Path(settings.data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'tracking.db'}"
+
+
+def engine_of(url: str, readers: int, write: bool) -> Engine:
+    """An engine whose transactions see one state of the database throughout."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, pool_size=readers, max_overflow=0)
+        _prepare_sqlite(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
+        return engine
+    isolation = "READ COMMITTED" if write else "REPEATABLE READ"
+    return create_engine(
+        parsed, pool_size=readers, max_overflow=0, pool_pre_ping=True, isolation_level=isolation
+    )
+
+
+def _prepare_sqlite(engine: Engine, begin: str) -> None:
+    """Transactions begin when we say so (the driver's own idea of it leaves reads without one)."""
+
+    @event.listens_for(engine, "connect")
+    def connected(raw: Any, record: Any) -> None:
+        raw.isolation_level = None
+        raw.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+class Store:
+    """The model of one database, for one stream of the log."""
+
+    def __init__(self, url: str, stream: str) -> None:
+        self.stream = stream
+        self.writer, self.reader = engine_of(url, 1, True), engine_of(url, READERS, False)
+        self._writing = ThreadPoolExecutor(1, "tracking-write")
+        self._reading = ThreadPoolExecutor(READERS, "tracking-read")
+        upserts = _Upserts(self.writer.dialect.name)
+        self._cases = upserts.replace(schema.cases)
+        self._referrals = upserts.replace(schema.referrals)
+        self._identifiers = upserts.ignore(schema.identifiers)
+
+    async def open(self) -> int:
+        """Makes the tables, drops those of another version; the position."""
+        return await self.on_writer(self._open)
+
+    async def write(self, rows: Rows, old: int, new: int) -> None:
+        """Stores a batch and the new position; raises Away or Moved, and then nothing is stored."""
+        await self.on_writer(lambda: self.write_now(rows, old, new))
+
+    async def on_writer(self, work: Callable[[], T]) -> T:
+        """Runs something in the thread that writes."""
+        return await asyncio.get_running_loop().run_in_executor(self._writing, _translated, work)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query on one state of the database; raises Unreachable (for callers) when it is away."""
+
+        def work() -> T:
+            with self.reader.connect() as connection, connection.begin():
+                return query(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, _translated, work)
+        except Away as wrong:
+            raise Unreachable("the read model cannot be read now", "查询暂时不可用, 请稍后重试") from wrong
+
+    async def close(self) -> None:
+        """Waits for the running work and closes."""
+        for pool in (self._writing, self._reading):
+            await asyncio.to_thread(pool.shutdown)
+        self.writer.dispose()
+        self.reader.dispose()
+
+    def write_now(self, rows: Rows, old: int, new: int) -> None:
+        """As `write`, in the calling thread."""
+        with self.writer.begin() as connection:
+            moved = connection.execute(
+                update(schema.position)
+                .where(schema.position.c.stream == self.stream, schema.position.c.sequence == old)
+                .values(sequence=new)
+            )
+            if moved.rowcount != 1:
+                raise Moved
+            for statement, given in (
+                (self._cases, rows.cases),
+                (self._referrals, rows.referrals),
+                (self._identifiers, rows.identifiers),
+                (insert(schema.events), rows.events),
+            ):
+                if given:
+                    connection.execute(statement, given)
+
+    def position_now(self) -> int:
+        """The stored position, in the calling thread."""
+        with self.writer.connect() as connection:
+            table = schema.position
+            found = connection.scalar(select(table.c.sequence).where(table.c.stream == self.stream))
+            return int(found or 0)
+
+    def wipe_now(self) -> None:
+        """Drops everything and makes empty tables, in the calling thread."""
+        with self.writer.begin() as connection:
+            schema.metadata.drop_all(connection)
+            self._make(connection)
+
+    def _open(self) -> int:
+        with self.writer.begin() as connection:
+            schema.model.create(connection, checkfirst=True)
+            if connection.scalar(select(schema.model.c.version)) != schema.VERSION:
+                schema.metadata.drop_all(connection)
+            self._make(connection)
+        return self.position_now()
+
+    def _make(self, connection: Connection) -> None:
+        schema.metadata.create_all(connection)
+        ignore = _Upserts(connection.dialect.name).ignore
+        connection.execute(ignore(schema.model), {"version": schema.VERSION})
+        connection.execute(ignore(schema.position), {"stream": self.stream, "sequence": 0})
+
+
+class _Upserts:
+    """`INSERT ... ON CONFLICT`, which both databases have and spell alike."""
+
+    def __init__(self, dialect: str) -> None:
+        self._insert: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+
+    def replace(self, table: Table) -> Insert:
+        """Overwrites a row of the same key."""
+        statement = self._insert(table)
+        keys = list(table.primary_key.columns)
+        changed = {one.name: statement.excluded[one.name] for one in table.columns if one not in keys}
+        made: Insert = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        return made
+
+    def ignore(self, table: Table) -> Insert:
+        """Leaves a row of the same key."""
+        made: Insert = self._insert(table).on_conflict_do_nothing()
+        return made
+
+
+def _translated(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (OperationalError, InterfaceError) as wrong:
+        raise Away(type(wrong.orig).__name__) from wrong

@@ -1,0 +1,154 @@
+"""One sentence in zh-CN for each kind of fact, from ids, codes and counts only.
+
+Nothing that a person wrote gets in: no narrative, note, result or free reason. A reason is shown
+when it has the form of a code of the city's data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from callmesh.api.v1 import case_pb2, referral_pb2
+from callmesh.tracking.words import LEVEL, LIMIT, ROLE, SUPERVISION
+
+_CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
+_ROLES = {"lead": "主办", "support": "协办"}
+_LIMITS = {"accept": "签收", "feedback": "反馈", "resolve": "办结"}
+_COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
+Case = case_pb2.Case
+
+
+def summary(kind: str, body: Any, case: Case) -> str:
+    """The sentence for a fact of this kind; a kind of a newer version is named as it is."""
+    sentence = _SENTENCES.get(kind)
+    return sentence(body, case) if sentence else f"新版事实 {kind}"
+
+
+def _code(reason: str) -> str:
+    return f", 原因 {reason}" if _CODE.match(reason) else ""
+
+
+def _agencies(referrals: Iterable[referral_pb2.Referral]) -> str:
+    return "、".join(f"{one.agency}({_ROLES.get(ROLE.word(one.role), '')})" for one in referrals)
+
+
+def _agency(case: Case, referral: str) -> str:
+    return next((one.agency for one in case.referrals if one.name == referral), "")
+
+
+def _opened(body: Any, case: Case) -> str:
+    return f"{body.origin} 接报, 渠道 {body.channel}" + (", 紧急" if body.emergency else "")
+
+
+def _classified(body: Any, case: Case) -> str:
+    found = body.classification
+    by = "人工" if found.by_person else "机器"
+    level = LEVEL.word(found.level).upper() or "未定级"
+    return f"{by}分类为 {found.category or '未定类'}, {level}" + (", 紧急" if body.emergency else "")
+
+
+def _transferred(body: Any, case: Case) -> str:
+    plan = f", 预案 {body.plan}" if body.plan else ""
+    return f"转办至 {_agencies(body.referrals)}{plan}"
+
+
+def _extension(body: Any, case: Case) -> str:
+    return f"{_agency(case, body.referral)} 的延期申请{'获准' if body.granted else '未获准'}"
+
+
+def _progress(body: Any, case: Case) -> str:
+    return f"{_agency(case, body.referral)} {'到达现场' if body.arrived else '反馈进展'}"
+
+
+def _return_asked(body: Any, case: Case) -> str:
+    return f"{_agency(case, body.referral)} 申请退单{_code(body.reason)}"
+
+
+def _return_granted(body: Any, case: Case) -> str:
+    return f"同意 {_agency(case, body.referral)} 退单, 改派至 {_agencies(body.referrals)}"
+
+
+def _followed_up(body: Any, case: Case) -> str:
+    asked = body.follow_up
+    if not asked.reached:
+        return "回访未接通"
+    satisfied = f", 满意度 {asked.satisfied}" if asked.satisfied else ""
+    return f"已回访, {'已解决' if asked.solved else '未解决'}{satisfied}"
+
+
+def _closed(body: Any, case: Case) -> str:
+    return "归档, 免回访" if body.waiver else "归档"
+
+
+def _missed(body: Any, case: Case) -> str:
+    limit, colour = _LIMITS.get(LIMIT.word(body.limit), ""), SUPERVISION.word(body.supervision)
+    return f"{_agency(case, body.referral)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+
+
+def _warned(body: Any, case: Case) -> str:
+    return f"{_agency(case, body.referral)} 临近{_LIMITS.get(LIMIT.word(body.limit), '')}时限"
+
+
+def _raised(body: Any, case: Case) -> str:
+    colour = SUPERVISION.word(body.supervision)
+    return f"升级为{_COLOURS.get(colour, colour)}督办"
+
+
+def _of_agency(words: str) -> Callable[[Any, Case], str]:
+    return lambda body, case: words.format(_agency(case, body.referral))
+
+
+def _plain(words: str) -> Callable[[Any, Case], str]:
+    return lambda body, case: words
+
+
+_SENTENCES: dict[str, Callable[[Any, Case], str]] = {
+    "CaseOpened": _opened,
+    "ReportAmended": _plain("补充报告内容"),
+    "CaseClassified": _classified,
+    "CaseAnswered": _plain("当场答复"),
+    "CaseRejected": lambda body, case: f"不予受理{_code(body.reason)}",
+    "CaseCancelled": lambda body, case: f"撤销{_code(body.reason)}",
+    "CaseMerged": lambda body, case: f"并入 {body.parent}",
+    "CaseUnmerged": _plain("解除并单"),
+    "ChildJoined": lambda body, case: f"{body.child} 并入本单",
+    "CaseTransferred": _transferred,
+    "ReferralReceived": _of_agency("{} 系统已接收"),
+    "ReferralAccepted": _of_agency("{} 签收"),
+    "ProgressReported": _progress,
+    "ReferralSuspended": _of_agency("{} 挂账"),
+    "ReferralResumed": _of_agency("{} 恢复办理"),
+    "ExtensionRequested": _of_agency("{} 申请延期"),
+    "ExtensionDecided": _extension,
+    "ReturnRequested": _return_asked,
+    "ReturnGranted": _return_granted,
+    "ReturnDenied": _of_agency("不同意 {} 退单"),
+    "DisputeOpened": _of_agency("{} 提出管辖争议"),
+    "JurisdictionDesignated": lambda body, case: f"指定管辖: {_agencies(body.referrals)}",
+    "ReferralResolved": _of_agency("{} 办结"),
+    "ResolutionSentBack": _of_agency("{} 的办理结果被退回"),
+    "ResolutionApproved": _of_agency("{} 的办理结果通过审核"),
+    "ReferralRecalled": _of_agency("撤回 {} 的转办单"),
+    "ReferralWaived": _of_agency("{} 免办"),
+    "DeliveryFailed": lambda body, case: f"{_agency(case, body.referral)} 投递 {body.attempts} 次未成功",
+    "FollowUpRecorded": _followed_up,
+    "CaseClosed": _closed,
+    "CaseReopened": lambda body, case: f"重办, 第 {case.round} 轮, 交 {_agencies(body.referrals)}",
+    "DeadlineWarned": _warned,
+    "DeadlineMissed": _missed,
+    "ReferralReminded": _of_agency("催办 {}"),
+    "SupervisionRaised": _raised,
+    "SupervisionLifted": _plain("解除督办"),
+    "SupervisorChanged": lambda body, case: f"督办人变更为 {body.supervisor}",
+    "CaseLinked": lambda body, case: f"关联 {body.link.case}",
+    "CaseAnnotated": lambda body, case: f"{body.annotation.agency} 提出意见",
+    "CallLegChanged": lambda body, case: f"与 {body.leg.agency} 的通话状态变化",
+    "MediationRecorded": lambda body, case: f"{body.mediation.agency} 主持调解",
+    "FindingRecorded": lambda body, case: f"巡查记录 {body.finding.rule}, 责任单位 {body.finding.agency}",
+    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看更多信息",
+    "DisclosureDecided": lambda body, case: f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}",
+    "DataReleased": lambda body, case: f"向 {body.agency} 提供信息 {len(body.fields)} 项",
+}
+KNOWN_KINDS = frozenset(_SENTENCES)

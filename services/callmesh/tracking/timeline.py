@@ -1,0 +1,57 @@
+"""GetTimeline: a case's way, from its messages on the log alone; right even when the model lags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from callmesh.api.v1 import tracking_service_pb2 as api
+from callmesh.domain.case import Case
+from callmesh.ledger.port import Head
+from callmesh.tracking.holds import Hold, holds, slowest
+from callmesh.tracking.items import Change, event_proto, items_of
+from callmesh.tracking.projector import read_digestible
+from callmesh.tracking.stages import stage_of
+from callmesh.tracking.words import LIMIT, duration, micros_of, timestamp
+
+
+def timeline(case_id: str, heads: Sequence[Head], stream: str, now: datetime) -> api.Timeline:
+    """The timeline of a case with at least one message."""
+    changes = read_digestible(items_of(case_id, heads), stream)
+    held = holds(changes, micros_of(now))
+    longest = slowest(held)
+    made = api.Timeline(
+        case=heads[-1].reply(),
+        entries=_entries(changes),
+        holds=[_hold(one, one is longest) for one in held],
+    )
+    _put_deadline(made, heads[-1].case)
+    return made
+
+
+def _entries(changes: Sequence[Change]) -> list[api.TimelineEntry]:
+    made = []
+    before = changes[0].event["at"] if changes else 0
+    for one in changes:
+        at = one.event["at"]
+        entry = api.TimelineEntry(
+            stage=stage_of(one.event["kind"]), event=event_proto(one.event), elapsed=duration(at - before)
+        )
+        made.append(entry)
+        before = at
+    return made
+
+
+def _hold(one: Hold, longest: bool) -> api.Hold:
+    waits = {name: duration(length) for name, length in one.waits.items()}
+    return api.Hold(referral=one.referral, agency=one.agency, slowest=longest, **waits)
+
+
+def _put_deadline(made: api.Timeline, case: Case) -> None:
+    due = case.next_deadline()
+    if due is None:
+        return
+    at, limit, referral = due
+    made.next_due.CopyFrom(timestamp(micros_of(at)))
+    made.next_limit = LIMIT.number(limit.value)
+    made.next_agency = referral.agency

@@ -1,0 +1,97 @@
+"""Watching: changes as they happen, without gap or duplicate, to any number of watchers.
+
+A watcher travels: from its token on the log is told again (each change with the case as it was after
+it) until it has caught up with the model; in that same step of the loop it joins the hub, which gives it
+every later batch after its commit. Its queue is bounded: who does not keep up is closed with Overloaded
+and resumes with its last token, so a slow desk costs memory for at most QUEUE changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from callmesh.domain.errors import Overloaded
+from callmesh.kernel.messaging import unreachable
+from callmesh.tracking.filters import CaseFilter
+from callmesh.tracking.items import Change
+from callmesh.tracking.projector import Projector, read_digestible
+from callmesh.tracking.source import PASSING, Source
+
+QUEUE = 1024
+
+
+class Watcher:
+    """One open watch: the changes that match, waiting to be fetched."""
+
+    def __init__(self, wanted: CaseFilter, after: int, size: int = QUEUE) -> None:
+        self._wanted, self._after = wanted, after
+        self._queue: asyncio.Queue[Change] = asyncio.Queue(size)
+        self._lost = asyncio.Event()
+
+    def give(self, changes: Sequence[Change]) -> None:
+        """Queues what matches; a full queue ends the watch."""
+        for change in changes:
+            if change.sequence <= self._after or not self._wanted.matches(change.record.case):
+                continue
+            if self._queue.full():
+                return self._lost.set()
+            self._queue.put_nowait(change)
+
+    async def next(self) -> Change:
+        """The next change; raises Overloaded when one did not fit."""
+        if self._lost.is_set():
+            raise Overloaded(
+                "this watch is too slow; resume with the last token",
+                "订阅端处理过慢, 请用最后的令牌继续",
+            )
+        return await self._queue.get()
+
+
+class Hub:
+    """Everybody who watches now."""
+
+    def __init__(self) -> None:
+        self._watchers: set[Watcher] = set()
+
+    def tell(self, changes: Sequence[Change]) -> None:
+        """Called after a commit, with the batch."""
+        for watcher in self._watchers:
+            watcher.give(changes)
+
+    @contextlib.contextmanager
+    def joined(self, watcher: Watcher) -> Iterator[Watcher]:
+        """In the hub for as long as the block runs."""
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+
+async def changes(
+    projector: Projector, source: Source, hub: Hub, stream: str, wanted: CaseFilter, after: int
+) -> AsyncGenerator[Change, None]:
+    """What matches after `after`: told again from the log, then live; raises Overloaded, Unreachable."""
+    while after < projector.position:
+        until = projector.position
+        async for change in _again(source, stream, after, until):
+            if wanted.matches(change.record.case):
+                yield change
+        after = until
+    with hub.joined(Watcher(wanted, after)) as watcher:
+        while True:
+            yield await watcher.next()
+
+
+async def _again(
+    source: Source, stream: str, after: int, until: int
+) -> AsyncGenerator[Change, None]:
+    try:
+        async with contextlib.aclosing(source.read(after, until)) as batches:
+            async for batch in batches:
+                for change in read_digestible(batch, stream):
+                    yield change
+    except PASSING as wrong:
+        raise unreachable() from wrong

@@ -1,0 +1,54 @@
+"""What travels without an operator: emergencies from any channel, sure cases from unattended ones,
+and returns that the city grants by rule. Everything else waits in the operators' queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nats.aio.msg import Msg
+
+from callmesh.domain import commands as c
+from callmesh.domain.case import Case
+from callmesh.domain.decide import may_travel_alone
+from callmesh.domain.words import Channel, ReferralState
+from callmesh.kernel.messaging import sequence_of
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.consume import each, kind_of
+from callmesh.transfer.service import Transfers, Wish
+
+_ATTENDED = frozenset(one.value for one in Channel if one.attended)
+
+
+class Policy:
+    """Reads the log and answers facts by rule."""
+
+    def __init__(self, mesh: Mesh, transfers: Transfers) -> None:
+        self._mesh, self._transfers = mesh, transfers
+
+    async def on_facts(self, messages: Sequence[Msg]) -> None:
+        """Classified cases and returns; the rest passes."""
+        await each(self._mesh, messages, self._on_fact, {"case_classified", "return_requested"})
+
+    async def _on_fact(self, case_id: str, message: Msg) -> None:
+        case = await self._transfers.case(case_id)
+        sequence = sequence_of(message)
+        if kind_of(message) == "case_classified":
+            await self._classified(case_id, case, sequence)
+        else:
+            await self._returned(case_id, case, sequence)
+
+    async def _classified(self, case_id: str, case: Case, sequence: int) -> None:
+        by_itself = case.emergency or case.channel not in _ATTENDED
+        if not (by_itself and may_travel_alone(case) and self._mesh.city.policy.auto_route):
+            return
+        command = self._transfers.transfer(case, case.origin, Wish())
+        await self._mesh.by_policy(case_id, command, "transfer", sequence)
+
+    async def _returned(self, case_id: str, case: Case, sequence: int) -> None:
+        for referral in case.this_round:
+            if referral.state != ReferralState.RETURN_REQUESTED:
+                continue
+            if referral.hop >= self._mesh.city.policy.auto_grant_returns:
+                continue  # a dispatcher decides
+            command: c.Command = self._transfers.grant(case, referral, "", "按规则准予退单, 自动改派")
+            await self._mesh.by_policy(case_id, command, "grant_return", sequence)

@@ -1,0 +1,116 @@
+"""Who a case goes to: the city's data, a plan, or the agency that an operator named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callmesh.domain import commands as c
+from callmesh.domain import routing
+from callmesh.domain.case import Case, Referral
+from callmesh.domain.errors import Invalid, NotFound, WrongState
+from callmesh.domain.routing import Question
+from callmesh.domain.words import Channel, Mode, Role
+from callmesh.kernel.ids import now
+from callmesh.ledger.boot import Mesh
+
+_OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asked for; all empty is the one key."""
+
+    agency: str = ""
+    support: tuple[str, ...] = ()
+    plan: str = ""
+    mode: Mode | None = None
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+
+
+class Transfers:
+    """Turns a case and a wish into the command that offers it."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+
+    async def case(self, case_id: str) -> Case:
+        """The case as last seen; raises NotFound."""
+        head = await self._mesh.ledger.head(case_id)
+        if head is None:
+            raise NotFound("no such case", "没有这个事件单, 请核对编号")
+        return head.case
+
+    def transfer(self, case: Case, origin: str, wish: Wish) -> c.Transfer:
+        """The command for a wish; raises Invalid or WrongState when nobody fits."""
+        city = self._mesh.city
+        return c.Transfer(
+            targets=self._targets(case, origin, wish),
+            mode=wish.mode or _mode(case),
+            calendar=city.calendar,
+            plan=wish.plan,
+            reason=wish.reason,
+            city_version=city.version,
+            flags=wish.flags,
+        )
+
+    def grant(self, case: Case, referral: Referral, agency: str, reason: str) -> c.GrantReturn:
+        """Grant a return: to the agency named, else onwards by the city's data."""
+        city = self._mesh.city
+        question = self._question(case, referral.sender)
+        if agency:
+            target = routing.name_agency(city, question, agency, Role.LEAD, f"改派: {reason}")
+        elif referral.hop + 1 >= city.policy.max_hops:
+            target = routing.fallback(city, question)
+        else:
+            runners_up = [one.category for one in case.classification.candidates] if case.classification else []
+            other_node = referral.return_reason in _OTHER_NODE
+            target = routing.reassign(city, question, runners_up, other_node)
+        return c.GrantReturn(referral.name, reason, target, city.calendar)
+
+    def _targets(self, case: Case, origin: str, wish: Wish) -> tuple[c.Target, ...]:
+        city, question = self._mesh.city, self._question(case, origin)
+        if wish.plan:
+            plan = city.plan.get(wish.plan)
+            if plan is None:
+                raise Invalid("no such plan", f"没有预案 {wish.plan}", {"plan": "unknown plan"})
+            return routing.apply_plan(city, question, plan)
+        extra = tuple(
+            routing.name_agency(city, question, one, Role.SUPPORT, wish.reason or "接警员指定") for one in wish.support
+        )
+        if wish.agency:
+            why = wish.reason or "接警员指定"
+            lead = routing.name_agency(city, question, wish.agency, Role.LEAD, why)
+            return (lead, *extra)
+        if case.lead is not None and extra:
+            return extra
+        return self._chosen(case, question, extra)
+
+    def _chosen(self, case: Case, question: Question, extra: tuple[c.Target, ...]) -> tuple[c.Target, ...]:
+        if not case.category and not case.emergency:
+            raise WrongState(
+                "classify the case or name an agency first",
+                "请先分类, 或直接指定单位",
+                state=case.state.value,
+                allowed=("ClassifyCase", "TransferCase (agency)"),
+            )
+        chosen = routing.choose(self._mesh.city, question)
+        if not chosen:
+            raise WrongState(
+                "this category has no agency: answer on the spot",
+                "该类别不转办, 请当场答复或告知正当渠道",
+                state=case.state.value,
+                allowed=("AnswerCase", "RejectCase"),
+            )
+        named = {one.agency for one in chosen}
+        return (*chosen, *(one for one in extra if one.agency not in named))
+
+    def _question(self, case: Case, origin: str) -> Question:
+        tried = frozenset(one.agency for one in case.this_round if one.role == Role.LEAD)
+        return Question(case.category, case.division, origin or case.origin, now(), case.emergency, tried)
+
+
+def _mode(case: Case) -> Mode:
+    """With the caller on the line data and call go together, else the work order is pushed."""
+    on_line = case.channel in (Channel.PHONE, Channel.VIDEO)
+    return Mode.CALL if on_line else Mode.PUSH

@@ -1,0 +1,63 @@
+"""TransferService: parse, call, format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callmesh.api.v1 import case_pb2, common_pb2
+from callmesh.api.v1 import transfer_service_pb2 as pb
+from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceServicer
+from callmesh.domain import commands as c
+from callmesh.domain.errors import missing
+from callmesh.domain.guards import find_referral
+from callmesh.domain.names import case_id_of, case_of_referral
+from callmesh.domain.words import Mode
+from callmesh.ledger.boot import Mesh
+from callmesh.ledger.wire import enum_numbers
+from callmesh.transfer.service import Transfers, Wish
+
+_MODES = {number: mode for mode, number in enum_numbers(Mode, common_pb2.Mode.DESCRIPTOR).items()}
+
+
+class TransferServicer(TransferServiceServicer):
+    """One method an RPC."""
+
+    def __init__(self, mesh: Mesh, transfers: Transfers) -> None:
+        self._mesh, self._transfers = mesh, transfers
+
+    async def TransferCase(self, request: pb.TransferCaseRequest, context: Any) -> case_pb2.Case:
+        actor, case_id = self._mesh.caller(), case_id_of(request.name)
+        mode = _MODES.get(request.mode)
+        wish = Wish(
+            agency=request.agency,
+            support=tuple(request.support),
+            plan=request.plan,
+            mode=mode,
+            reason=request.reason,
+            flags=("unknown_mode",) if request.mode and mode is None else (),
+        )
+        case = await self._transfers.case(case_id)
+        return await self._do(case_id, self._transfers.transfer(case, actor.agency, wish), request)
+
+    async def DecideReturn(self, request: pb.DecideReturnRequest, context: Any) -> case_pb2.Case:
+        case_id = case_of_referral(request.name)
+        if not request.reason:
+            raise missing("reason", "审批意见")
+        if not request.granted:
+            return await self._do(case_id, c.DenyReturn(request.name, request.reason), request)
+        case = await self._transfers.case(case_id)
+        referral = find_referral(case, request.name)
+        command = self._transfers.grant(case, referral, request.agency, request.reason)
+        return await self._do(case_id, command, request)
+
+    async def RecallReferral(self, request: pb.RecallReferralRequest, context: Any) -> case_pb2.Case:
+        case_id = case_of_referral(request.name)
+        return await self._do(case_id, c.Recall(request.name, request.reason), request)
+
+    async def WaiveReferral(self, request: pb.WaiveReferralRequest, context: Any) -> case_pb2.Case:
+        case_id = case_of_referral(request.name)
+        return await self._do(case_id, c.Waive(request.name, request.reason), request)
+
+    async def _do(self, case_id: str, command: c.Command, request: Any) -> case_pb2.Case:
+        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+        return outcome.head.reply()
