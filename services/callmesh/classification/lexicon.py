@@ -14,6 +14,7 @@ from pathlib import Path
 
 from callmesh.classification.sounds import Sounds
 from callmesh.classification.tables import LexiconError, Row, cells, expand, read
+from callmesh.classification.text import fold_cell
 
 __all__ = ["Lexicon", "LexiconError", "Pattern", "Term"]
 
@@ -28,7 +29,7 @@ _SOUNDS = "syllable first also"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
-    """One row of lexicon.tsv; `words` are the spellings its term cell stands for."""
+    """One row of lexicon.tsv; `words` are the spellings its term cell stands for, folded as reports are."""
 
     words: tuple[str, ...]
     kind: str
@@ -97,7 +98,22 @@ def _terms(rows: Iterable[Row]) -> Iterable[Term]:
         if first != row.line:
             raise row.wrong(f"duplicate of line {first}: {term!r} {kind} {target}")
         _check(row, kind, KINDS, target)
-        yield Term(expand(row, term), kind, target, _weight(row, kind, weight), _flags(row, flags))
+        yield Term(_words(row, kind, term), kind, target, _weight(row, kind, weight), _flags(row, flags))
+
+
+def _words(row: Row, kind: str, template: str) -> tuple[str, ...]:
+    """The folded words of a cell. Of a danger row, words that merely contain another one are left out."""
+    words = expand(row, fold_cell(template))
+    known = frozenset(words)
+    return tuple(word for word in words if kind != "trigger" or not _contains_another(word, known))
+
+
+def _contains_another(word: str, known: frozenset[str]) -> bool:
+    """True when a proper part of an ideographic word is itself in the row."""
+    size = len(word)
+    return not word.isascii() and any(
+        word[start : start + length] in known for length in range(1, size) for start in range(size - length + 1)
+    )
 
 
 def _patterns(rows: Iterable[Row], terms: Iterable[Term]) -> Iterable[Pattern]:

@@ -10,18 +10,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import ahocorasick
 
 from callmesh.classification.lexicon import Lexicon, Pattern, Term
-from callmesh.classification.text import Text, fold_term, fold_words, words
+from callmesh.classification.text import Text, fold_words, words
 
 _MOST_PER_WORD = 32
 _UNSURE_WEIGHT = 2
+_NOTHING = "\U0010ffff"
+PLAIN = "plain"
+"""Class of words that make a report an everyday matter: asked for, complained of, broken, owed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A stretch of `Text.tight` that met a row. `heads` are where its words begin (a pattern has several)."""
 
     start: int
@@ -50,7 +53,9 @@ class Matcher:
     def __init__(self, lexicon: Lexicon) -> None:
         self._sounds = lexicon.sounds
         self._patterns = lexicon.patterns
-        self._symbols = {word[0]: term for term in lexicon.terms for word in term.words if not fold_term(word)}
+        self._symbols = {
+            word[0]: term for term in lexicon.terms for word in term.words if not any(map(str.isalnum, word))
+        }
         self._written = _automaton(_written(lexicon))
         self._latin = _automaton(_latin(lexicon))
         self._heard = _automaton(_heard(lexicon))
@@ -60,7 +65,7 @@ class Matcher:
         hits = [*self._as_written(text), *self._as_latin(text), *self._as_symbols(text)]
         masked = _reach(text, (hit for hit in hits if hit.sure and hit.row.kind == "mask"))
         known = {place for hit in hits if hit.row.kind in ("mask", "category") for place in range(hit.start, hit.end)}
-        hits = [hit for hit in hits if hit.row.kind in ("mask", "category") or masked[hit.start] < hit.end]
+        hits = [hit for hit in hits if _harmless(hit) or masked[hit.start] < hit.end]
         hits += [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
         hits += find_patterns(self._patterns, hits)
         return sorted(_limited(hits), key=lambda hit: (hit.start, -hit.end))
@@ -99,11 +104,16 @@ class Matcher:
                 start, end = places[first][0], places[last][1]
                 surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
                 sure = _alike(surface, entry)
-                if sure is None:
+                if sure is None or not (text.whole(start, end) or text.tight[start:end].isascii()):
                     continue
                 slips = (at for at, char in enumerate(entry.word) if surface[at] != char)
                 if not any(places[first + at][0] in known for at in slips):
                     yield Hit(start, end, entry.word, entry.term, sure, (start,))
+
+
+def _harmless(hit: Hit) -> bool:
+    """Masks take out dangers; what tells an everyday matter stays readable inside them."""
+    return hit.row.kind in ("mask", "category") or hit.row.target == PLAIN
 
 
 def _alike(surface: list[str], entry: _Entry) -> bool | None:
@@ -120,7 +130,7 @@ def _alike(surface: list[str], entry: _Entry) -> bool | None:
         return strong or size > 2
     if strong and 2 * (right + latin) >= size:
         return True
-    return False if size > 2 and right + latin >= size - 1 else None
+    return False if size > 3 and right + latin >= size - 1 else None
 
 
 def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
@@ -131,9 +141,13 @@ def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
             found = classes.setdefault(hit.row.target, [])
             if len(found) < _MOST_PER_WORD:
                 found.append(hit)
+    present = frozenset(classes)
     made: list[Hit] = []
     for pattern in patterns:
-        if all(any(name in classes for name in part) for part in pattern.parts):
+        for part in pattern.parts:
+            if present.isdisjoint(part):
+                break
+        else:
             made += _join(pattern, classes)
     return made
 
@@ -211,49 +225,36 @@ def _automaton(entries: Iterable[tuple[str, _Entry]]) -> ahocorasick.Automaton:
     automaton = ahocorasick.Automaton()
     for key, same in found.items():
         automaton.add_word(key, tuple(same.values()))
+    automaton.add_word(_NOTHING, ())  # an automaton without a word cannot be searched
     automaton.make_automaton()
     return automaton
 
 
-def _spellings(lexicon: Lexicon) -> Iterator[tuple[str, str, Term]]:
-    """Each word as written and folded. Of a danger row, words that merely contain another are left out."""
+def _spellings(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
     for term in lexicon.terms:
-        words_of_row = frozenset(term.words)
         for word in term.words:
-            if term.kind != "trigger" or not _contains_another(word, words_of_row):
-                yield word, fold_term(word), term
-
-
-def _contains_another(word: str, words_of_row: frozenset[str]) -> bool:
-    """True when a proper part of an ideographic word is itself in the row."""
-    size = len(word)
-    return not word.isascii() and any(
-        word[start:end] in words_of_row
-        for start in range(size)
-        for end in range(start + 1, size + 1)
-        if end - start < size
-    )
+            yield word, term
 
 
 def _written(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
     """Words with an ideograph."""
-    for _, word, term in _spellings(lexicon):
+    for word, term in _spellings(lexicon):
         if not word.isascii():
             yield word, _Entry(word, term, True)
 
 
 def _latin(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
     """English words and phrases, met only as whole words."""
-    for word, folded, term in _spellings(lexicon):
-        if folded and folded.isascii():
+    for word, term in _spellings(lexicon):
+        if word.isascii():
             line = f" {fold_words(word)} "
             yield line, _Entry(line[1:-1], term, True)
 
 
 def _heard(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
     """What may be misspelled by ear: the gravest short words (`alike`), and longer words of danger."""
-    for _, word, term in _spellings(lexicon):
-        chosen = "alike" in term.flags or (term.kind in ("trigger", "class") and 3 <= len(word) <= 4)
+    for word, term in _spellings(lexicon):
+        chosen = "alike" in term.flags or (term.kind in ("trigger", "class") and len(word) in (3, 4))
         if not chosen or "exact" in term.flags or not 2 <= len(word) <= 6:
             continue
         for code in lexicon.sounds.spell(word):

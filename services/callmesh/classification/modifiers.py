@@ -80,8 +80,7 @@ class Context:
         """Directly before the word, in the same clause. 救护车没来流血了 denies the ambulance, not the blood."""
         reach = 0 if modifier.word in _SHORT_NEGATIONS else _NEGATION_REACH
         return any(
-            0 <= head - modifier.end <= reach and self._text.clause_start(head) <= modifier.start
-            for head in hit.heads
+            0 <= head - modifier.end <= reach and self._text.clause_start(head) <= modifier.start for head in hit.heads
         )
 
     def _imagines(self, modifier: Hit, hit: Hit) -> bool:

@@ -14,6 +14,8 @@ from callmesh.domain.words import EmergencyRule, Level
 _FULL = 4.0
 """Points at which a category counts as certain."""
 _MARGIN = 0.8
+_PROOF = 2.6
+"""Points a category needs before a report may be routed: one decisive term or several usual ones."""
 _MOST = 8
 _LEVELS = tuple(Level)
 
@@ -32,16 +34,21 @@ class Ranking:
         ordered = sorted(scores, key=lambda name: self._key(name, scores[name], name in grave))
         total = sum(scores.values())
         return tuple(
-            Candidate(name, round(scores[name] / total * min(1.0, scores[name] / _FULL), 4))
-            for name in ordered[:_MOST]
+            Candidate(name, round(scores[name] / total * min(1.0, scores[name] / _FULL), 4)) for name in ordered[:_MOST]
         )
 
-    def clear(self, candidates: tuple[Candidate, ...]) -> bool:
-        """True when one body is meant: the runner-up is weaker, or the same body handles both."""
+    def clear(self, candidates: tuple[Candidate, ...], hits: list[Hit]) -> bool:
+        """True when one matter is meant: named by more than a hint, and no danger is as likely."""
+        points = sum(
+            _points(hit)
+            for hit in hits
+            if hit.row.kind == "category" and hit.row.target == candidates[0].category and hit.sure
+        )
+        if points < _PROOF:
+            return False
         if len(candidates) < 2 or candidates[1].score < _MARGIN * candidates[0].score:
             return True
-        first, second = (self._categories[one.category] for one in candidates[:2])
-        return second.emergency is not EmergencyRule.ALWAYS
+        return self._categories[candidates[1].category].emergency is not EmergencyRule.ALWAYS
 
     def _key(self, name: str, score: float, grave: bool) -> tuple[bool, int, float, int]:
         level = _LEVELS.index(self._categories[name].level) if grave else 0
@@ -70,5 +77,5 @@ def _points(hit: Hit) -> float:
     """A longer word says more; a cry for help says little about the matter."""
     if "generic" in hit.row.flags:
         return 0.2
-    longer = 0.1 * min(len(hit.word), 8)
+    longer = 0.1 * (hit.word.count(" ") if hit.word.isascii() else min(len(hit.word), 8))
     return hit.weight + longer + (1.0 if hit.row.kind == "trigger" else 0.0)

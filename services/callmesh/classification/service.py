@@ -8,6 +8,7 @@ rises by itself and is lowered only by a person with a reason.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,11 +21,13 @@ from callmesh.domain.assessment import Assessment
 from callmesh.domain.case import Case
 from callmesh.domain.case import Classification as Classified
 from callmesh.domain.directory import City
+from callmesh.domain.errors import NoDirectory
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
-from callmesh.ledger.consume import each
+from callmesh.ledger.consume import each, kind_of
+from callmesh.ledger.record import decode
 
 RULE = "classify"
 
@@ -46,7 +49,14 @@ class Classification:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._lexicon = Lexicon.load()
+        self._warming = asyncio.Lock()
         self._engine: tuple[City, Classifier] | None = None
+
+    async def warm(self) -> None:
+        """Builds the engine before the first caller waits for it; without a city there is none yet."""
+        async with self._warming:
+            with contextlib.suppress(NoDirectory):
+                await asyncio.to_thread(self._classifier)
 
     def assess(self, text: str, channel: str) -> Assessment:
         """The engine's answer; ASK when the engine fails."""
@@ -96,11 +106,11 @@ class Classification:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Classifies what came in without an operator on the line."""
-        await each(self._mesh, messages, self._on_fact, {"case_opened"})
+        await each(self._mesh, messages, self._on_fact, _unattended)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         head = await self._mesh.ledger.head(case_id)
-        if head is None or _channel(head.case.channel).attended or head.case.classification:
+        if head is None or head.case.classification:
             return
         command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
         await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
@@ -114,6 +124,10 @@ class Classification:
 
 def _long(case: Case) -> bool:
     return len(case.report.narrative) > 2_000
+
+
+def _unattended(case_id: str, message: Msg) -> bool:
+    return kind_of(message) == "case_opened" and not _channel(decode(message.data).case.channel).attended
 
 
 def _channel(channel: str) -> Channel:

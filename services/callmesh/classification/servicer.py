@@ -8,9 +8,11 @@ from callmesh.api.v1 import case_pb2, classification_pb2, common_pb2
 from callmesh.api.v1 import classification_service_pb2 as pb
 from callmesh.api.v1.classification_service_pb2_grpc import ClassificationServiceServicer
 from callmesh.classification.service import Classification, Override
+from callmesh.domain import commands as c
 from callmesh.domain.assessment import Assessment
+from callmesh.domain.case import Case
 from callmesh.domain.directory import City, Guide
-from callmesh.domain.errors import Invalid, NotFound
+from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
 from callmesh.domain.routing import Question, choose
 from callmesh.domain.words import Level, Role, Verdict
@@ -49,14 +51,14 @@ class ClassificationServicer(ClassificationServiceServicer):
 
     async def ClassifyCase(self, request: pb.ClassifyCaseRequest, context: Any) -> case_pb2.Case:
         case_id = case_id_of(request.name)
-        head = await self._mesh.ledger.head(case_id)
-        if head is None:
-            raise NotFound("no such case", "没有这个事件单, 请核对编号")
         level = _LEVEL_OF.get(request.level)
         flagged = ("unknown_level",) if request.level and level is None else ()
         wish = Override(request.category, level, request.lower_emergency, request.reason, flagged)
-        command = self._service.override(head.case, wish)
-        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+
+        def ask(case: Case) -> c.Command:
+            return self._service.override(case, wish)
+
+        outcome = await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)
         return outcome.head.reply()
 
     async def ListCategories(self, request: pb.ListCategoriesRequest, context: Any) -> pb.ListCategoriesResponse:

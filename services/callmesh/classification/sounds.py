@@ -50,19 +50,18 @@ class Sounds:
         places: list[tuple[int, int]] = []
         position = 0
         while position < len(text.tight):
-            end = self._latin_end(text, position)
-            if end == position:
-                codes.append(self._first.get(text.tight[position], UNHEARD))
+            char = text.tight[position]
+            if not char.isascii():
+                codes.append(self._first.get(char, UNHEARD))
                 places.append((position, position + 1))
                 position += 1
                 continue
+            end = self._latin_end(text, position)
             self._read_latin(text, position, end, codes, places)
             position = end
         return "".join(codes), places
 
-    def _read_latin(
-        self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]
-    ) -> None:
+    def _read_latin(self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]) -> None:
         """Spell one Latin word; a tone digit is passed over, any other word breaks the phrase."""
         word = text.tight[start:end]
         if word.isdigit() and len(word) == 1:
@@ -79,9 +78,9 @@ class Sounds:
 
     @staticmethod
     def _latin_end(text: Text, start: int) -> int:
-        """The end of the Latin word at `start`; `start` itself when there is none."""
-        end = start
-        while end < len(text.tight) and text.tight[end].isascii() and (end == start or not text.gaps[end]):
+        """The end of the Latin word at `start`."""
+        end = start + 1
+        while end < len(text.tight) and text.tight[end].isascii() and not text.gaps[end]:
             end += 1
         return end
 

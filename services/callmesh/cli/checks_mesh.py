@@ -47,14 +47,18 @@ async def durable(where: Endpoints) -> Check:
 async def store(where: Endpoints) -> Check:
     """Does the store end before the disk does? Only seen when NATS runs on this machine."""
     config = (await monitor.get(where.nats_monitor, "/jsz")).get("config", {})
-    limit, folder = int(config.get("max_storage", 0)), Path(config.get("store_dir", "/nowhere"))
-    if not folder.exists():
+    limit, disk = int(config.get("max_storage", 0)), _disk(str(config.get("store_dir", "")))
+    if disk is None:
         return Check("file store", "ok", f"limit {size(limit)}; on another machine, compare with its disk there")
-    total = shutil.disk_usage(folder).total
-    found = f"limit {size(limit)} of a disk of {size(total)}"
-    if limit > total * _DISK_SHARE:
+    found = f"limit {size(limit)} of a disk of {size(disk)}"
+    if limit > disk * _DISK_SHARE:
         return Check("file store", "FAIL", found, "set jetstream.max_file_store to at most 70 % of the disk")
     return Check("file store", "ok", found)
+
+
+def _disk(folder: str) -> int | None:
+    """Size of the disk a folder is on; None when the folder is not here."""
+    return shutil.disk_usage(folder).total if folder and Path(folder).exists() else None
 
 
 async def clock(where: Endpoints) -> Check:
@@ -91,7 +95,9 @@ async def directory(where: Endpoints) -> Check:
     async with jetstream(where) as js:
         city = await fetch(js)
     if city is None:
-        return Check("directory", "warn", "no city is in force: no case can be routed", "callmesh directory apply FOLDER")
+        return Check(
+            "directory", "warn", "no city is in force: no case can be routed", "callmesh directory apply FOLDER"
+        )
     return Check("directory", "ok", describe(city))
 
 
@@ -106,7 +112,12 @@ def service(name: str) -> Look:
         if found == "SERVING":
             return Check(name, "ok", f"SERVING at {address}")
         if found:
-            return Check(name, "FAIL", f"{found} at {address}", "it waits for NATS or its streams; see the lines above and its log")
+            return Check(
+                name,
+                "FAIL",
+                f"{found} at {address}",
+                "it waits for NATS or its streams; see the lines above and its log",
+            )
         return Check(name, "FAIL", f"nothing answers at {address}", f"callmesh serve {name}, or all: callmesh up")
 
     return look

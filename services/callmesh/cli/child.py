@@ -70,6 +70,7 @@ class Child:
         if not self.running:
             return True
         self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
         try:
             async with asyncio.timeout(seconds):
                 await self.ended()

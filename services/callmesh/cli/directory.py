@@ -37,9 +37,7 @@ def command() -> None:
     """
 
 
-@command.command(
-    "apply", cls=Manual, sections={"Environment": FINDING, "Exit status": EXITS, "Examples": _APPLY}
-)
+@command.command("apply", cls=Manual, sections={"Environment": FINDING, "Exit status": EXITS, "Examples": _APPLY})
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check the folder, publish nothing; needs no mesh.")
 def apply(folder: Path, dry_run: bool) -> None:

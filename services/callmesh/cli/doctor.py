@@ -22,9 +22,7 @@ callmesh doctor --local                    before the first callmesh up
 callmesh doctor --json | jq 'select(.state != "ok")'"""
 
 
-@click.command(
-    "doctor", cls=Manual, sections={"Environment": FINDING, "Exit status": _EXITS, "Examples": _EXAMPLES}
-)
+@click.command("doctor", cls=Manual, sections={"Environment": FINDING, "Exit status": _EXITS, "Examples": _EXAMPLES})
 @click.option("--local", is_flag=True, help="Check this machine only; needs no mesh.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each check.")
 def command(local: bool, as_json: bool) -> None:
@@ -59,7 +57,9 @@ async def _finding(name: str, look: Look, where: Endpoints) -> Check:
         return Check(name, "FAIL", wrong.message)
     except OSError as wrong:
         if where.nats_monitor:
-            return Check(name, "FAIL", f"NATS's monitor does not answer: {wrong}", "switch `http` on in NATS's settings")
+            return Check(
+                name, "FAIL", f"NATS's monitor does not answer: {wrong}", "switch `http` on in NATS's settings"
+            )
         return Check(name, "warn", "not looked at", "set CALLMESH_NATS_MONITOR, e.g. http://127.0.0.1:7423")
     except Exception as wrong:
         return Check(name, "FAIL", f"{type(wrong).__name__}: {wrong}", "see callmesh streams show and the logs")

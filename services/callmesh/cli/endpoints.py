@@ -110,6 +110,8 @@ async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
             name="callmesh-cli",
             connect_timeout=_CONNECT_SECONDS,
             allow_reconnect=False,
+            max_reconnect_attempts=1,  # else the first connection is tried for two minutes
+            reconnect_time_wait=0.05,
             error_cb=quiet,
         )
     except (OSError, NatsError, TimeoutError):

@@ -8,6 +8,7 @@ opened anew until the time is up. It has its own channel options: what serves th
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -22,17 +23,20 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _RETRY_SECONDS = 0.05
 
 
-async def until_serving(address: str, seconds: float = 60.0) -> None:
-    """Returns when it is SERVING; TimeoutError after `seconds`."""
+async def until_serving(address: str, seconds: float | None = 60.0) -> None:
+    """Returns when it is SERVING; TimeoutError after `seconds`, never if None."""
     async with asyncio.timeout(seconds), grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
-        while not await _watch(channel):
+        while True:
+            if await _watch(channel):
+                return
             await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _watch(channel: grpc.aio.Channel) -> bool:
     """True when it says SERVING, False when the watch broke."""
+    stub: Any = health_pb2_grpc.HealthStub(channel)
     try:
-        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
+        call = stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True)
         async for answer in call:
             if answer.status == _SERVING:
                 return True
@@ -44,9 +48,9 @@ async def _watch(channel: grpc.aio.Channel) -> bool:
 async def status(address: str, seconds: float = 2.0) -> str:
     """SERVING, NOT_SERVING or another word of the protocol; "" when nothing answers."""
     async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
         except grpc.aio.AioRpcError:
             return ""
-        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))

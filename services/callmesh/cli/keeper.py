@@ -8,18 +8,19 @@ and is forgotten when the child has lived for half a minute.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from callmesh.cli.child import Child, how_it_ended
 from callmesh.cli.output import Failure
 
 Tell = Callable[[str, str], None]
-Ready = Callable[[float], Awaitable[None]]
+Ready = Callable[[float | None], Coroutine[Any, Any, None]]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 _SETTLED_SECONDS = 30.0
-_GOES_ON = {signal.SIGSTOP, signal.SIGCONT, signal.SIGTSTP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP}
+STOP_SECONDS = 12.0
+_ENDS = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT}
 
 
 class Keeper:
@@ -41,24 +42,21 @@ class Keeper:
         """Sends a signal; returns when the process has ended, if the signal is one that ends it."""
         if stay_down:
             await self._let_go()
-        process_ended = asyncio.create_task(self.child.ended())
         self.child.signal(number)
-        if number in _GOES_ON:
-            process_ended.cancel()
-        else:
-            await process_ended
+        if number in _ENDS:
+            await self.child.ended()
 
     async def restart(self, seconds: float) -> None:
         """Stops it if it runs, starts it, waits until ready."""
         await self._let_go()
-        await self.child.stop(seconds)
+        await self.child.stop(STOP_SECONDS)
         await self.start(seconds)
         self.changed()
 
-    async def stop(self, seconds: float) -> bool:
+    async def stop(self) -> bool:
         """Ends it for good. True if it ended as asked."""
         await self._let_go()
-        return await self.child.stop(seconds)
+        return await self.child.stop(STOP_SECONDS)
 
     async def _let_go(self) -> None:
         if self._task is not None:
@@ -75,13 +73,17 @@ class Keeper:
             failures += 1
             self._tell(self.child.name, f"{how_it_ended(status)}; starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
-            await self.child.start()
+            try:
+                await self.child.start()
+            except OSError as wrong:
+                self._tell(self.child.name, f"cannot be started: {wrong}")
+                continue
             self.changed()
             await self._until_ready(None)
 
     async def _until_ready(self, seconds: float | None) -> bool:
         """True when ready; False when it ended first or the time is up."""
-        ready = asyncio.ensure_future(self.ready(seconds or 86400.0))
+        ready = asyncio.create_task(self.ready(seconds))
         ended = asyncio.create_task(self.child.ended())
         try:
             await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -90,8 +92,7 @@ class Keeper:
         finally:
             ready.cancel()
             ended.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await ready
+            await asyncio.gather(ready, ended, return_exceptions=True)
         self._tell(
             self.child.name,
             f"{self.address:<16}  pid {self.child.pid:<7}  ready after {self.child.age:.2f} s",

@@ -17,8 +17,8 @@ from callmesh.cli.output import EXITS, FINDING, Failure, ManualGroup
 COMMANDS = {
     "up": "Start a whole mesh on this machine.",
     "serve": "Run one service.",
-    "play": "Tour the mesh in the terminal, one case at a time.",
-    "demo": "Play a day of a city's calls into a mesh.",
+    "play": "Play calls from a file into a running mesh.",
+    "demo": "Start a mesh and tour it, one case at a time.",
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",
     "streams": "Make or show the streams of a region.",
@@ -32,7 +32,7 @@ class _Commands(ManualGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the list."""
-        return [name for name in COMMANDS if find_spec(f"callmesh.cli.{name}")]
+        return [name for name in COMMANDS if _is_there(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports the command."""
@@ -48,6 +48,11 @@ class _Commands(ManualGroup):
         """From the list, without importing."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+def _is_there(name: str) -> bool:
+    found = find_spec(f"callmesh.cli.{name}")
+    return found is not None and found.origin is not None
 
 
 def _lacks(command: str, missing: ModuleNotFoundError) -> str:
@@ -81,9 +86,7 @@ callmesh doctor                      is it well?
 callmesh serve intake                one service, settings from the environment"""
 
 
-@click.group(
-    "callmesh", cls=_Commands, sections={"Environment": FINDING, "Exit status": EXITS, "Examples": _EXAMPLES}
-)
+@click.group("callmesh", cls=_Commands, sections={"Environment": FINDING, "Exit status": EXITS, "Examples": _EXAMPLES})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )

@@ -14,6 +14,7 @@ process outlives this one. A folder belongs to one mesh at a time, and its data 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
     import psutil
 
 START_SECONDS = 60.0
-STOP_SECONDS = 12.0
 _ROOT = Path(callmesh.__file__).resolve().parent.parent
 _LOCK = "lock"
 
 
 class LocalMesh:
-    """NATS and services as child processes, kept alive while entered. Enter it in the main thread."""
+    """NATS and services as child processes, kept alive while entered. Enter it in the main thread.
+
+    `endpoints` has an address for every service; one that is not among `services` may be served there by
+    somebody else. `env` goes to every service. `tell(name, text)` is given what happens, for people.
+    """
 
     def __init__(
         self,
@@ -111,8 +115,11 @@ class LocalMesh:
         """Resident bytes of each process, `supervisor` (this one) among them."""
         import psutil
 
-        pids = self.endpoints.pids
-        return {name: psutil.Process(pid).memory_info().rss for name, pid in pids.items()}
+        held = {}
+        for name, pid in self.endpoints.pids.items():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held[name] = psutil.Process(pid).memory_info().rss
+        return held
 
     def _keeper(self, name: str) -> Keeper:
         if name not in self._keepers:
@@ -123,9 +130,10 @@ class LocalMesh:
 
     async def _start(self) -> None:
         self._take_folder()
-        chosen = ports.choose(self._kind, ("nats", "monitor", *self.services))
+        chosen = ports.choose(self._kind)
+        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *self.services)})
         self.endpoints = Endpoints(
-            services={name: f"127.0.0.1:{chosen[name]}" for name in self.services},
+            services={name: f"127.0.0.1:{chosen[name]}" for name in SERVICES},
             nats_url=f"nats://127.0.0.1:{chosen['nats']}",
             nats_monitor=f"http://127.0.0.1:{chosen['monitor']}",
             data_dir=str(self.data_dir),
@@ -177,7 +185,7 @@ class LocalMesh:
         program = [str(nats_server.require_binary()), "-c", str(settings)]
         command = [sys.executable, "-I", "-S", str(tether.__file__), str(os.getpid()), *program]
 
-        async def ready(seconds: float) -> None:
+        async def ready(seconds: float | None) -> None:
             await nats_server.until_healthy(self.endpoints.nats_monitor, seconds)
 
         child = Child("nats", command, environment, self.data_dir / "logs" / "nats.log")
@@ -186,7 +194,7 @@ class LocalMesh:
     def _service(self, name: str, port: int, environment: Mapping[str, str]) -> Keeper:
         address = self.endpoints.services[name]
 
-        async def ready(seconds: float) -> None:
+        async def ready(seconds: float | None) -> None:
             from callmesh.cli import health  # grpc: loaded while the services start
 
             await health.until_serving(address, seconds)
@@ -225,13 +233,13 @@ class LocalMesh:
     async def _stop(self) -> None:
         if self._lock is None:
             return
-        (self.data_dir / FILE).unlink(missing_ok=True)
-        services = [keeper.stop(STOP_SECONDS) for name, keeper in self._keepers.items() if name != "nats"]
+        services = [keeper.stop() for name, keeper in self._keepers.items() if name != "nats"]
         ended = await asyncio.gather(*reversed(services))
         if "nats" in self._keepers:
-            ended += await asyncio.gather(self._keepers["nats"].stop(STOP_SECONDS))
+            ended += await asyncio.gather(self._keepers["nats"].stop())
         self.clean = self.clean and all(ended)
         self._keepers.clear()
+        (self.data_dir / FILE).unlink(missing_ok=True)
         self._lock.close()
         self._lock = None
 

@@ -73,8 +73,8 @@ jetstream {{
 """
 
 
-async def until_healthy(monitor_url: str, seconds: float = 20.0) -> None:
-    """Returns when NATS and its JetStream answer; TimeoutError after `seconds`."""
+async def until_healthy(monitor_url: str, seconds: float | None = 20.0) -> None:
+    """Returns when NATS and its JetStream answer; TimeoutError after `seconds`, never if None."""
     async with asyncio.timeout(seconds):
         while True:
             try:

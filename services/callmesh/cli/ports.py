@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Literal
 
@@ -22,17 +22,18 @@ _LOWEST, _HIGHEST = 15000, 32000
 _USUAL = DEFAULT_PORTS | {"nats": NATS_PORT, "monitor": MONITOR_PORT}
 
 
-def choose(kind: Ports, names: Iterable[str]) -> dict[str, int]:
-    """A port for each name; Failure when a usual one is taken."""
-    if kind == "free":
-        return _free(list(names))
-    ports = {name: _USUAL[name] for name in names}
+def choose(kind: Ports) -> dict[str, int]:
+    """A port for every service, `nats` and `monitor`."""
+    return _free(list(_USUAL)) if kind == "free" else dict(_USUAL)
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Failure names the first that is taken."""
     for name, port in ports.items():
         if not is_free(port):
             raise Failure(
                 f"port {port} ({name}) is taken; stop what listens there (another callmesh up?) or use --ports free"
             )
-    return ports
 
 
 def is_free(port: int) -> bool:

@@ -40,9 +40,7 @@ def command() -> None:
     """
 
 
-@command.command(
-    "apply", cls=Manual, sections={"Environment": _ENVIRONMENT, "Exit status": EXITS, "Examples": _APPLY}
-)
+@command.command("apply", cls=Manual, sections={"Environment": _ENVIRONMENT, "Exit status": EXITS, "Examples": _APPLY})
 @click.option("--shards", type=click.IntRange(1, 64), default=1, help="Number of shards of the log.")
 @click.option("--replicas", type=click.IntRange(1, 5), default=None, help="Copies, instead of CALLMESH_REPLICAS.")
 def apply(shards: int, replicas: int | None) -> None:

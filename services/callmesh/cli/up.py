@@ -13,7 +13,7 @@ import click
 
 from callmesh.cli.mesh import LocalMesh
 from callmesh.cli.output import Manual, size
-from callmesh.kernel.config import settings_help
+from callmesh.kernel.config import SERVICES, settings_help
 
 _EXITS = """\
 0  ended as asked (Ctrl-C, SIGTERM); every process finished its work
@@ -22,6 +22,7 @@ _EXITS = """\
 _EXAMPLES = """\
 callmesh up --city deploy/city                      with the demo city in force
 callmesh up --fresh --logs                          begin empty, show what every process says
+callmesh up --without intake                        and then, elsewhere: callmesh serve intake
 callmesh up --data /tmp/other --ports free          a second mesh beside the first
 CALLMESH_ENDPOINTS=/tmp/other/endpoints.json callmesh doctor"""
 _FILES = """\
@@ -52,15 +53,19 @@ def _environment() -> str:
 )
 @click.option("--fresh", is_flag=True, help="Delete what the folder holds from earlier runs.")
 @click.option("--city", type=click.Path(path_type=Path), help="City folder to put into force, e.g. deploy/city.")
+@click.option("--without", multiple=True, type=click.Choice(SERVICES), help="Leave a service out, to run it yourself.")
 @click.option("--logs", is_flag=True, help="Show here what every process says, not only what is kept in files.")
-def command(data: Path, ports: Literal["fixed", "free"], fresh: bool, city: Path | None, logs: bool) -> None:
+def command(
+    data: Path, ports: Literal["fixed", "free"], fresh: bool, city: Path | None, without: tuple[str, ...], logs: bool
+) -> None:
     """Start a whole mesh on this machine: NATS and the six services, until Ctrl-C.
 
     Starts the NATS server, makes the streams, puts the city into force if one is given, starts the
     services and waits until each says SERVING. A process that dies is started again. Ctrl-C lets every
     service finish what it does, then stops NATS; a second Ctrl-C kills. Data stays in the folder.
     """
-    mesh = LocalMesh(data, ports=ports, city=city, fresh=fresh, tell=_tell)
+    services = [name for name in SERVICES if name not in without]
+    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tell=_tell)
     raise SystemExit(asyncio.run(_Run(mesh, logs).run()))
 
 
@@ -93,10 +98,11 @@ class _Run:
     def _end(self, cancel: Callable[[], object]) -> None:
         """The first signal ends the mesh, the second kills it."""
         if self._asked:
-            return self._mesh.abandon()
-        self._asked = True
-        click.echo("\nstopping; once more to kill")
-        cancel()
+            self._mesh.abandon()
+        else:
+            self._asked = True
+            click.echo("\nstopping; once more to kill")
+            cancel()
 
     def _summary(self) -> None:
         mesh = self._mesh

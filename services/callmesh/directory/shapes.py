@@ -73,6 +73,9 @@ def clock(value: object) -> time:
     return found
 
 
+_WRITTEN: dict[Any, Reader] = {Span: span, time: clock}  # types that files write as a text
+
+
 def _complete(known: Mapping[str, Field[Any]], row: Row, report: Report) -> bool:
     """Nothing unknown, nothing missing."""
     unknown = [name for name in row.values if name not in known]
@@ -99,6 +102,8 @@ def _typed(convert: Convert, hint: Any) -> Reader:
 
 
 def _from_value(value: Any, hint: Any) -> object:
+    if hint in _WRITTEN:
+        return _WRITTEN[hint](value)
     if isinstance(hint, EnumMeta) and value not in list(hint):
         raise ValueError(f'"{value}" is not one of {", ".join(map(str, hint))}')
     return msgspec.convert(value, hint)

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from nats.errors import TimeoutError as NatsTimeout
@@ -25,9 +26,11 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSe
 from nats.js.kv import KeyValue
 
 from callmesh.directory.codec import Undecodable, decode, encode, stamp
-from callmesh.directory.locate import Locator
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
+
+if TYPE_CHECKING:
+    from callmesh.directory.locate import Locator
 
 BUCKET = "directory"
 KEY = "city"
@@ -109,9 +112,11 @@ class DirectoryWatch:
 
     @property
     def locator(self) -> Locator:
-        """Finds divisions in the city in force."""
+        """Finds divisions in the city in force; made when first asked for, few services do."""
+        from callmesh.directory.locate import Locator
+
         if self._locator is None:
-            raise _no_directory()
+            self._locator = Locator(self.city)
         return self._locator
 
     async def start(self, js: JetStreamContext) -> None:
@@ -178,15 +183,14 @@ class DirectoryWatch:
             return
         try:
             city = decode(stored.data)
-            locator = Locator(city)
         except Exception as error:
             _log.error("directory_unreadable", revision=stored.revision, error=repr(error))
             return
         if self._city is None or city.version != self._city.version:
-            self._enforce(city, locator, stored.revision)
+            self._enforce(city, stored.revision)
 
-    def _enforce(self, city: City, locator: Locator, revision: int) -> None:
-        self._city, self._locator = city, locator
+    def _enforce(self, city: City, revision: int) -> None:
+        self._city, self._locator = city, None
         self._arrived.set()
         _log.info("directory_in_force", version=city.version, revision=revision)
         for callback in self.on_change:

@@ -6,7 +6,7 @@ refers to it is not reported as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -16,7 +16,7 @@ import msgspec
 from callmesh.directory.files import children, features, toml_file, toml_tables, tsv_rows
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
-from callmesh.directory.shapes import Reader, Reported, build, clock, span
+from callmesh.directory.shapes import Reported, build
 from callmesh.domain.directory import (
     Agency,
     Calendar,
@@ -47,8 +47,6 @@ _CATALOGUE = (
 )
 _ROUTES = ("category", "origin", "division", "lead", "support", "note")
 _DEVICES = ("id", "division", "place", "longitude", "latitude")
-_SPANS: dict[str, Reader] = {"accept": span, "feedback": span, "resolve": span}
-_CLOCKS: dict[str, Reader] = {"opens": clock, "closes": clock}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +112,11 @@ def read(folder: Path, report: Report) -> Draft:
     return Draft(
         head=head,
         policy=policy,
-        calendar=_single(Calendar, toml_file(folder / "calendar.toml", report), report, _CLOCKS),
+        calendar=_single(Calendar, toml_file(folder / "calendar.toml", report), report),
         divisions=reading.divisions(),
         agencies=reading.toml(Agency, "agencies.toml", "agencies"),
         categories=reading.tsv(Category, "catalogue.tsv", _CATALOGUE),
-        profiles=reading.toml(LimitProfile, "limits.toml", "profiles", _SPANS),
+        profiles=reading.toml(LimitProfile, "limits.toml", "profiles"),
         routes=reading.tsv(Route, "routes.tsv", _ROUTES),
         guides=reading.toml(Guide, "guides.toml", "guides"),
         releases=reading.toml(ReleasePolicy, "release.toml", "releases"),
@@ -133,9 +131,9 @@ class _Reading:
     folder: Path
     report: Report
 
-    def toml(self, kind: type[D], file: str, name: str, readers: Mapping[str, Reader] | None = None) -> Table[D]:
+    def toml(self, kind: type[D], file: str, name: str) -> Table[D]:
         rows = toml_tables(self.folder / file, name, self.report)
-        return _table(rows, lambda row: build(kind, row, self.report, readers))
+        return _table(rows, lambda row: build(kind, row, self.report))
 
     def tsv(self, kind: type[D], file: str, columns: tuple[str, ...]) -> Table[D]:
         """A line of the wrong length is reported already, and its cells may stand in the wrong columns."""
@@ -184,10 +182,8 @@ def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy]
     )
 
 
-def _single(
-    kind: type[D], row: Row | None, report: Report, readers: Mapping[str, Reader] | None = None
-) -> Item[D] | None:
-    value = build(kind, row, report, readers) if row is not None else None
+def _single(kind: type[D], row: Row | None, report: Report) -> Item[D] | None:
+    value = build(kind, row, report) if row is not None else None
     return Item(value, row) if value is not None and row is not None else None
 
 

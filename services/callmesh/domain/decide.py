@@ -16,7 +16,7 @@ from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
 from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState, missing
-from callmesh.domain.guards import at_least_open, need_state
+from callmesh.domain.guards import at_least_open, need_not_support, need_state
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
 
@@ -53,16 +53,18 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     if stamp.actor.kind != ActorKind.PERSON and case.classification is not None:
         return None  # the machine speaks once; after that only people change it
     differs = bool(command.machine_category) and new.category != command.machine_category
-    lowers = case.emergency and command.lower_emergency
+    lower = command.lower_emergency and stamp.actor.kind == ActorKind.PERSON
+    lowers = case.emergency and lower
     if (differs or lowers) and not new.reason:
         raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
-    emergency = (case.emergency or command.emergency) and not command.lower_emergency
+    emergency = (case.emergency or command.emergency) and not lower
     return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags)
 
 
 def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "当场答复")
     _not_for_emergency(case, "当场答复")
+    on_referral.need_support_done(case)
     if not command.result:
         raise missing("result", "处理结果")
     if not command.public_reply:
@@ -73,6 +75,7 @@ def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
 def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "不予受理")
     _not_for_emergency(case, "不予受理")
+    on_referral.need_support_done(case)
     if not command.reason:
         raise missing("reason", "不予受理的理由")
     return f.CaseRejected(command.reason)
@@ -101,6 +104,7 @@ def _follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
 
 def _close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.FOLLOW_UP}, "归档")
+    need_not_support(case, stamp, "归档")
     if not case.result:
         raise missing("result", "办理结果")
     asked = any(one.round == case.round for one in case.follow_ups)
@@ -113,6 +117,7 @@ def _reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "重办")
     if not command.reason:
         raise missing("reason", "重办理由")
+    on_referral.need_emergency_service(case, command.target)
     referral = on_referral.offer(case, command.target, stamp, command.calendar, 1)
     return f.CaseReopened(command.reason, (replace(referral, round=case.round + 1),))
 

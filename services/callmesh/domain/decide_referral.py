@@ -100,12 +100,7 @@ def _need_divertible(case: Case, command: c.Transfer) -> None:
             target.role == Role.LEAD and target.emergency_service for target in command.targets
         )
         if not lead_serves:
-            raise NotDivertible(
-                "an emergency must be led by an emergency service; lower the flag first, with a reason",
-                "紧急事件必须由应急单位主办; 如确非紧急, 请先说明理由撤销紧急标记",
-                state="emergency",
-                allowed=("TransferCase (emergency service)", "ClassifyCase (lower_emergency)"),
-            )
+            raise _not_divertible()
     elif case.report.caller.consent == Consent.REFUSED:
         raise WrongState(
             "the caller refused the hand-over; answer or keep the case",
@@ -113,6 +108,21 @@ def _need_divertible(case: Case, command: c.Transfer) -> None:
             state="consent_refused",
             allowed=("AnswerCase",),
         )
+
+
+def _not_divertible() -> NotDivertible:
+    return NotDivertible(
+        "an emergency must be led by an emergency service; lower the flag first, with a reason",
+        "紧急事件必须由应急单位主办; 如确非紧急, 请先说明理由撤销紧急标记",
+        state="emergency",
+        allowed=("TransferCase (emergency service)", "ClassifyCase (lower_emergency)"),
+    )
+
+
+def need_emergency_service(case: Case, target: c.Target) -> None:
+    """Whoever leads an emergency next must be an emergency service."""
+    if case.emergency and not target.emergency_service:
+        raise _not_divertible()
 
 
 def _need_new_agencies(case: Case, command: c.Transfer) -> None:
@@ -210,6 +220,7 @@ def grant_return(case: Case, command: c.GrantReturn, stamp: f.Stamp) -> f.Body:
     if command.target.agency in had:
         reason = {"agency": "already returned it"}
         raise Invalid("never the same agency again", "不能再次派给已退单的单位", reason)
+    need_emergency_service(case, command.target)
     following = offer(case, command.target, stamp, command.calendar, 1)
     return f.ReturnGranted(referral.name, command.reason, (_next_hop(following, referral),))
 
@@ -237,11 +248,12 @@ def resolve(case: Case, command: c.Resolve, stamp: f.Stamp) -> f.Body:
     if referral.role == Role.LEAD:
         if not command.public_reply:
             raise missing("public_reply", "对来电人的答复")
-        _need_support_done(case)
+        need_support_done(case)
     return f.ReferralResolved(referral.name, command.result, command.public_reply)
 
 
-def _need_support_done(case: Case) -> None:
+def need_support_done(case: Case) -> None:
+    """Nobody who supports may still be at work."""
     waiting = [one.agency for one in case.this_round if one.role == Role.SUPPORT and one.is_open]
     if waiting:
         raise WrongState(

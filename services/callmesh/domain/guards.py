@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from callmesh.domain.case import ENDED_CASE, Case, Referral
 from callmesh.domain.errors import NotFound, NotYours, WrongState
 from callmesh.domain.facts import Stamp
-from callmesh.domain.words import ActorKind, CaseState, ReferralState
+from callmesh.domain.words import ActorKind, CaseState, ReferralState, Role
 
 CASE_ZH = {
     CaseState.RECEIVED: "已接报",
@@ -100,5 +100,15 @@ def need_sender(referral: Referral, case: Case, stamp: Stamp, action: str) -> No
     actor = stamp.actor
     if actor.kind != ActorKind.PERSON or actor.role == "commander":
         return
-    if actor.agency not in (referral.sender, case.owner, case.origin):
+    owner = case.owner if case.owner != referral.agency else ""  # nobody decides on its own referral
+    if actor.agency not in (referral.sender, owner, case.origin):
         raise NotYours(f"only {referral.sender} may do this", f"只有派单单位 {referral.sender} 可以{action}")
+
+
+def need_not_support(case: Case, stamp: Stamp, action: str) -> None:
+    """An agency that only helps may not do this."""
+    actor = stamp.actor
+    if actor.kind != ActorKind.PERSON or actor.agency in (case.origin, case.owner):
+        return
+    if any(one.agency == actor.agency and one.role == Role.SUPPORT for one in case.this_round):
+        raise NotYours("a supporting agency may not do this", f"协办单位不能{action}, 请联系主办单位")

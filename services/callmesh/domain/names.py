@@ -14,7 +14,7 @@ def case_id_of(name: str, field: str = "name") -> str:
     """The id in a case's name; raises Invalid."""
     if not name:
         raise missing(field, "事件单编号")
-    found = _CASE.match(name)
+    found = _CASE.fullmatch(name)
     if not found:
         raise _malformed(field, "cases/{case}")
     return found.group(1)
@@ -24,7 +24,7 @@ def case_of_referral(name: str, field: str = "name") -> str:
     """The id of the case that a referral's name belongs to; raises Invalid."""
     if not name:
         raise missing(field, "转办单编号")
-    found = _REFERRAL.match(name)
+    found = _REFERRAL.fullmatch(name)
     if not found:
         raise _malformed(field, "cases/{case}/referrals/{number}")
     return found.group(1).removeprefix("cases/")

@@ -104,10 +104,14 @@ def reassign(city: City, question: Question, runners_up: Iterable[str], other_no
         asked = replace(question, category=category)
         lead_kind, _, why = _kinds(city, asked)
         agency = find(city, asked, lead_kind)
-        if agency is not None and agency.id != question.origin:
+        fits = agency is not None and (not question.emergency or agency.kind in city.policy.emergency_kinds)
+        if agency is not None and fits and agency.id != question.origin:
             return _target(city, question, agency, Role.LEAD, f"改派; {why}")
+    if question.emergency:
+        desk = _emergency_desk(city, question, "改派")
+        return desk if desk.agency not in question.tried else fallback(city, question)
     hotline = city.agency[city.policy.hotline]
-    if hotline.id not in question.tried | {question.origin} and not question.emergency:
+    if hotline.id not in question.tried | {question.origin}:
         return _target(city, question, hotline, Role.LEAD, "改派; 职责不清")
     return fallback(city, question)
 

@@ -23,7 +23,7 @@ from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once, sequence_of
 from callmesh.kernel.telemetry import traceparent
 from callmesh.ledger.boot import Mesh
-from callmesh.ledger.consume import each
+from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import fact_of
 from callmesh.ledger.wire import to_proto, to_timestamp
@@ -61,7 +61,7 @@ class Inbox:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Everything that some partner must know."""
-        await each(self._mesh, messages, self._on_fact, _TOLD)
+        await each(self._mesh, messages, self._on_fact, _told)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         head = Head(message.data, sequence_of(message))
@@ -81,12 +81,16 @@ class Inbox:
         message_id = f"{sequence}.{referral.name}"
         await publish_once(
             runtime.client,
-            runtime.js,
+            runtime.publisher,
             subject,
             delivery.SerializeToString(),
             message_id,
             **{headers.TRACEPARENT: traceparent()},
         )
+
+
+def _told(case_id: str, message: Msg) -> bool:
+    return kind_of(message) in _TOLD
 
 
 def items_of(body: f.Body, case: Case) -> Iterator[Item]:

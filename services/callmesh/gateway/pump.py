@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import nats.errors
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.api import AckPolicy
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Unreachable
 from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
+from callmesh.kernel.pull import Puller
 from callmesh.kernel.telemetry import delivered_total, log, redelivered_total
 from callmesh.ledger.boot import Mesh
 
 FETCH = 64
-FETCH_SECONDS = 5.0
+PULL_SECONDS = 0.3
 ACK_WAIT_SECONDS = 30.0
 MAX_ACK_PENDING = 10_000
 Send = Callable[[pb.Delivery], None]
@@ -67,10 +67,12 @@ class Pump:
     async def leave(self, seat: Seat) -> None:
         """A stream ended: what it had not receipted is given back."""
         self._seats.remove(seat)
+        if not self._seats and self._task is not None:
+            running, self._task = self._task, None
+            running.cancel()  # first, else what is given back comes to nobody
+            await asyncio.gather(running, return_exceptions=True)
         for delivery_id in list(seat.held):
             await self._give_back(delivery_id)
-        if not self._seats and self._task is not None:
-            self._task.cancel()
 
     async def receipted(self, delivery_id: str) -> None:
         """The partner has it: the server may forget it."""
@@ -88,13 +90,7 @@ class Pump:
         """What waits now, for partners without a stream."""
         require_connection(self._mesh.runtime.client)
         try:
-            subscription = await self._subscribe()
-            try:
-                messages = await subscription.fetch(count, timeout=0.3)
-            finally:
-                await subscription.unsubscribe()
-        except (TimeoutError, nats.errors.TimeoutError):
-            return []
+            messages = await self._fetch(count)
         except (NatsError, OSError) as wrong:
             raise unreachable() from wrong
         found = [await self._take(message) for message in messages]
@@ -104,8 +100,7 @@ class Pump:
         """Items not delivered yet; 0 when NATS does not say."""
         runtime = self._mesh.runtime
         try:
-            durable = runtime.names.inbox_durable(self.agency)
-            info = await runtime.js.consumer_info(runtime.names.inbox_stream, durable)
+            info = await runtime.js.consumer_info(*self._durable)
         except (TimeoutError, NatsError, OSError):
             return 0
         return int(info.num_pending or 0)
@@ -119,40 +114,59 @@ class Pump:
 
     async def _run(self) -> None:
         while True:
+            puller = Puller(self._mesh.runtime.client, *self._durable)
             try:
-                subscription = await self._subscribe()
-                await self._feed(subscription)
-            except (TimeoutError, NatsError, OSError, Unreachable) as wrong:
-                log.warning("pump lost NATS", agency=self.agency, error=type(wrong).__name__)
+                await self._make_durable()
+                await puller.open()
+                await self._feed(puller)
+            except (NatsError, OSError, TimeoutError, Unreachable) as wrong:
+                log.warning("pump lost NATS", agency=self.agency, error=repr(wrong)[:100])
                 await asyncio.sleep(0.5)
+            finally:
+                await puller.close()
+                await _return(puller.left())
 
-    async def _subscribe(self) -> JetStreamContext.PullSubscription:
+    @property
+    def _durable(self) -> tuple[str, str]:
+        names = self._mesh.runtime.names
+        return names.inbox_stream, names.inbox_durable(self.agency)
+
+    async def _make_durable(self) -> None:
         runtime = self._mesh.runtime
-        stream, durable = runtime.names.inbox_stream, runtime.names.inbox_durable(self.agency)
         await ensure_durable(
             runtime.js,
-            stream,
-            durable,
+            *self._durable,
             runtime.names.inbox_of(self.agency),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT_SECONDS,
             max_ack_pending=MAX_ACK_PENDING,
         )
-        return await runtime.js.pull_subscribe_bind(durable, stream)
 
-    async def _feed(self, subscription: JetStreamContext.PullSubscription) -> None:
+    async def _fetch(self, count: int) -> list[Msg]:
+        """What waits at once; [] when nothing does."""
+        await self._make_durable()
+        stream, durable = self._durable
+        subscription = await self._mesh.runtime.js.pull_subscribe_bind(durable, stream)
+        try:
+            return await subscription.fetch(count, timeout=PULL_SECONDS)
+        except TimeoutError:
+            return []
+        finally:
+            await subscription.unsubscribe()
+
+    async def _feed(self, puller: Puller) -> None:
         while True:
             await self._until_room()
+            room = min(FETCH, sum(seat.room for seat in self._seats))
+            arrived = deque(await puller.take(room))
             try:
-                count = min(FETCH, sum(seat.room for seat in self._seats))
-                messages = await subscription.fetch(max(count, 1), timeout=FETCH_SECONDS)
-            except (TimeoutError, nats.errors.TimeoutError):
-                require_connection(self._mesh.runtime.client)
-                continue
-            for message in messages:
-                delivery = await self._take(message)
-                if delivery is not None:
-                    await self._hand_over(delivery)
+                while arrived:
+                    delivery = await self._take(arrived[0])
+                    if delivery is not None:
+                        await self._hand_over(delivery)
+                    arrived.popleft()
+            finally:
+                await _return(arrived)
 
     async def _until_room(self) -> None:
         while not any(seat.room > 0 for seat in self._seats):
@@ -196,6 +210,13 @@ class Pump:
         if message is not None:
             with contextlib.suppress(NatsError, OSError):
                 await message.nak()
+
+
+async def _return(messages: Iterable[Msg]) -> None:
+    """Gives back what nobody was given, so that it comes again at once."""
+    for message in messages:
+        with contextlib.suppress(NatsError, OSError):
+            await message.nak()
 
 
 class Pumps:

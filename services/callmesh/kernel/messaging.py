@@ -1,6 +1,6 @@
 """NATS as every service uses it: one connection, durable consumers, guarded publishes.
 
-A consumer of the log travels like this: a durable pull consumer fetches up to a few hundred
+A consumer of the log travels like this: a durable pull consumer is given up to a few hundred
 messages, the handler is given them in order, and the last one is acknowledged for all when every
 one of them is done. A handler that fails for a passing reason is tried again with the same batch
 after a pause, so order holds and nothing is skipped; a message that fails for good (it cannot be
@@ -16,21 +16,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.kernel import headers
+from callmesh.kernel.publisher import Publisher, Refused, Unanswered
+from callmesh.kernel.pull import Puller
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import lag, log, parked_total
 
 FETCH = 256
-FETCH_SECONDS = 5.0
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 2.0
@@ -102,38 +102,31 @@ class Consumer:
     subject: str
     handle: Handler
     batch: int = FETCH
+    linger: float = 0.0
+    """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Fetches and handles until told to stop; survives any loss of NATS."""
+        """Reads and handles until told to stop; survives any loss of NATS."""
         while not self.stopping.is_set():
+            puller = Puller(self.client, self.stream, self.durable)
             try:
                 await ensure_durable(self.js, self.stream, self.durable, self.subject)
-                subscription = await self.js.pull_subscribe_bind(self.durable, self.stream)
-                try:
-                    await self._read(subscription)
-                finally:
-                    await self._leave(subscription)
-            except (TimeoutError, NatsError, OSError) as wrong:
-                log.warning("consumer lost NATS", durable=self.durable, error=type(wrong).__name__)
+                await puller.open()
+                await self._read(puller)
+            except (NatsError, OSError, TimeoutError) as wrong:
+                log.warning("consumer lost NATS", durable=self.durable, error=repr(wrong)[:100])
                 await self._pause()
+            finally:
+                await puller.close()
 
-    async def _read(self, subscription: JetStreamContext.PullSubscription) -> None:
+    async def _read(self, puller: Puller) -> None:
         while not self.stopping.is_set():
-            try:
-                messages = await subscription.fetch(self.batch, timeout=FETCH_SECONDS)
-            except (TimeoutError, nats.errors.TimeoutError):
-                if not self.client.is_connected:
-                    await self._pause()
-                await self._check()
-                continue
-            await self._all(messages)
-            await messages[-1].ack()
-            lag.set(int(messages[-1].metadata.num_pending), {"durable": self.durable})
-
-    async def _check(self) -> None:
-        """A durable that an operator deleted raises here, and is made again."""
-        await self.js.consumer_info(self.stream, self.durable)
+            messages = await puller.take(self.batch, self.linger)
+            if messages:
+                await self._all(messages)
+                await messages[-1].ack()
+                lag.set(int(messages[-1].metadata.num_pending), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""
@@ -172,19 +165,14 @@ class Consumer:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), PAUSE_SECONDS)
 
-    @staticmethod
-    async def _leave(subscription: JetStreamContext.PullSubscription) -> None:
-        with contextlib.suppress(NatsError, OSError, asyncio.TimeoutError):
-            await subscription.unsubscribe()
-
 
 async def publish_once(
-    client: Client, js: JetStreamContext, subject: str, payload: bytes, message_id: str, **more: str
+    client: Client, publisher: Publisher, subject: str, payload: bytes, message_id: str, **more: str
 ) -> int:
     """Publishes with a message id (a repeat within two minutes is stored once); the sequence."""
     require_connection(client)
     try:
-        ack = await js.publish(subject, payload, timeout=PUBLISH_SECONDS, headers={headers.MSG_ID: message_id, **more})
-    except (TimeoutError, NatsError, APIError, OSError) as wrong:
+        ack = await publisher.publish(subject, payload, {headers.MSG_ID: message_id, **more})
+    except (Refused, Unanswered) as wrong:
         raise unreachable() from wrong
-    return int(ack.seq)
+    return ack.seq

@@ -22,6 +22,7 @@ from nats.errors import Error as NatsError
 from callmesh.kernel import streams, telemetry
 from callmesh.kernel.config import DEFAULT_PORTS, Settings
 from callmesh.kernel.messaging import Consumer, Handler, connect
+from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.rpc.server import Server
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import log
@@ -44,6 +45,7 @@ class Runtime:
         self.names = Names(settings.region)
         self.client = Client()
         self.js = self.client.jetstream(timeout=5)
+        self.publisher = Publisher(self.client)
         self.server = Server(settings.max_concurrent)
         self.on_start: list[Hook] = []
         self.on_stop: list[Hook] = []
@@ -51,14 +53,15 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
 
-    def consume_log(self, durable: str, handle: Handler) -> None:
+    def consume_log(self, durable: str, handle: Handler, linger: float = 0.0) -> None:
         """Adds a durable reader of this process's shard of the log."""
         shard = self.settings.shard
-        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle)
+        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, linger)
 
-    def consume(self, stream: str, durable: str, subject: str, handle: Handler) -> None:
-        """Adds a durable reader of a stream."""
-        self._consumers.append(Consumer(self.client, self.js, stream, durable, subject, handle))
+    def consume(self, stream: str, durable: str, subject: str, handle: Handler, linger: float = 0.0) -> None:
+        """Adds a durable reader of a stream; see Consumer for `linger`."""
+        consumer = Consumer(self.client, self.js, stream, durable, subject, handle, linger=linger)
+        self._consumers.append(consumer)
 
     def background(self, work: Awaitable[None]) -> None:
         """Runs something beside the calls until the process stops."""

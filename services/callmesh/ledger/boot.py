@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from callmesh.directory.store import DirectoryWatch
-from callmesh.domain import commands as c
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours
 from callmesh.kernel.rpc.edge import caller
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger import stamps
-from callmesh.ledger.handle import Outcome, handle
+from callmesh.ledger.handle import Ask, Outcome, handle
 from callmesh.ledger.jetstream import JetStreamLedger
 
 
@@ -38,16 +37,14 @@ class Mesh:
             raise NotYours(f"no agency {actor.agency!r} in this city", "本市没有登记该单位, 请核对身份")
         return actor
 
-    async def by_person(
-        self, case_id: str, command: c.Command, request: Message, request_id: str, etag: str = ""
-    ) -> Outcome:
+    async def by_person(self, case_id: str, ask: Ask, request: Message, request_id: str, etag: str = "") -> Outcome:
         """Carries out what the caller asks."""
         stamp = stamps.by_person(case_id, request, request_id, self.caller())
-        return await handle(self.ledger, case_id, command, stamp, etag)
+        return await handle(self.ledger, case_id, ask, stamp, etag)
 
-    async def by_policy(self, case_id: str, command: c.Command, rule: str, sequence: int) -> Outcome:
+    async def by_policy(self, case_id: str, ask: Ask, rule: str, sequence: int) -> Outcome:
         """Carries out what a rule answers to the fact at `sequence`."""
-        return await handle(self.ledger, case_id, command, stamps.by_policy(case_id, rule, sequence))
+        return await handle(self.ledger, case_id, ask, stamps.by_policy(case_id, rule, sequence))
 
 
 def open_mesh(runtime: Runtime) -> Mesh:

@@ -7,7 +7,7 @@ for different cases. A refusal by the domain means the case moved on: nothing is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
@@ -18,6 +18,7 @@ from callmesh.kernel import headers, telemetry
 from callmesh.ledger.boot import Mesh
 
 OnFact = Callable[[str, Msg], Awaitable[None]]
+Concerns = Callable[[str, Msg], bool]
 
 
 def kind_of(message: Msg) -> str:
@@ -25,12 +26,12 @@ def kind_of(message: Msg) -> str:
     return (message.headers or {}).get(headers.CE_TYPE, "")
 
 
-async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, kinds: Iterable[str]) -> None:
-    """Hands every fact of these kinds to `act`; raises only what a later try can mend."""
+async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Concerns) -> None:
+    """Hands every fact that `concerns` the service to `act`; raises only what a later try can mend."""
     wanted = []
     for message in messages:
         case_id = mesh.ledger.observe(message)
-        if kind_of(message) in kinds:
+        if concerns(case_id, message):
             wanted.append(_one(case_id, message, act))
     if wanted:
         await asyncio.gather(*wanted)

@@ -2,24 +2,29 @@
 
 load -> decide -> evolve -> append, and on conflict again. A cached head saves the read: when it
 is stale the append's guard says so, and a refusal decided on it is decided again on a fresh one,
-so a stale cache costs time but never a wrong answer. Before anything else the command's own id is
+so a stale cache costs time but never a wrong answer. A command that depends on the case (whom to
+offer it to) is given as a function of it, for the same reason. Before anything else the command's own id is
 looked for among the last commands of the case: then it had succeeded, and is answered, not
 repeated. The fingerprint tells a retry from a reused id.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from callmesh.domain import commands as c
+from callmesh.domain.case import Case
 from callmesh.domain.decide import decide
-from callmesh.domain.errors import Changed, DomainError, Overloaded, Reused, Unreachable
+from callmesh.domain.errors import Changed, DomainError, NotFound, Overloaded, Reused, Unreachable
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger
 from callmesh.ledger.record import command_key, encode, fact_of
 
 ATTEMPTS = 8
+Ask = c.Command | Callable[[Case], c.Command]
+"""A command, or how to make it from the case: made anew whenever the case is loaded anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Outcome:
     repeated: bool = False
 
 
-async def handle(ledger: Ledger, case_id: str, command: c.Command, stamp: Stamp, etag: str = "") -> Outcome:
+async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag: str = "") -> Outcome:
     """Carries a command out; raises DomainError. Safe to repeat with the same stamp.command_id."""
     unknown: Ambiguous | None = None
     fresh = False
@@ -52,25 +57,32 @@ async def handle(ledger: Ledger, case_id: str, command: c.Command, stamp: Stamp,
     raise _gave_up(unknown)
 
 
-async def _load(ledger: Ledger, case_id: str, command: c.Command, fresh: bool) -> Head | None:
+async def _load(ledger: Ledger, case_id: str, command: Ask, fresh: bool) -> Head | None:
     if isinstance(command, c.Open) and not fresh:
         return None  # a new case has no head; the guard tells if it has one after all
     return await ledger.head(case_id, fresh)
 
 
-async def _once(
-    ledger: Ledger, case_id: str, head: Head | None, command: c.Command, stamp: Stamp, etag: str
-) -> Outcome:
+async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp: Stamp, etag: str) -> Outcome:
     if etag and head is not None and etag != head.etag:
         raise Changed("the case changed meanwhile", "事件单已被更新, 请刷新后重试", head.etag)
     case = head.case if head else None
+    command = ask(_existing(case)) if callable(ask) else ask
     body = decide(case, command, stamp)
     if body is None and head is not None:
         return Outcome(head)
     assert body is not None
     fact = Fact(stamp, body)
-    record = encode(fact, evolve(case, fact), tuple(head.recent) if head else ())
-    return Outcome(await ledger.append(case_id, record, head.sequence if head else 0), fact)
+    after = evolve(case, fact)
+    record = encode(fact, after, tuple(head.recent) if head else ())
+    stored = await ledger.append(case_id, record, head.sequence if head else 0)
+    return Outcome(stored.knowing(after, record), fact)
+
+
+def _existing(case: Case | None) -> Case:
+    if case is None:
+        raise NotFound("no such case", "没有这个事件单, 请核对编号")
+    return case
 
 
 async def _repeat(ledger: Ledger, case_id: str, head: Head, stamp: Stamp) -> Outcome:

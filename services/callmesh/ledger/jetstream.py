@@ -19,7 +19,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
-from callmesh.kernel.messaging import PUBLISH_SECONDS, require_connection, sequence_of, unreachable
+from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
+from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
 from callmesh.ledger.port import Ambiguous, Conflict, Head
@@ -35,6 +36,7 @@ class JetStreamLedger:
 
     def __init__(self, client: Client, js: JetStreamContext, names: Names, source: str) -> None:
         self._client, self._js, self._names = client, js, names
+        self._publisher = Publisher(client)
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
 
@@ -65,23 +67,19 @@ class JetStreamLedger:
         require_connection(self._client)
         data, kind = record.SerializeToString(), record.fact.WhichOneof("body") or ""
         mark(case=case_id, agency=record.fact.actor.agency, fact=kind)
+        subject, sent = self._names.case(case_id), self._headers(record.fact, kind, expected)
         try:
-            ack = await self._js.publish(
-                self._names.case(case_id),
-                data,
-                timeout=PUBLISH_SECONDS,
-                headers=self._headers(record.fact, kind, expected),
-            )
-        except APIError as wrong:
-            if wrong.err_code in _WRONG_SEQUENCE:
+            ack = await self._publisher.publish(subject, data, sent)
+        except Refused as wrong:
+            if wrong.code in _WRONG_SEQUENCE:
                 raise Conflict from None
             raise unreachable() from wrong
-        except (TimeoutError, NatsError, OSError) as wrong:
+        except Unanswered as wrong:
             raise Ambiguous from wrong
         if ack.duplicate:
             raise Conflict
         facts_total.add(1, {"fact": kind})
-        head = Head(data, int(ack.seq), cached=True)
+        head = Head(data, ack.seq, cached=True)
         self._remember(case_id, head)
         return head
 
@@ -132,7 +130,7 @@ class JetStreamLedger:
 
     def _remember(self, case_id: str, head: Head) -> None:
         known = self._cache.get(case_id)
-        if known is not None and known.sequence > head.sequence:
+        if known is not None and known.sequence >= head.sequence:
             return
         self._cache[case_id] = head
         self._cache.move_to_end(case_id)

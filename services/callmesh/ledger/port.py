@@ -44,6 +44,11 @@ class Head:
         """Keys of the last commands."""
         return self.record.recent
 
+    def knowing(self, case: Case, record: facts_pb2.Record) -> Head:
+        """The same head that need not be decoded again."""
+        self.__dict__.update(case=case, record=record)
+        return self
+
     @property
     def etag(self) -> str:
         """Guards a command against a change meanwhile."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -50,6 +51,9 @@ def encode(fact: f.Fact, case: Case, recent: tuple[int, ...]) -> facts_pb2.Recor
     record = facts_pb2.Record()
     _write_fact(fact, record.fact)
     _CASE.write(case, record.case)
+    following = case.next_deadline()
+    if following is not None:
+        to_timestamp(following[0], record.next_due)
     record.recent.extend((*recent[-RECENT + 1 :], command_key(fact.stamp.command_id)))
     return record
 
@@ -66,6 +70,11 @@ def case_of(record: facts_pb2.Record) -> Case:
     """The case after the fact."""
     found: Case = _CASE.read(record.case)
     return found
+
+
+def next_due_of(record: facts_pb2.Record) -> datetime | None:
+    """The earliest running limit of the case, without decoding the case."""
+    return from_timestamp(record.next_due) if record.HasField("next_due") else None
 
 
 def fact_of(record: facts_pb2.Record) -> f.Fact:

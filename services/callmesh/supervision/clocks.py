@@ -24,8 +24,9 @@ from callmesh.kernel.ids import now
 from callmesh.kernel.messaging import publish_once
 from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
-from callmesh.ledger.consume import each
+from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.handle import handle
+from callmesh.ledger.record import decode, next_due_of
 
 ARMED = 50_000
 _ARMING = frozenset(
@@ -52,24 +53,26 @@ class Clocks:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Arms the next limit of every case that moved."""
-        await each(self._mesh, messages, self._on_fact, _ARMING)
+        await each(self._mesh, messages, self._on_fact, self._moves_earlier)
 
     async def on_due(self, messages: Sequence[Msg]) -> None:
         """Escalates what ran out, arms what comes next."""
         await asyncio.gather(*(self._on_due(message) for message in messages))
 
-    async def _on_fact(self, case_id: str, message: Msg) -> None:
-        head = await self._mesh.ledger.head(case_id)
-        if head is not None:
-            await self._arm(case_id, head.case)
+    def _moves_earlier(self, case_id: str, message: Msg) -> bool:
+        if kind_of(message) not in _ARMING:
+            return False
+        due, armed = next_due_of(decode(message.data)), self._armed.get(case_id)
+        return due is not None and (armed is None or armed > due)
 
-    async def _arm(self, case_id: str, case: Case) -> None:
-        following = case.next_deadline()
-        armed = self._armed.get(case_id)
-        if following is None or (armed is not None and armed <= following[0]):
-            return
-        await self._schedule(case_id, following[0])
-        self._remember(case_id, following[0])
+    async def _on_fact(self, case_id: str, message: Msg) -> None:
+        due = next_due_of(decode(message.data))
+        assert due is not None
+        await self._arm(case_id, due)
+
+    async def _arm(self, case_id: str, due: datetime) -> None:
+        await self._schedule(case_id, due)
+        self._remember(case_id, due)
 
     async def _schedule(self, case_id: str, at: datetime) -> None:
         runtime = self._mesh.runtime
@@ -81,7 +84,7 @@ class Clocks:
             headers.SCHEDULE_TTL: _SCHEDULE_TTL,
         }
         message_id = f"{case_id}:{moment.timestamp():.6f}:{now().timestamp():.6f}"
-        await publish_once(runtime.client, runtime.js, names.timer(case_id), b"", message_id, **schedule)
+        await publish_once(runtime.client, runtime.publisher, names.timer(case_id), b"", message_id, **schedule)
 
     async def _on_due(self, message: Msg) -> None:
         case_id = self._mesh.runtime.names.case_id(message.subject)
@@ -89,8 +92,10 @@ class Clocks:
             telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
             head = await self._mesh.ledger.head(case_id, fresh=True)
-            if head is not None:
-                await self._arm(case_id, await self._escalate(case_id, head.case))
+            case = await self._escalate(case_id, head.case) if head else None
+            following = case.next_deadline() if case else None
+            if following is not None:
+                await self._arm(case_id, following[0])
 
     async def _escalate(self, case_id: str, case: Case) -> Case:
         """Every limit that ran out, each once; the case after it."""

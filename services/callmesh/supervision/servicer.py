@@ -10,11 +10,12 @@ from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceServi
 from callmesh.domain import commands as c
 from callmesh.domain import routing
 from callmesh.domain.case import Case, FollowUp
-from callmesh.domain.errors import NotFound, missing
+from callmesh.domain.errors import missing
 from callmesh.domain.names import case_id_of
 from callmesh.domain.words import Role
 from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
+from callmesh.ledger.handle import Ask
 from callmesh.ledger.wire import from_proto
 
 
@@ -34,12 +35,13 @@ class SupervisionServicer(SupervisionServiceServicer):
         return await self._do(c.Close(request.waiver), request)
 
     async def ReopenCase(self, request: pb.ReopenCaseRequest, context: Any) -> case_pb2.Case:
-        actor, case_id = self._mesh.caller(), case_id_of(request.name)
-        head = await self._mesh.ledger.head(case_id)
-        if head is None:
-            raise NotFound("no such case", "没有这个事件单, 请核对编号")
-        target = self._target(head.case, request.agency, actor.agency)
-        return await self._do(c.Reopen(request.reason, target, self._mesh.city.calendar), request)
+        actor = self._mesh.caller()
+
+        def ask(case: Case) -> c.Command:
+            target = self._target(case, request.agency, actor.agency)
+            return c.Reopen(request.reason, target, self._mesh.city.calendar)
+
+        return await self._do(ask, request)
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""
@@ -51,7 +53,7 @@ class SupervisionServicer(SupervisionServiceServicer):
             return routing.name_agency(city, question, named, Role.LEAD, "重办")
         return next(iter(routing.choose(city, question)), routing.fallback(city, question))
 
-    async def _do(self, command: c.Command, request: Any) -> case_pb2.Case:
+    async def _do(self, ask: Ask, request: Any) -> case_pb2.Case:
         case_id = case_id_of(request.name)
-        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+        outcome = await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)
         return outcome.head.reply()

@@ -28,9 +28,7 @@ class Hold:
 
     referral: str
     agency: str
-    waits: dict[str, int] = field(
-        default_factory=lambda: {TRANSPORT: 0, UNOPENED: 0, WORKING: 0, WAITING: 0}
-    )
+    waits: dict[str, int] = field(default_factory=lambda: {TRANSPORT: 0, UNOPENED: 0, WORKING: 0, WAITING: 0})
 
     @property
     def total(self) -> int:
@@ -62,8 +60,8 @@ def _stretches(changes: Sequence[Change], now: int) -> Iterable[tuple[case_pb2.C
     for change in changes:
         latest = max(latest, micros(change.record.fact.at))
         times.append(latest)
-    ends = [*times[1:], max(latest, now)]
-    for change, start, end in zip(changes, times, ends):
+    ends = [*times, max(latest, now)][1:]
+    for change, start, end in zip(changes, times, ends, strict=True):
         yield change.record.case, end - start
 
 

@@ -9,14 +9,14 @@ record of that case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from nats.aio.msg import Msg
 
-from callmesh.api.v1 import case_pb2, common_pb2, tracking_service_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import sequence_of
@@ -27,9 +27,10 @@ from callmesh.tracking.summaries import summary
 from callmesh.tracking.words import ACTOR_KIND, CASE_STATE, clean, micros, timestamp
 
 UNKNOWN = "unknown"
-_KINDS = {
+_KINDS = {  # field of the oneof -> name of its message, and whether it names a referral
     one.name: (one.message_type.name, "referral" in one.message_type.fields_by_name)
     for one in facts_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields
+    if one.message_type is not None
 }
 Row = dict[str, Any]
 
@@ -65,7 +66,7 @@ def item_of(message: Msg) -> Item:
     return Item(sequence_of(message), Names.case_id(message.subject), message.data, trace_id)
 
 
-def items_of(case_id: str, heads: list[Head]) -> list[Item]:
+def items_of(case_id: str, heads: Sequence[Head]) -> list[Item]:
     """A case's history as the ledger tells it."""
     return [Item(head.sequence, case_id, head.data) for head in heads]
 
@@ -116,7 +117,7 @@ def _body(fact: facts_pb2.Fact) -> tuple[str, Any, str]:
     body = getattr(fact, name)
     if has_referral:
         return kind, body, body.referral
-    made = getattr(body, "referrals", ())
+    made: Sequence[referral_pb2.Referral] = getattr(body, "referrals", ())
     return kind, body, made[0].name if len(made) == 1 else ""
 
 

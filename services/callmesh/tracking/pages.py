@@ -28,9 +28,14 @@ def parts_of(given: str, form: re.Pattern[str], field: str) -> tuple[str, ...]:
     """The parts of a token that has the form; raises Invalid."""
     found = form.fullmatch(_text(given))
     if found is None:
-        reason = {field: "must come unchanged from the last response of the same request"}
-        raise Invalid(f"{field} is not one of ours", "分页或续订令牌无效, 请重新查询", reason)
+        raise foreign(field)
     return found.groups()
+
+
+def foreign(field: str) -> Invalid:
+    """The token was not given by us for this request."""
+    reason = {field: "must come unchanged from the last response of the same request"}
+    return Invalid(f"{field} is not one of ours", "分页或续订令牌无效, 请重新查询", reason)
 
 
 def _text(given: str) -> str:

@@ -32,10 +32,10 @@ Listener = Callable[[Sequence[Change]], None]
 
 
 class Projector:
-    """The one writer of a model. `position`: up to here the model is complete."""
+    """The one writer of a model. `position`: up to here the model is complete; `ready` once it caught up."""
 
     def __init__(self, store: Store, source: Source, tell: Listener = lambda changes: None) -> None:
-        self.position = 0
+        self.position, self.ready = 0, False
         self._store, self._source, self._tell = store, source, tell
         self._moved = asyncio.Condition()
         self._one = asyncio.Lock()
@@ -50,8 +50,9 @@ class Projector:
                 await self._catch_up(await self._source.last())
         except (Away, Moved) as wrong:
             raise ConnectionError("the read model's database is away or in use") from wrong
-        seconds = round(clock() - started, 3)
-        log.info("read model is current", sequence=self.position, count=self.position - first, seconds=seconds)
+        self.ready = True
+        count, seconds = self.position - first, round(clock() - started, 3)
+        log.info("read model is current", sequence=self.position, count=count, seconds=seconds)
 
     async def stop(self) -> None:
         """Lets the running batch end and takes no other."""
@@ -95,9 +96,7 @@ class Projector:
             async for batch in batches:
                 await self._store_items(batch, read_digestible)
 
-    async def _store_items(
-        self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]
-    ) -> None:
+    async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
         old, new = self.position, items[-1].sequence
 
         def work() -> list[Change]:

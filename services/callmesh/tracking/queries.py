@@ -42,9 +42,7 @@ def found(connection: Connection, case_id: str) -> Stored | None:
     return Stored(*row) if row else None
 
 
-def listed(
-    connection: Connection, wanted: CaseFilter, after: Key | None, size: int
-) -> tuple[list[Stored], bool]:
+def listed(connection: Connection, wanted: CaseFilter, after: Key | None, size: int) -> tuple[list[Stored], bool]:
     """A page, newest first, and whether there is more. Ends early when it grows too long to send."""
     rows = connection.execute(_page(wanted, after).limit(size + 1)).all()
     page: list[Stored] = []

@@ -97,9 +97,7 @@ def _referrals(case_id: str, case: case_pb2.Case, opened_at: int) -> list[Row]:
     return rows
 
 
-def _referral(
-    case_id: str, opened_at: int, one: referral_pb2.Referral, agency: str, again: bool
-) -> Row:
+def _referral(case_id: str, opened_at: int, one: referral_pb2.Referral, agency: str, again: bool) -> Row:
     missed = one.missed
     row: Row = {
         "case_id": case_id,
@@ -124,9 +122,7 @@ def _referral(
 
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:
     rows: list[Row] = [
-        {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id}
-        for one in case.external_ids
-        if one.value
+        {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id} for one in case.external_ids if one.value
     ]
     if case.caller_key:
         rows.append({"kind": CALLER, "value": clean(case.caller_key), "case_id": case_id})

@@ -12,16 +12,19 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from callmesh.kernel.messaging import FETCH, FETCH_SECONDS
+from callmesh.kernel.ids import new_id
+from callmesh.kernel.pull import Puller
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import log
 from callmesh.tracking.items import Item, item_of
 
 IDLE_SECONDS = 30.0
+ROOM = 1024
 PASSING = (NatsError, OSError, asyncio.TimeoutError)
 
 
@@ -38,8 +41,9 @@ class Source(Protocol):
 class LogSource:
     """The log of one shard on JetStream."""
 
-    def __init__(self, js: JetStreamContext, names: Names, shard: int) -> None:
-        self._js, self._stream, self._subject = js, names.log_stream(shard), names.log_all(shard)
+    def __init__(self, client: Client, js: JetStreamContext, names: Names, shard: int) -> None:
+        self._client, self._js = client, js
+        self._stream, self._subject = names.log_stream(shard), names.log_all(shard)
 
     async def last(self) -> int:
         """The sequence of the log's last message."""
@@ -51,8 +55,9 @@ class LogSource:
             async with self._consumer(after + 1) as consumer:
                 fresh = True
                 while after < until:
-                    messages = await consumer.fetch(min(FETCH, until - after), timeout=FETCH_SECONDS)
-                    items = [item_of(one) for one in messages]
+                    items = [item_of(one) for one in await consumer.take(ROOM)]
+                    if not items:
+                        continue
                     whole = unbroken(items, after, fresh)
                     wanted = [one for one in whole if one.sequence <= until]
                     if wanted:
@@ -65,8 +70,11 @@ class LogSource:
                     after, fresh = whole[-1].sequence, False
 
     @contextlib.asynccontextmanager
-    async def _consumer(self, first: int) -> AsyncGenerator[JetStreamContext.PullSubscription, None]:
+    async def _consumer(self, first: int) -> AsyncGenerator[Puller, None]:
+        name = f"tracking_reads_{new_id()}"
         config = ConsumerConfig(
+            name=name,
+            filter_subject=self._subject,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=first,
             ack_policy=AckPolicy.NONE,
@@ -74,12 +82,15 @@ class LogSource:
             mem_storage=True,
             num_replicas=1,
         )
-        subscription = await self._js.pull_subscribe(self._subject, stream=self._stream, config=config)
+        await self._js.add_consumer(self._stream, config)
+        puller = Puller(self._client, self._stream, name)
         try:
-            yield subscription
+            await puller.open()
+            yield puller
         finally:
+            await puller.close()
             with contextlib.suppress(*PASSING):
-                await subscription.unsubscribe()
+                await self._js.delete_consumer(self._stream, name)
 
 
 def unbroken(items: list[Item], after: int, fresh: bool) -> list[Item]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from callmesh.api.v1 import tracking_service_pb2
 
 Stage = tracking_service_pb2.TimelineEntry.Stage
-_RECEIVE = ("CaseOpened", "ReportAmended", "CaseClassified", "CaseLinked", "CaseMerged", "CaseUnmerged", "ChildJoined")
+_RECEIVE = (
+    *("CaseOpened", "ReportAmended", "CaseClassified", "CaseLinked"),
+    *("CaseMerged", "CaseUnmerged", "ChildJoined"),
+)
 _ASSIGN = (
     *("CaseTransferred", "ReferralReceived", "DeliveryFailed", "ReferralRecalled", "ReferralWaived"),
     *("ReturnRequested", "ReturnGranted", "ReturnDenied", "DisputeOpened", "JurisdictionDesignated"),
@@ -15,9 +18,7 @@ _SUPERVISE = (
     *("DeadlineWarned", "DeadlineMissed", "ReferralReminded", "SupervisionRaised", "SupervisionLifted"),
     *("SupervisorChanged", "ResolutionSentBack", "ResolutionApproved", "FindingRecorded"),
 )
-_FEEDBACK = (
-    *("ReferralResolved", "FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseRejected", "CaseCancelled"),
-)
+_FEEDBACK = (*("ReferralResolved", "FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseRejected", "CaseCancelled"),)
 _HANDLE = (
     *("ReferralAccepted", "ProgressReported", "ReferralSuspended", "ReferralResumed"),
     *("ExtensionRequested", "ExtensionDecided", "CaseAnnotated", "CallLegChanged", "MediationRecorded"),

@@ -54,9 +54,7 @@ def engine_of(url: str, readers: int, write: bool) -> Engine:
         _prepare_sqlite(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
         return engine
     isolation = "READ COMMITTED" if write else "REPEATABLE READ"
-    return create_engine(
-        parsed, pool_size=readers, max_overflow=0, pool_pre_ping=True, isolation_level=isolation
-    )
+    return create_engine(parsed, pool_size=readers, max_overflow=0, pool_pre_ping=True, isolation_level=isolation)
 
 
 def _prepare_sqlite(engine: Engine, begin: str) -> None:

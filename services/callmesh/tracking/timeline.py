@@ -38,7 +38,7 @@ def _entries(changes: Sequence[Change]) -> list[api.TimelineEntry]:
             stage=stage_of(one.event["kind"]), event=event_proto(one.event), elapsed=duration(at - before)
         )
         made.append(entry)
-        before = at
+        before = max(before, at)  # a fact decided before its predecessor counts as simultaneous, as in holds
     return made
 
 

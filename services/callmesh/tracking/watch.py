@@ -28,7 +28,7 @@ class Watcher:
     def __init__(self, wanted: CaseFilter, after: int, size: int = QUEUE) -> None:
         self._wanted, self._after = wanted, after
         self._queue: asyncio.Queue[Change] = asyncio.Queue(size)
-        self._lost = asyncio.Event()
+        self._lost = False
 
     def give(self, changes: Sequence[Change]) -> None:
         """Queues what matches; a full queue ends the watch."""
@@ -36,12 +36,13 @@ class Watcher:
             if change.sequence <= self._after or not self._wanted.matches(change.record.case):
                 continue
             if self._queue.full():
-                return self._lost.set()
+                self._lost = True
+                return
             self._queue.put_nowait(change)
 
     async def next(self) -> Change:
         """The next change; raises Overloaded when one did not fit."""
-        if self._lost.is_set():
+        if self._lost:
             raise Overloaded(
                 "this watch is too slow; resume with the last token",
                 "订阅端处理过慢, 请用最后的令牌继续",
@@ -53,21 +54,21 @@ class Hub:
     """Everybody who watches now."""
 
     def __init__(self) -> None:
-        self._watchers: set[Watcher] = set()
+        self.watchers: set[Watcher] = set()
 
     def tell(self, changes: Sequence[Change]) -> None:
         """Called after a commit, with the batch."""
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             watcher.give(changes)
 
     @contextlib.contextmanager
     def joined(self, watcher: Watcher) -> Iterator[Watcher]:
         """In the hub for as long as the block runs."""
-        self._watchers.add(watcher)
+        self.watchers.add(watcher)
         try:
             yield watcher
         finally:
-            self._watchers.discard(watcher)
+            self.watchers.discard(watcher)
 
 
 async def changes(
@@ -85,9 +86,7 @@ async def changes(
             yield await watcher.next()
 
 
-async def _again(
-    source: Source, stream: str, after: int, until: int
-) -> AsyncGenerator[Change, None]:
+async def _again(source: Source, stream: str, after: int, until: int) -> AsyncGenerator[Change, None]:
     try:
         async with contextlib.aclosing(source.read(after, until)) as batches:
             async for batch in batches:

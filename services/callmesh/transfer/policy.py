@@ -14,6 +14,7 @@ from callmesh.domain.words import Channel, ReferralState
 from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
+from callmesh.ledger.record import decode
 from callmesh.transfer.service import Transfers, Wish
 
 _ATTENDED = frozenset(one.value for one in Channel if one.attended)
@@ -27,7 +28,7 @@ class Policy:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Classified cases and returns; the rest passes."""
-        await each(self._mesh, messages, self._on_fact, {"case_classified", "return_requested"})
+        await each(self._mesh, messages, self._on_fact, _concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         case = await self._transfers.case(case_id)
@@ -41,8 +42,11 @@ class Policy:
         by_itself = case.emergency or case.channel not in _ATTENDED
         if not (by_itself and may_travel_alone(case) and self._mesh.city.policy.auto_route):
             return
-        command = self._transfers.transfer(case, case.origin, Wish())
-        await self._mesh.by_policy(case_id, command, "transfer", sequence)
+
+        def ask(now: Case) -> c.Command:
+            return self._transfers.transfer(now, now.origin, Wish())
+
+        await self._mesh.by_policy(case_id, ask, "transfer", sequence)
 
     async def _returned(self, case_id: str, case: Case, sequence: int) -> None:
         for referral in case.this_round:
@@ -52,3 +56,12 @@ class Policy:
                 continue  # a dispatcher decides
             command: c.Command = self._transfers.grant(case, referral, "", "按规则准予退单, 自动改派")
             await self._mesh.by_policy(case_id, command, "grant_return", sequence)
+
+
+def _concerns(case_id: str, message: Msg) -> bool:
+    """A return, or a classification of an emergency or of an unattended report."""
+    kind = kind_of(message)
+    if kind != "case_classified":
+        return kind == "return_requested"
+    case = decode(message.data).case
+    return case.emergency or case.channel not in _ATTENDED

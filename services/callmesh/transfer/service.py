@@ -9,10 +9,12 @@ from callmesh.domain import routing
 from callmesh.domain.case import Case, Referral
 from callmesh.domain.errors import Invalid, NotFound, WrongState
 from callmesh.domain.routing import Question
-from callmesh.domain.words import Channel, Mode, Role
+from callmesh.domain.words import Channel, Mode, ReferralState, Role
 from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
 
+_HAS_IT = frozenset({ReferralState.OFFERED, ReferralState.ACCEPTED, ReferralState.IN_PROGRESS, ReferralState.SUSPENDED})
+"""A lead in one of these may be chosen again: the key pressed once more leads to the same body, and changes nothing."""
 _OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify"})
 
 
@@ -106,7 +108,8 @@ class Transfers:
         return (*chosen, *(one for one in extra if one.agency not in named))
 
     def _question(self, case: Case, origin: str) -> Question:
-        tried = frozenset(one.agency for one in case.this_round if one.role == Role.LEAD)
+        leads = (one for one in case.this_round if one.role == Role.LEAD)
+        tried = frozenset(one.agency for one in leads if one.state not in _HAS_IT)
         return Question(case.category, case.division, origin or case.origin, now(), case.emergency, tried)
 
 

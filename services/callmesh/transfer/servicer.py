@@ -8,11 +8,13 @@ from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.api.v1 import transfer_service_pb2 as pb
 from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceServicer
 from callmesh.domain import commands as c
+from callmesh.domain.case import Case
 from callmesh.domain.errors import missing
 from callmesh.domain.guards import find_referral
 from callmesh.domain.names import case_id_of, case_of_referral
 from callmesh.domain.words import Mode
 from callmesh.ledger.boot import Mesh
+from callmesh.ledger.handle import Ask
 from callmesh.ledger.wire import enum_numbers
 from callmesh.transfer.service import Transfers, Wish
 
@@ -36,8 +38,11 @@ class TransferServicer(TransferServiceServicer):
             reason=request.reason,
             flags=("unknown_mode",) if request.mode and mode is None else (),
         )
-        case = await self._transfers.case(case_id)
-        return await self._do(case_id, self._transfers.transfer(case, actor.agency, wish), request)
+
+        def ask(case: Case) -> c.Command:
+            return self._transfers.transfer(case, actor.agency, wish)
+
+        return await self._do(case_id, ask, request)
 
     async def DecideReturn(self, request: pb.DecideReturnRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
@@ -45,10 +50,12 @@ class TransferServicer(TransferServiceServicer):
             raise missing("reason", "审批意见")
         if not request.granted:
             return await self._do(case_id, c.DenyReturn(request.name, request.reason), request)
-        case = await self._transfers.case(case_id)
-        referral = find_referral(case, request.name)
-        command = self._transfers.grant(case, referral, request.agency, request.reason)
-        return await self._do(case_id, command, request)
+
+        def ask(case: Case) -> c.Command:
+            referral = find_referral(case, request.name)
+            return self._transfers.grant(case, referral, request.agency, request.reason)
+
+        return await self._do(case_id, ask, request)
 
     async def RecallReferral(self, request: pb.RecallReferralRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
@@ -58,6 +65,6 @@ class TransferServicer(TransferServiceServicer):
         case_id = case_of_referral(request.name)
         return await self._do(case_id, c.Waive(request.name, request.reason), request)
 
-    async def _do(self, case_id: str, command: c.Command, request: Any) -> case_pb2.Case:
-        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+    async def _do(self, case_id: str, ask: Ask, request: Any) -> case_pb2.Case:
+        outcome = await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)
         return outcome.head.reply()

@@ -1,0 +1,77 @@
+"""The mesh under test with its clients around it: full tracing into a sink, real city, processes by name.
+
+Nothing is switched off to look better: every service runs, every span is recorded and exported, NATS syncs
+before it acknowledges. The sink's own CPU is shown but not counted, since a collector is the site's affair.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from callmesh.cli.bench.hands import Hand
+from callmesh.cli.bench.plan import Plan
+from callmesh.cli.bench.samples import Scene
+from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.config import PREFIX, SERVICES
+
+MANY_CALLS = 20_000
+
+
+def services() -> tuple[str, ...]:
+    """Those that this installation has."""
+    return tuple(name for name in SERVICES if find_spec(f"callmesh.{name}.app"))
+
+
+class TestBed:
+    """A fresh mesh, its trace sink, and a hand on its log."""
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    def __init__(self, plan: Plan, folder: Path, scene: Scene) -> None:
+        self.plan, self.folder, self.scene = plan, folder, scene
+        self._stack = AsyncExitStack()
+        self.mesh: LocalMesh
+        self.sink: Hand
+        self.log: Hand
+
+    async def __aenter__(self) -> TestBed:
+        enter = self._stack.enter_async_context
+        try:
+            self.sink = await enter(Hand("sink", self.folder / "bench"))
+            self.mesh = await enter(local_mesh(self.plan, self.folder / "mesh", self.sink))
+            self.log = await enter(Hand("log", self.folder / "bench", url=self.mesh.nats_url))
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def clients(self, manner: str) -> tuple[Hand, Hand]:
+        """An operator's process and a partners' process, connected."""
+        enter, scene, addresses = self._stack.enter_async_context, self.scene, self.mesh.endpoints.services
+        folder = self.folder / "bench"
+        operator = await enter(Hand("operator", folder, addresses=dict(addresses), origin=scene.origin))
+        agencies = [way.agency for way in scene.ways]
+        where: dict[str, Any] = {"address": addresses["gateway"], "agencies": agencies, "manner": manner}
+        return operator, await enter(Hand("partner", folder, **where))
+
+    def processes(self, **more: Hand) -> dict[str, int]:
+        """NATS, the services and these clients: name -> pid."""
+        names = ("nats", *self.mesh.services)
+        pids = {name: self.mesh.process(name).pid for name in names}
+        return pids | {name: hand.pid for name, hand in more.items()}
+
+
+def local_mesh(plan: Plan, folder: Path, sink: Hand) -> LocalMesh:
+    """A fresh one that exports every span and takes a crowd of streams."""
+    env = {
+        f"{PREFIX}OTLP_ENDPOINT": sink.started["endpoint"],
+        f"{PREFIX}MAX_CONCURRENT": str(MANY_CALLS),
+        "GRPC_VERBOSITY": "ERROR",
+    }
+    return LocalMesh(folder, ports="free", city=plan.city, services=services(), env=env)

@@ -1,0 +1,54 @@
+"""What a run does: sections and sizes. `--quick` makes everything small; nothing else differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTIONS = ("floors", "start", "flows", "latency", "streams", "growth")
+MEANINGS = {
+    "floors": "gRPC echo, JetStream publish and fetch, and the bare pipeline of them",
+    "start": "from nothing to every service SERVING, and the idle mesh's memory",
+    "flows": "whole lives of cases: throughput, time of each command, CPU per fact, nothing lost",
+    "latency": "from the transfer call until the partner holds it, beside the bare pipeline's",
+    "streams": "many idle partner streams: memory each, and all coming back at once",
+    "growth": "a log of many cases: reads and appends, filling and rebuilding the read model",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The sizes of one run."""
+
+    city: Path
+    sections: tuple[str, ...] = SECTIONS
+    in_flight: int = 16
+    rate: float = 20.0
+    flows: int = 600
+    cases: int = 200_000
+    streams: int = 5_000
+    rounds: int = 5
+    floor_seconds: float = 1.5
+    paced: int = 100
+    probes: int = 200
+    starts: int = 3
+    facts_per_case: int = 2
+    quick: bool = False
+
+
+def quick(plan: Plan) -> Plan:
+    """The same in less than a minute: figures are real but rough."""
+    from dataclasses import replace
+
+    return replace(
+        plan,
+        flows=min(plan.flows, 40),
+        cases=min(plan.cases, 500),
+        streams=min(plan.streams, 100),
+        rounds=1,
+        floor_seconds=0.3,
+        paced=20,
+        probes=30,
+        starts=1,
+        quick=True,
+    )

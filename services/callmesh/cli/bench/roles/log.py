@@ -1,0 +1,165 @@
+"""The log itself, from the side: was every fact stored once, and what do reads and appends cost.
+
+`fill` copies one case's sampled life under many ids. `probe` reads heads and appends under the guard through
+the ledger that the services use, with its cache emptied, so every read is a read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from callmesh.cli.bench.measure import times
+from callmesh.cli.bench.samples import FACTS
+from callmesh.facts.v1 import facts_pb2
+from callmesh.kernel import headers, ids, streams
+from callmesh.kernel.messaging import connect, sequence_of
+from callmesh.kernel.subjects import Names
+from callmesh.ledger.jetstream import JetStreamLedger
+
+REGION = "r1"
+FETCH = 512
+FILL_BATCH = 512
+
+
+class Log:
+    """One connection to the log's NATS."""
+
+    def __init__(self, folder: Path) -> None:
+        self._names = Names(REGION)
+        self._stream = self._names.log_stream(0)
+        self._client = Client()
+
+    async def start(self, url: str, furnish: bool = False) -> dict[str, Any]:
+        """Connects; `furnish`: makes the streams."""
+        await connect(self._client, url, "callmesh-bench")
+        self._js = self._client.jetstream(timeout=30)
+        if furnish:
+            await streams.apply(self._js, streams.wanted(self._names, range(1), 1))
+        return {}
+
+    async def state(self) -> dict[str, Any]:
+        """Last sequence, number of cases, bytes."""
+        state = (await self._js.stream_info(self._stream, subjects_filter="none")).state
+        return {"last": state.last_seq, "messages": state.messages, "bytes": state.bytes}
+
+    async def drained(self, seconds: float) -> dict[str, Any]:
+        """Waits until every durable of every stream has handled everything; whose work is left if not."""
+        end = time.monotonic() + seconds
+        while (left := await self._left()) and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        return {"left": left}
+
+    async def _left(self) -> dict[str, int]:
+        found = {}
+        for stream in (self._stream, self._names.inbox_stream):
+            for one in await self._js.consumers_info(stream):
+                waiting = int(one.num_pending or 0) + int(one.num_ack_pending or 0)
+                if waiting and not (stream != self._stream and not one.num_waiting):
+                    found[one.name] = waiting
+        return found
+
+    async def census(self, after: int, names: list[str]) -> dict[str, Any]:
+        """Reads the log behind `after` and compares every case of `names` with a whole life."""
+        lives: dict[str, list[str]] = defaultdict(list)
+        async for message in self._read(after):
+            case = f"cases/{self._names.case_id(message.subject)}"
+            lives[case].append((message.headers or {}).get(headers.CE_TYPE, ""))
+        whole = list(FACTS)
+        odd = [name for name in names if lives.get(name) != whole]
+        kinds = Counter(kind for life in lives.values() for kind in life)
+        return {
+            "facts": sum(kinds.values()),
+            "kinds": dict(kinds),
+            "whole": len(names) - len(odd),
+            "odd": {name: lives.get(name, []) for name in odd[:10]},
+            "lost": sum(not _has_all(lives.get(name, [])) for name in names),
+            "doubled": sum(_has_twice(life) for life in lives.values()),
+            "strangers": len(lives.keys() - set(names)),
+        }
+
+    async def _read(self, after: int) -> Any:
+        last = (await self._js.stream_info(self._stream)).state.last_seq
+        if last <= after:
+            return
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1, ack_policy=AckPolicy.NONE
+        )
+        reading = await self._js.pull_subscribe(self._names.log_all(0), stream=self._stream, config=config)
+        at = after
+        while at < last:
+            for message in await reading.fetch(min(FETCH, last - at), timeout=10):
+                at = sequence_of(message)
+                yield message
+        await reading.unsubscribe()
+
+    async def fill(self, cases: int, life: list[str]) -> dict[str, Any]:
+        """Writes that many closed cases, each with the records of `life` (hex), as fast as it goes."""
+        records = [bytes.fromhex(one) for one in life]
+        begun = time.monotonic()
+        for first in range(0, cases, FILL_BATCH):
+            numbers = range(first, min(first + FILL_BATCH, cases))
+            made = [_copy(records, number) for number in numbers]
+            for place in range(len(records)):
+                for one, copies in made:
+                    await self._put(one, copies[place])
+            await self._js.stream_info(self._stream)  # until the server has caught up
+        stored = (await self.state())["messages"]
+        return {"seconds": time.monotonic() - begun, "facts": cases * len(records), "stored": stored}
+
+    async def _put(self, case_id: str, record: facts_pb2.Record) -> None:
+        """Without waiting for the acknowledgement; `fill` counts at the end what is stored."""
+        kind = {headers.CE_TYPE: record.fact.WhichOneof("body") or ""}
+        await self._client.publish(self._names.case(case_id), record.SerializeToString(), headers=kind)
+
+    async def probe(self, cases: int, count: int, fresh: bool = False) -> dict[str, Any]:
+        """Reads the head of a random case and appends the next record to it, one after the other."""
+        reads, appends = [], []
+        for _ in range(count):
+            case_id = _id(random.randrange(cases))
+            ledger = JetStreamLedger(self._client, self._js, self._names, "bench")
+            begun = time.monotonic()
+            head = await ledger.head(case_id, fresh)
+            read = time.monotonic()
+            assert head is not None, case_id
+            record = head.record
+            record.fact.command_id = f"{case_id}:bench:{ids.new_id()}"
+            ready = time.monotonic()
+            await ledger.append(case_id, record, head.sequence)
+            reads.append(read - begun)
+            appends.append(time.monotonic() - ready)
+        return {"read": times(reads), "append": times(appends)}
+
+
+def _id(number: int) -> str:
+    return ids.case_id(REGION, 0, "bench", str(number))
+
+
+def _copy(records: list[bytes], number: int) -> tuple[str, list[facts_pb2.Record]]:
+    case_id = _id(number)
+    name, copies = f"cases/{case_id}", []
+    for place, data in enumerate(records):
+        record = facts_pb2.Record.FromString(data)
+        record.case.name = name
+        record.fact.command_id = f"{case_id}:bench:{place}"
+        for referral in record.case.referrals:
+            referral.name = f"{name}/referrals/{referral.name.rpartition('/')[2]}"
+        if record.fact.HasField("case_opened"):
+            record.fact.case_opened.name = name
+        copies.append(record)
+    return case_id, copies
+
+
+def _has_all(life: list[str]) -> bool:
+    return set(FACTS) <= set(life)
+
+
+def _has_twice(life: list[str]) -> bool:
+    return any(life.count(kind) > 1 for kind in FACTS)

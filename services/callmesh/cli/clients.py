@@ -1,0 +1,85 @@
+"""The six services of a running mesh as gRPC stubs, one channel each, and what a refusal says."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import grpc
+from google.rpc import error_details_pb2
+
+from callmesh.api.v1 import (
+    classification_service_pb2_grpc,
+    gateway_service_pb2_grpc,
+    intake_service_pb2_grpc,
+    supervision_service_pb2_grpc,
+    tracking_service_pb2_grpc,
+    transfer_service_pb2_grpc,
+)
+from callmesh.cli import endpoints
+from callmesh.cli.endpoints import Endpoints
+from callmesh.cli.output import Failure
+from callmesh.directory import store
+from callmesh.domain.directory import City
+from callmesh.kernel.config import SERVICES
+from callmesh.kernel.rpc import client
+
+SECONDS = 10.0
+PERSON = "play"
+
+
+@dataclass(frozen=True)
+class Clients:
+    """A stub a service."""
+
+    intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub"
+    classification: "classification_service_pb2_grpc.ClassificationServiceAsyncStub"
+    transfer: "transfer_service_pb2_grpc.TransferServiceAsyncStub"
+    gateway: "gateway_service_pb2_grpc.GatewayServiceAsyncStub"
+    supervision: "supervision_service_pb2_grpc.SupervisionServiceAsyncStub"
+    tracking: "tracking_service_pb2_grpc.TrackingServiceAsyncStub"
+
+
+@contextlib.asynccontextmanager
+async def connect(where: Endpoints, *needed: str) -> AsyncIterator[Clients]:
+    """Stubs of a mesh; Failure when one of the `needed` services (default: any of them) does not answer."""
+    async with contextlib.AsyncExitStack() as stack:
+        channels = {}
+        for name in SERVICES:
+            ready = not needed or name in needed
+            opened = endpoints.channel(where, name) if ready else client.channel(where.address(name))
+            channels[name] = await stack.enter_async_context(opened)
+        yield Clients(
+            intake=intake_service_pb2_grpc.IntakeServiceStub(channels["intake"]),
+            classification=classification_service_pb2_grpc.ClassificationServiceStub(channels["classification"]),
+            transfer=transfer_service_pb2_grpc.TransferServiceStub(channels["transfer"]),
+            gateway=gateway_service_pb2_grpc.GatewayServiceStub(channels["gateway"]),
+            supervision=supervision_service_pb2_grpc.SupervisionServiceStub(channels["supervision"]),
+            tracking=tracking_service_pb2_grpc.TrackingServiceStub(channels["tracking"]),
+        )
+
+
+async def city_in_force(where: Endpoints) -> City:
+    """The city's data as the mesh has it; Failure when there is none."""
+    async with endpoints.jetstream(where) as js:
+        city = await store.fetch(js)
+    if city is None:
+        raise Failure("no city data is in force; publish some with: callmesh directory apply deploy/city")
+    return city
+
+
+def me(agency: str, role: str = "operator") -> Sequence[tuple[str, str]]:
+    """Metadata of a simulated person at an agency."""
+    return client.identity(agency, f"{PERSON}-{agency}", role)
+
+
+def why(error: grpc.aio.AioRpcError) -> str:
+    """A refusal in one sentence with its reason code."""
+    return f"{client.sentence(error)} ({client.reason_of(error)})"
+
+
+def allowed_instead(error: grpc.aio.AioRpcError) -> str:
+    """What the mesh says may be done instead of what it refused; "" when it says nothing."""
+    failure = client.detail(client.status_details(error), error_details_pb2.PreconditionFailure)
+    return " ".join(one.description for one in failure.violations) if failure else ""

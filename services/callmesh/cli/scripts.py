@@ -1,0 +1,51 @@
+"""Which script the simulated partners follow for which case of the run.
+
+A delivery may arrive before the answer to OpenCase that tells its case's name; so whoever asks for an
+unknown case waits for the openings under way, then looks again. A case that is still unknown is another
+run's: it gets the default script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from callmesh.cli.calls import Script
+
+
+class Scripts:
+    """Scripts of the cases that are not ended yet."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Script] = {}
+        self._openings: set[asyncio.Future[None]] = set()
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """A case is being opened; its script is `put` before the block ends."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._openings.add(done)
+        try:
+            yield
+        finally:
+            self._openings.discard(done)
+            done.set_result(None)
+
+    def put(self, case: str, script: Script) -> None:
+        """From now on the case is known."""
+        self._known[case] = script
+
+    def drop(self, case: str) -> None:
+        """The case is done with."""
+        self._known.pop(case, None)
+
+    def ours(self, case: str) -> bool:
+        """Whether the case is one of this run that has not ended."""
+        return case in self._known
+
+    async def of(self, case: str) -> Script:
+        """The case's script."""
+        if case not in self._known and self._openings:
+            await asyncio.wait(set(self._openings))
+        return self._known.get(case, Script())

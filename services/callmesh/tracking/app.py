@@ -1,0 +1,50 @@
+"""The parts of the tracking service and how they hang together."""
+
+from __future__ import annotations
+
+from nats.js.api import DeliverPolicy
+
+from callmesh.api.v1 import tracking_service_pb2
+from callmesh.api.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
+from callmesh.kernel.messaging import ensure_durable
+from callmesh.kernel.runtime import Runtime
+from callmesh.ledger.jetstream import JetStreamLedger
+from callmesh.tracking.projector import Projector
+from callmesh.tracking.service import Tracking
+from callmesh.tracking.servicer import TrackingServicer
+from callmesh.tracking.source import LogSource
+from callmesh.tracking.store import Store, url_of
+from callmesh.tracking.watch import Hub
+
+DURABLE = "tracking"
+
+
+def build(runtime: Runtime) -> None:
+    """Hangs the service on the runtime."""
+    settings, names = runtime.settings, runtime.names
+    stream = names.log_stream(settings.shard)
+    store = Store(url_of(settings), stream)
+    source = LogSource(runtime.client, runtime.js, names, settings.shard)
+    hub = Hub()
+    projector = Projector(store, source, hub.tell)
+    ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
+    tracking = Tracking(store, projector, hub, ledger, source)
+
+    async def begin_behind_the_model() -> None:
+        """A new durable need not deliver what the model has."""
+        subject, first = names.log_all(settings.shard), projector.position + 1
+        await ensure_durable(
+            runtime.js,
+            stream,
+            DURABLE,
+            subject,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=first,
+        )
+
+    runtime.on_start += [projector.start, begin_behind_the_model]
+    runtime.on_stop.append(projector.stop)
+    runtime.consume_log(DURABLE, projector.handle)
+    servicer = TrackingServicer(tracking, settings.number_key)
+    add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
+    runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

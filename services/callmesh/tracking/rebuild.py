@@ -1,0 +1,63 @@
+"""Fills the read model anew from the log: `rebuild(settings)`, for the command line.
+
+Stop the service first, or leave it running: it notices that the model moved and helps to fill it; then
+its watchers get old changes again. The digest of a rebuilt model equals the live one's when
+both hold the same part of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+
+from callmesh.kernel.config import Settings
+from callmesh.kernel.messaging import connect
+from callmesh.kernel.subjects import Names
+from callmesh.kernel.telemetry import clock
+from callmesh.tracking.digest import digest
+from callmesh.tracking.projector import Projector
+from callmesh.tracking.source import LogSource, Source
+from callmesh.tracking.store import Store, url_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: messages read, how long it took, and the new model's digest."""
+
+    count: int
+    seconds: float
+    digest: str
+
+
+async def rebuild(settings: Settings) -> Rebuilt:
+    """Drops the model of these settings and reads the whole log of their shard."""
+    names, client = Names(settings.region), Client()
+    await connect(client, settings.nats_url, "callmesh-rebuild")
+    store = Store(url_of(settings), names.log_stream(settings.shard))
+    try:
+        return await refill(store, LogSource(client, client.jetstream(timeout=5), names, settings.shard))
+    finally:
+        await store.close()
+        await client.close()
+
+
+async def refill(store: Store, source: Source) -> Rebuilt:
+    """Empties the model and fills it from the source."""
+    started = clock()
+    await store.on_writer(store.wipe_now)
+    projector = Projector(store, source)
+    await projector.start()
+    seconds = clock() - started
+    return Rebuilt(projector.position, seconds, await asyncio.to_thread(digest, store.reader))
+
+
+async def digest_of(settings: Settings) -> str:
+    """The digest of the model as it is."""
+    store = Store(url_of(settings), Names(settings.region).log_stream(settings.shard))
+    try:
+        await store.open()
+        return await asyncio.to_thread(digest, store.reader)
+    finally:
+        await store.close()

@@ -1,0 +1,133 @@
+"""TrackingService on the wire: parse, call, format. Every authenticated caller may read for now."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import tracking_service_pb2 as api
+from callmesh.api.v1.tracking_service_pb2_grpc import TrackingServiceServicer
+from callmesh.domain.errors import Invalid
+from callmesh.domain.names import case_id_of
+from callmesh.kernel.ids import keyed_hash
+from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.telemetry import mark
+from callmesh.tracking import filters, pages, queries
+from callmesh.tracking.items import event_proto
+from callmesh.tracking.service import Tracking
+from callmesh.tracking.words import micros
+
+CASES_PAGE, EVENTS_PAGE = 50, 100
+_ETAG = re.compile(r"[0-9]{1,18}")
+_RESUME = re.compile(r"w:([0-9A-Za-z_-]{1,64}):([0-9]{1,18})")
+
+
+class TrackingServicer(TrackingServiceServicer):
+    """The RPCs."""
+
+    def __init__(self, tracking: Tracking, number_key: str) -> None:
+        self._tracking, self._number_key = tracking, number_key
+
+    async def GetCase(self, request: api.GetCaseRequest, context: Any) -> case_pb2.Case:
+        """One case, at least at the wanted etag."""
+        caller()
+        case_id = _case(request.name)
+        return await self._tracking.case(case_id, _sequence(request.min_etag))
+
+    async def ListCases(self, request: api.ListCasesRequest, context: Any) -> api.ListCasesResponse:
+        """A page of cases, newest first."""
+        caller()
+        size = pages.size_of(request.page_size, CASES_PAGE)
+        wanted = filters.parse(request.filter, self._number_key)
+        asked = self._fingerprint(request.filter)
+        found, more = await self._tracking.page(wanted, _after(request.page_token, asked), size)
+        response = api.ListCasesResponse(cases=[one.reply() for one in found])
+        if more:
+            response.next_page_token = pages.token("c", asked, found[-1].opened_at, found[-1].case_id)
+        return response
+
+    async def ListCaseEvents(self, request: api.ListCaseEventsRequest, context: Any) -> api.ListCaseEventsResponse:
+        """A page of a case's events, oldest first."""
+        caller()
+        size = pages.size_of(request.page_size, EVENTS_PAGE)
+        case_id = _case(request.parent, "parent")
+        after = _events_after(request.page_token, case_id)
+        rows = await self._tracking.events(case_id, after, size + 1)
+        response = api.ListCaseEventsResponse(events=[event_proto(one) for one in rows[:size]])
+        if len(rows) > size:
+            response.next_page_token = pages.token("e", case_id, rows[size - 1]["sequence"])
+        return response
+
+    async def WatchCases(self, request: api.WatchCasesRequest, context: Any) -> AsyncIterator[api.WatchCasesResponse]:
+        """First a token alone, then every change that matches."""
+        caller()
+        wanted = filters.parse(request.filter, self._number_key)
+        after = self._resumed(request.resume_token)
+        yield api.WatchCasesResponse(resume_token=self._token(after))
+        async with contextlib.aclosing(self._tracking.watch(wanted, after)) as changes:
+            async for one in changes:
+                yield api.WatchCasesResponse(
+                    resume_token=self._token(one.sequence), case=one.case, event=event_proto(one.event)
+                )
+
+    async def GetTimeline(self, request: api.GetTimelineRequest, context: Any) -> api.Timeline:
+        """A case's way."""
+        caller()
+        return await self._tracking.timeline(_case(request.name))
+
+    async def GetFigures(self, request: api.GetFiguresRequest, context: Any) -> api.GetFiguresResponse:
+        """Figures of a window."""
+        caller()
+        start = micros(request.start_time) if request.HasField("start_time") else None
+        end = micros(request.end_time) if request.HasField("end_time") else None
+        return await self._tracking.figures(start, end)
+
+    def _fingerprint(self, asked: api.CaseFilter) -> str:
+        """Ties a page token to its filter; keyed, since a filter may hold a caller's number."""
+        return keyed_hash(self._number_key, "f" + asked.SerializeToString(deterministic=True).hex())[:8]
+
+    def _token(self, sequence: int) -> str:
+        return pages.token("w", self._tracking.stream, sequence)
+
+    def _resumed(self, given: str) -> int:
+        if not given:
+            return self._tracking.position
+        stream, sequence = pages.parts_of(given, _RESUME, "resume_token")
+        if stream != self._tracking.stream:
+            raise pages.foreign("resume_token")
+        return int(sequence)
+
+
+def _case(name: str, field: str = "name") -> str:
+    case_id = case_id_of(name, field)
+    mark(case=case_id)
+    return case_id
+
+
+def _sequence(etag: str) -> int:
+    if not etag:
+        return 0
+    if not _ETAG.fullmatch(etag):
+        raise Invalid("min_etag is no etag of ours", "版本号格式不正确", {"min_etag": "an etag of this case"})
+    return int(etag)
+
+
+def _after(token: str, asked: str) -> queries.Key | None:
+    if not token:
+        return None
+    parts = pages.parts_of(token, queries.CASES_TOKEN, "page_token")
+    if parts[0] != asked:
+        raise pages.foreign("page_token")
+    return queries.after_of(parts)
+
+
+def _events_after(token: str, case_id: str) -> int:
+    if not token:
+        return 0
+    parts = pages.parts_of(token, queries.EVENTS_TOKEN, "page_token")
+    if parts[0] != case_id:
+        raise pages.foreign("page_token")
+    return int(parts[1])

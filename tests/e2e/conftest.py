@@ -1,0 +1,29 @@
+"""A whole mesh for each file of journeys, with the demo city on fast clocks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from mesh_play import city_with
+
+from callmesh.cli.clients import Clients, connect
+from callmesh.cli.mesh import LocalMesh
+
+# A minute of the real limit is a second here: quick service 2 m / 5 m / 30 m, emergencies 1 m / 5 m.
+FAST = {"LQ": ("2s", "3s", "5s"), "L0": ("3s", "60s", "24h")}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+    folder = tmp_path_factory.mktemp("mesh")
+    async with LocalMesh(folder / "data", city=city_with(folder / "city", FAST)) as running:
+        yield running
+    assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made

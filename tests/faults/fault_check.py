@@ -1,0 +1,165 @@
+"""The checker: reads the whole log through JetStream and counts (reliability.md section 2, P1 to P5).
+
+It knows the stored form and the pure domain, nothing of the services: a case is replayed with `evolve` and must
+equal what stands beside each fact; transitions are held against a table of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.api import AckPolicy, ConsumerConfig
+from sqlalchemy import create_engine
+
+from callmesh.api.v1 import case_pb2
+from callmesh.cli.endpoints import jetstream
+from callmesh.cli.mesh import LocalMesh
+from callmesh.domain import facts as f
+from callmesh.domain.case import Case
+from callmesh.domain.evolve import evolve
+from callmesh.domain.words import CaseState as C
+from callmesh.domain.words import Limit
+from callmesh.domain.words import ReferralState as R
+from callmesh.facts.v1 import facts_pb2
+from callmesh.kernel.subjects import Names
+from callmesh.ledger.record import case_of, command_key, fact_of
+from callmesh.tracking.digest import digest
+from callmesh.tracking.rebuild import refill
+from callmesh.tracking.source import LogSource
+from callmesh.tracking.store import Store
+
+NAMES = Names("r1")
+_CASE_MOVES = {
+    C.RECEIVED: {C.RECEIVED, C.CLASSIFIED, C.REFERRED, C.ANSWERED, C.REJECTED, C.CANCELLED},
+    C.CLASSIFIED: {C.CLASSIFIED, C.REFERRED, C.ANSWERED, C.REJECTED, C.CANCELLED},
+    C.REFERRED: {C.REFERRED, C.CLASSIFIED, C.RECEIVED, C.FOLLOW_UP, C.CANCELLED},
+    C.FOLLOW_UP: {C.FOLLOW_UP, C.CLOSED, C.REFERRED},
+    C.CLOSED: {C.CLOSED, C.REFERRED},
+}
+_REFERRAL_MOVES = {
+    R.OFFERED: {R.OFFERED, R.ACCEPTED, R.RETURN_REQUESTED, R.RECALLED, R.WAIVED},
+    R.ACCEPTED: {R.ACCEPTED, R.IN_PROGRESS, R.RETURN_REQUESTED, R.RESOLVED, R.RECALLED, R.WAIVED},
+    R.IN_PROGRESS: {R.IN_PROGRESS, R.RETURN_REQUESTED, R.RESOLVED, R.RECALLED, R.WAIVED},
+    R.RETURN_REQUESTED: {R.RETURN_REQUESTED, R.RETURNED, R.OFFERED, R.ACCEPTED, R.IN_PROGRESS, R.RECALLED},
+    R.RESOLVED: {R.RESOLVED, R.CLOSED},
+    R.RETURNED: {R.RETURNED},
+    R.CLOSED: {R.CLOSED},
+    R.RECALLED: {R.RECALLED},
+    R.WAIVED: {R.WAIVED},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored message."""
+
+    sequence: int
+    case_id: str
+    expected: int
+    record: facts_pb2.Record
+
+    @property
+    def command(self) -> str:
+        return self.record.fact.command_id
+
+
+async def whole_log(mesh: LocalMesh) -> list[Entry]:
+    """Every message of the log, in order, without a hole."""
+    async with jetstream(mesh.endpoints) as js:
+        stream = NAMES.log_stream(0)
+        last = (await js.stream_info(stream)).state.last_seq
+        reader = await js.pull_subscribe(
+            NAMES.log_all(0), stream=stream, config=ConsumerConfig(ack_policy=AckPolicy.NONE, mem_storage=True)
+        )
+        found: list[Entry] = []
+        while len(found) < last:
+            try:
+                messages = await reader.fetch(500, timeout=5)
+            except NatsTimeout:
+                break
+            for one in messages:
+                assert one.headers is not None
+                expected = int(one.headers["Nats-Expected-Last-Subject-Sequence"])
+                record = facts_pb2.Record.FromString(one.data)
+                sequence = one.metadata.sequence.stream
+                found.append(Entry(sequence, Names.case_id(one.subject), expected, record))
+        await reader.unsubscribe()
+    assert [one.sequence for one in found] == list(range(1, last + 1)), "the log has holes"
+    return found
+
+
+def check_log(log: Sequence[Entry], acked: Collection[str], closed: Collection[str]) -> None:
+    """P1 nothing acknowledged is lost, P2 nothing is applied twice, P4 every case is its replay, P5 timers."""
+    commands = Counter(one.command for one in log)
+    doubled = [command for command, count in commands.items() if count > 1]
+    assert not doubled, f"applied twice: {doubled[:5]}"
+    assert len(set(acked)) == len(acked), "the load acknowledged one id twice"
+    lost = [one for one in acked if one not in commands]
+    assert not lost, f"acknowledged, and not on the log: {len(lost)} of {len(acked)}, e.g. {lost[:5]}"
+    cases: dict[str, list[Entry]] = defaultdict(list)
+    for one in log:
+        cases[one.case_id].append(one)
+    for case_id, entries in cases.items():
+        _check_case(case_id, entries)
+    heads = {f"cases/{case_id}": entries[-1].record.case for case_id, entries in cases.items()}
+    for name in closed:
+        assert heads[name].state == case_pb2.Case.State.CLOSED, f"{name} was closed, the log says {heads[name].state}"
+
+
+def _check_case(case_id: str, entries: Sequence[Entry]) -> None:
+    case: Case | None = None
+    before, recent = 0, []
+    missed: Counter[tuple[str, Limit]] = Counter()
+    for one in entries:
+        assert one.expected == before, f"{case_id}: {one.sequence} was guarded by {one.expected}, not {before}"
+        fact = fact_of(one.record)
+        assert (case is None) == isinstance(fact.body, f.CaseOpened), f"{case_id}: opened once, and first"
+        after = evolve(case, fact)
+        assert after == case_of(one.record), f"{case_id}: {fact.kind} at {one.sequence} is not its replay"
+        _check_moves(case, after)
+        if isinstance(fact.body, f.DeadlineMissed):
+            missed[fact.body.referral, fact.body.limit] += 1
+            assert fact.stamp.at >= fact.body.due, f"{case_id}: escalated early"
+        recent = [*recent[-31:], command_key(one.command)]
+        assert list(one.record.recent) == recent, f"{case_id}: last commands at {one.sequence}"
+        case, before = after, one.sequence
+    assert all(count == 1 for count in missed.values()), f"{case_id}: escalated twice: {missed}"
+    assert case is not None
+    for referral in case.referrals:
+        assert len(set(referral.missed)) == len(referral.missed)
+        due, taken = referral.accept_due, referral.accepted_at
+        if due and taken and taken < due:
+            assert Limit.ACCEPT not in referral.missed, f"{referral.name}: taken in time and yet missed"
+
+
+def _check_moves(before: Case | None, after: Case) -> None:
+    if before is None:
+        assert after.state == C.RECEIVED and not after.referrals
+        return
+    assert after.state in _CASE_MOVES[before.state], f"{after.name}: {before.state} -> {after.state}"
+    assert len(after.referrals) >= len(before.referrals)
+    for old, new in zip(before.referrals, after.referrals, strict=False):
+        assert new.state in _REFERRAL_MOVES[old.state], f"{new.name}: {old.state} -> {new.state}"
+    assert all(one.state == R.OFFERED for one in after.referrals[len(before.referrals) :])
+    open_leads = [one for one in after.this_round if one.role == "lead" and one.is_open]
+    assert len(open_leads) <= 1 and after.owner, f"{after.name}: one lead, one owner"
+
+
+async def check_read_model(mesh: LocalMesh, folder: Path) -> None:
+    """P7: the live model equals one filled anew from the log. Call it when the model has caught up."""
+    store = Store(f"sqlite:///{folder / 'again.db'}", NAMES.log_stream(0))
+    try:
+        async with jetstream(mesh.endpoints) as js:
+            anew = await refill(store, LogSource(js, NAMES, 0))
+    finally:
+        await store.close()
+    live = create_engine(f"sqlite:///{mesh.data_dir / 'tracking.db'}")
+    try:
+        assert await asyncio.to_thread(digest, live) == anew.digest, "the read model is not the log's"
+    finally:
+        live.dispose()

@@ -1,0 +1,103 @@
+"""kill -9 of each of the seven processes under load: nothing acknowledged is lost, nothing happens twice.
+
+The moment is random but seeded (CALLMESH_FAULT_SEED, printed). The keeper starts the process again; clients repeat
+with the same request_id; streams come back by themselves; the load must end, and then the whole log is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import pytest_asyncio
+from fault_check import Entry, check_log, check_read_model, whole_log
+from fault_load import Load, load_on
+from mesh_play import until
+
+from callmesh.api.v1 import tracking_service_pb2 as trk
+from callmesh.cli.clients import Clients, me
+from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.config import SERVICES
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+FLOWS = 70
+COMMANDS_A_FLOW = 7
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def load(clients: Clients) -> AsyncIterator[Load]:
+    async with load_on(clients) as made:
+        yield made
+
+
+@pytest.mark.parametrize("victim", ["nats", *SERVICES])
+async def test_kill_9_under_load(
+    mesh: LocalMesh, clients: Clients, load: Load, victim: str, seed: int, tmp_path: Path
+) -> None:
+    random = Random(f"{seed}-{victim}")
+    before, pid = len(load.acked), mesh.process(victim).pid
+    at = before + int(FLOWS * COMMANDS_A_FLOW * random.uniform(0.1, 0.6))
+    jitter = random.uniform(0, 0.03)
+    print(f"CALLMESH_FAULT_SEED={seed}: kill -9 {victim} {jitter * 1000:.1f} ms after command {at}")
+    begun = time.monotonic()
+
+    async def nemesis() -> None:
+        while len(load.acked) < at:
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(jitter)
+        await mesh.kill(victim, signal.SIGKILL)
+        await mesh.serving(victim)
+
+    await asyncio.gather(nemesis(), load.run(FLOWS, random))
+    assert mesh.process(victim).pid != pid, "it was started again"
+    print(f"{FLOWS} flows in {time.monotonic() - begun:.1f} s, {len(load.acked) - before} commands acknowledged")
+
+    log = await settled(mesh, clients)
+    check_log(log, load.acked, load.closed)
+    await check_effects(load, log)
+    await check_read_model(mesh, tmp_path)
+
+
+async def settled(mesh: LocalMesh, clients: Clients) -> list[Entry]:
+    """The whole log once the read model has it all; everybody is at rest."""
+    log = await whole_log(mesh)
+
+    async def caught_up() -> bool:
+        nonlocal log
+        log = await whole_log(mesh)
+        request = trk.GetCaseRequest(name=f"cases/{log[-1].case_id}", min_etag=str(log[-1].sequence))
+        await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
+        return len(await whole_log(mesh)) == len(log)
+
+    await until(caught_up, "the read model has the whole log", 30)
+    return log
+
+
+async def check_effects(load: Load, log: list[Entry]) -> None:
+    """P2: every referral on the log reached its agency once, every missed limit reminded once, no more."""
+    offered = {
+        one.name for entry in log for one in entry.record.case.referrals if one.agency in load.bodies
+    }
+    missed = [
+        entry.record.fact.deadline_missed.referral for entry in log if entry.record.fact.HasField("deadline_missed")
+    ]
+
+    async def all_there() -> bool:
+        return set(load.delivered()) == offered and load.reminded().total() >= len(missed)
+
+    await until(all_there, "every referral at its agency", 40)
+    assert all(count == 1 for count in load.delivered().values()), "an offer became two"
+    assert load.reminded() == {name: missed.count(name) for name in set(missed)}, "reminders are the missed limits"
+    assert missed, "the load has missed limits"
+
+
+async def test_streams_came_back_by_themselves(load: Load) -> None:
+    """After all of it: the partners' streams were cut by the gateway's death alone, and one watch saw everything."""
+    for body in load.bodies.values():
+        assert body.partner.connections >= 2, body.partner.agency
+        assert body.begun and not body.tasks and not body.failures

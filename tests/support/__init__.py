@@ -1,0 +1,1 @@
+"""What several parts of the tests share: builders of cases, a real NATS server, services in this process."""

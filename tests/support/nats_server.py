@@ -1,0 +1,112 @@
+"""A real nats-server of the test's own: random port, own folder, every write on disk before it is acknowledged."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+START_SECONDS = 30.0
+_POLL = 0.005
+
+
+class NatsServer:
+    """Its ports are random at the first start and the same after every restart."""
+
+    def __init__(self, folder: Path, sync: str = "always") -> None:
+        self.folder = folder
+        self._sync = sync
+        self._listen, self._http = "127.0.0.1:-1", "127.0.0.1:-1"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://{self._listen}"
+
+    @property
+    def monitor(self) -> str:
+        return f"http://{self._http}"
+
+    def start(self) -> None:
+        """Returns when the server is ready."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config, said = self.folder / "nats.conf", self.folder / "nats.log"
+        config.write_text(
+            f'listen: "{self._listen}"\nhttp: "{self._http}"\n'
+            f'jetstream {{ store_dir: "{self.folder / "store"}", sync_interval: {self._sync} }}\n'
+        )
+        program = Path(sysconfig.get_path("scripts")) / "nats-server"
+        with said.open("wb") as log:
+            self._process = subprocess.Popen([program, "-c", config], stderr=log)
+        text = self._until_ready(said)
+        self._listen = _found(r"Listening for client connections on (\S+)", text)
+        self._http = _found(r"Starting http monitor on (\S+)", text)
+
+    def _until_ready(self, said: Path) -> str:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while "Server is ready" not in (text := said.read_text()):
+            assert self._process.poll() is None, f"nats-server ended:\n{text}"
+            assert time.monotonic() < deadline, f"nats-server is not ready:\n{text}"
+            time.sleep(_POLL)
+        return text
+
+    def stop(self) -> None:
+        """Ends it in an orderly way."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Hung but alive: connections stay, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Goes on after `pause`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.send_signal(signal.SIGCONT)
+            self._process.wait(20)
+            self._process = None
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, f"no {pattern!r} in:\n{text}"
+    return match.group(1)
+
+
+@asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[Client]:
+    """A connection that comes back by itself and says nothing about it."""
+
+    async def quiet(_: Exception) -> None: ...
+
+    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=quiet)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def jetstream(server: NatsServer) -> AsyncIterator[JetStreamContext]:
+    """JetStream of such a connection."""
+    async with connected(server) as client:
+        yield client.jetstream(timeout=5)

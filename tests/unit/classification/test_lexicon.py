@@ -1,0 +1,75 @@
+"""Loading the tables: what staff may write, and what they are told when it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from samples import categories
+
+from callmesh.classification.lexicon import Lexicon, LexiconError
+from callmesh.classification.tables import Row, expand
+from callmesh.classification.verdict import Classifier
+from callmesh.domain.words import Channel, Verdict
+
+HEADER = "term\tkind\ttarget\tweight\tflags\tnote\n"
+
+
+def folder(tmp_path: Path, rows: str, patterns: str = "") -> Path:
+    (tmp_path / "lexicon.tsv").write_text(HEADER + rows, encoding="utf-8")
+    text = "parts\tkind\ttarget\twindow\tweight\tflags\tnote\n" + patterns
+    (tmp_path / "patterns.tsv").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("着火\tdanger\tfire\n", "kind 'danger'"),
+        ("着火\ttrigger\tfire\n起火\ttrigger\tfire\n着火\ttrigger\tfire\n", "duplicate of line 2"),
+        ("着火\ttrigger\tfire\t9\n", "weight '9'"),
+        ("着火\ttrigger\tfire\t3\tloud\n", "flags loud"),
+        ("着火\ttrigger\n", "needs a target"),
+        ("(着|起火\ttrigger\tfire\n", "not closed"),
+        ("着)火\ttrigger\tfire\n", "closes nothing"),
+        ("着火||起火\ttrigger\tfire\n", "empty word"),
+        ("没\tmodifier\tmaybe\n", "modifier 'maybe'"),
+        ("a\tb\tc\td\te\tf\tg\n", "7 columns"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, rows: str, reason: str) -> None:
+    with pytest.raises(LexiconError) as error:
+        Lexicon.load(folder(tmp_path, rows))
+    assert reason in str(error.value)
+    assert "lexicon.tsv:" in str(error.value)
+
+
+def test_a_pattern_of_an_unknown_class_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LexiconError, match=r"patterns\.tsv:2: class 'ghost'"):
+        Lexicon.load(folder(tmp_path, "孩子\tclass\tchild\n", "child + ghost\ttrigger\tfire\t9\n"))
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LexiconError, match="no such folder"):
+        Lexicon.load(tmp_path / "nowhere")
+
+
+def test_the_version_follows_the_content(tmp_path: Path) -> None:
+    one = Lexicon.load(folder(tmp_path, "着火\ttrigger\tfire\n")).version
+    two = Lexicon.load(folder(tmp_path, "起火\ttrigger\tfire\n")).version
+    assert one.startswith("lex-")
+    assert one != two
+
+
+def test_templates_multiply_and_nest() -> None:
+    row = Row("x", 1, ())
+    assert expand(row, "(a|b)c|d(e|)") == ("ac", "bc", "de", "d")
+    assert expand(row, "a(b(c|d)|e)") == ("abc", "abd", "ae")
+
+
+def test_a_category_the_city_lacks_is_not_named_but_stays_a_danger(tmp_path: Path) -> None:
+    lexicon = Lexicon.load(folder(tmp_path, "着火\ttrigger\tmoon_fire\n停水\tcategory\tmoon_water\n"))
+    classifier = Classifier(lexicon, categories())
+    assert classifier.assess("厨房着火了快来", Channel.SMS).verdict is Verdict.EMERGENCY
+    assert classifier.assess("厨房着火了快来", Channel.SMS).category == ""
+    assert classifier.assess("整栋楼停水一上午了", Channel.SMS).verdict is Verdict.ASK

@@ -1,0 +1,88 @@
+"""Where the mesh is: who wins, and that another mesh than the named one is never used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callmesh.cli import ports
+from callmesh.cli.endpoints import FILE, Endpoints, channel, default, find, jetstream, read
+from callmesh.cli.output import BadInput, Failure
+
+SOME = Endpoints(
+    services={"intake": "127.0.0.1:15001"},
+    nats_url="nats://127.0.0.1:15002",
+    nats_monitor="http://127.0.0.1:15003",
+    pids={"nats": 7},
+    data_dir="/somewhere",
+)
+DEAD = Endpoints(services={"intake": "127.0.0.1:1"}, nats_url="nats://127.0.0.1:1", nats_monitor="")
+
+
+def test_what_is_saved_is_read(tmp_path: Path) -> None:
+    SOME.save(tmp_path / FILE)
+    assert read(tmp_path / FILE) == SOME
+    assert [one.name for one in tmp_path.iterdir()] == [FILE]
+
+
+def test_named_file_then_folder_then_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find({}) == default()
+    (tmp_path / ".callmesh").mkdir()
+    SOME.save(tmp_path / ".callmesh" / FILE)
+    assert find({}) == SOME
+    DEAD.save(tmp_path / "other.json")
+    assert find({"CALLMESH_ENDPOINTS": "other.json"}) == DEAD
+
+
+def test_a_nats_address_in_the_environment_wins(tmp_path: Path) -> None:
+    SOME.save(tmp_path / FILE)
+    found = find({"CALLMESH_DATA_DIR": str(tmp_path), "CALLMESH_NATS_URL": "nats://far:4222"})
+    assert (found.nats_url, found.nats_monitor) == ("nats://far:4222", "")
+    assert found.services == SOME.services
+
+
+def test_a_named_folder_without_a_mesh_is_an_error_not_another_mesh(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no mesh runs in"):
+        find({"CALLMESH_DATA_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"unknown": 1}', "\xff"])
+def test_a_file_that_is_none_of_ours(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(BadInput, match="does not say where a mesh is"):
+        find({"CALLMESH_ENDPOINTS": str(tmp_path / "x.json")})
+
+
+def test_an_unknown_service_is_named() -> None:
+    with pytest.raises(Failure, match="no service gateway; it has intake"):
+        SOME.address("gateway")
+
+
+async def test_when_nothing_answers_it_says_how_to_start_a_mesh() -> None:
+    with pytest.raises(Failure, match=r"no mesh answers at nats://127.0.0.1:1; start one with: callmesh up"):
+        async with jetstream(DEAD):
+            pass
+    with pytest.raises(Failure, match=r"no mesh answers at 127.0.0.1:1;"):
+        async with channel(DEAD, "intake"):
+            pass
+
+
+def test_free_ports_are_free_distinct_and_never_given_to_outgoing_connections() -> None:
+    found = ports.choose("free")
+    assert set(found) == {*default().services, "nats", "monitor"}
+    assert len(set(found.values())) == len(found)
+    assert all(ports.is_free(port) and port < 32768 for port in found.values())
+
+
+def test_a_taken_port_is_named() -> None:
+    port = ports.choose("free")["nats"]
+    with ports._bind(port), pytest.raises(Failure, match=rf"port {port} \(nats\) is taken"):
+        ports.require_free({"nats": port})
+    ports.require_free({"nats": port})
+
+
+def test_fixed_ports_are_the_documented_ones() -> None:
+    chosen = ports.choose("fixed")
+    assert (chosen["intake"], chosen["tracking"], chosen["nats"], chosen["monitor"]) == (7401, 7406, 7422, 7423)

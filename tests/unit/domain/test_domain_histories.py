@@ -1,0 +1,390 @@
+"""Whole histories: any commands by anybody in any order, and the invariants of domain.md section 4 after each.
+
+`CALLMESH_HISTORIES=20000 pytest tests/unit/domain/test_domain_histories.py` runs more of them.
+Commands go through `ledger.handle` on the log in memory, so every fact is stored and read back; every
+one is sent again, at once or much later, and must change nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+
+from callmesh.directory.load import load_city
+from callmesh.domain import commands as c
+from callmesh.domain import facts as f
+from callmesh.domain import routing
+from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Actor, Caller, Case, FollowUp, Report, Situation
+from callmesh.domain.decide import decide
+from callmesh.domain.errors import DomainError
+from callmesh.domain.evolve import evolve
+from callmesh.domain.release import allowed_fields, view
+from callmesh.domain.routing import Question
+from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, ReferralState, Role, Supervision
+from callmesh.ledger.handle import Outcome, handle
+from callmesh.ledger.memory import MemoryLedger
+from callmesh.ledger.record import RECENT, fact_of
+from conftest import DEMO_CITY, HISTORIES
+from support.builders import CASE, CASE_ID, NOW, classification, opened, speaks, stamp
+from support.waiting import at_once
+
+CITY = load_city(DEMO_CITY)
+CANARY = "13911112222"
+AGENCIES = ("110", "119", "12345", "gas", "water", "police-jiangcheng", "minsheng110")
+ROLES = ("operator", "operator", "operator", "commander")
+PEOPLE = st.builds(Actor, st.just(ActorKind.PERSON), st.sampled_from(AGENCIES), st.just("p-1"), st.sampled_from(ROLES))
+RULES = st.sampled_from([Actor(ActorKind.POLICY, "", "", "transfer"), Actor(ActorKind.TIMER, "", "", "due")])
+ACTORS = st.one_of(PEOPLE, PEOPLE, PEOPLE, RULES)
+CATEGORIES = st.sampled_from(["gas_outage", "gas_leak", "theft_fraud", "water_outage", "policy", "prank_abuse"])
+TEXTS = st.sampled_from(["", "文字", "文字"])
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A command as somebody sent it."""
+
+    command: c.Command
+    stamp: f.Stamp
+
+
+class Histories(RuleBasedStateMachine):
+    """One case; `sent` holds every command that led to a fact, to be sent again."""
+
+    sent = Bundle("sent")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = MemoryLedger()
+        self.now = NOW
+        self.count = 0
+        self.stored: list[bytes] = []
+        self.case: Case | None = None
+
+    # --- what can happen ------------------------------------------------------------------------
+
+    @initialize(
+        emergency=st.booleans(),
+        caller=st.builds(
+            Caller,
+            st.just(CANARY),
+            confidential=st.booleans(),
+            silent=st.booleans(),
+            consent=st.sampled_from([None, Consent.GIVEN, Consent.REFUSED]),
+        ),
+        origin=st.sampled_from(AGENCIES[:3]),
+    )
+    def open(self, emergency: bool, caller: Caller, origin: str) -> None:
+        report = Report(caller, "出事了")
+        by = Actor(ActorKind.PERSON, origin, "p-1", "operator")
+        self.send(c.Open(opened(report=report, emergency=emergency, origin=origin, division="990101")), by)
+
+    @rule(minutes=st.sampled_from([1, 20, 90, 60 * 24, 60 * 24 * 4]))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @rule(target=sent, by=ACTORS, text=TEXTS, trapped=st.sampled_from([None, 0, 2]))
+    def amend(self, by: Actor, text: str, trapped: int | None) -> Sent:
+        return self.send(c.Amend(text, None if trapped is None else Situation(trapped)), by)
+
+    @rule(
+        target=sent,
+        by=ACTORS,
+        category=CATEGORIES,
+        level=st.sampled_from(Level),
+        reason=TEXTS,
+        machine=st.sampled_from(["", "gas_outage"]),
+        emergency=st.booleans(),
+        lower=st.booleans(),
+    )
+    def classify(
+        self, by: Actor, category: str, level: Level, reason: str, machine: str, emergency: bool, lower: bool
+    ) -> Sent:
+        new = classification(category, level, reason=reason)
+        return self.send(c.Classify(new, machine, emergency, lower), by)
+
+    @rule(target=sent, by=ACTORS, text=TEXTS, how=st.sampled_from([c.Reject, c.Cancel, "answer"]))
+    def end(self, by: Actor, text: str, how: object) -> Sent:
+        command = c.Answer(text, text) if how == "answer" else how(text)  # type: ignore[operator]
+        return self.send(command, by)
+
+    @rule(target=sent, by=ACTORS, mode=st.sampled_from(Mode))
+    def one_key(self, by: Actor, mode: Mode) -> Sent:
+        return self.send(c.Transfer(self.chosen(by.agency), mode, CITY.calendar, city_version="v1"), by)
+
+    @rule(
+        target=sent,
+        by=ACTORS,
+        named=st.lists(st.tuples(st.sampled_from(AGENCIES), st.sampled_from(Role)), max_size=3),
+    )
+    def transfer_to(self, by: Actor, named: list[tuple[str, Role]]) -> Sent:
+        targets = tuple(routing.name_agency(CITY, self.question(), one, role, "指定") for one, role in named)
+        return self.send(c.Transfer(targets, Mode.PUSH, CITY.calendar), by)
+
+    @rule(target=sent, pick=st.integers(0, 3), plan=st.sampled_from(["gas-main", "water-main"]))
+    def apply_plan(self, pick: int, plan: str) -> Sent:
+        targets = routing.apply_plan(CITY, self.question("110"), CITY.plan[plan])
+        by = Actor(ActorKind.PERSON, "110", "p-1", "operator")
+        return self.send(c.Transfer(targets, Mode.PUSH, CITY.calendar, plan), by)
+
+    @rule(target=sent, pick=st.integers(0, 5), by=ACTORS, itself=st.booleans(), text=TEXTS, kind=st.integers(0, 4))
+    def agency_acts(self, pick: int, by: Actor, itself: bool, text: str, kind: int) -> Sent:
+        name, agency = self.some_referral(pick)
+        command = (
+            c.Receive(name, CITY.calendar, CITY.policy.return_within),
+            c.Accept(name, text, CITY.calendar, "一班"),
+            c.Progress(name, text, arrived=not text),
+            c.RequestReturn(name, "not_our_duty", text),
+            c.Resolve(name, text, text),
+        )[kind]
+        return self.send(command, replace(by, kind=ActorKind.PERSON, agency=agency) if itself else by)
+
+    @rule(target=sent, pick=st.integers(0, 5), text=st.just("文字"))
+    def agency_works(self, pick: int, text: str) -> Sent:
+        """The next step of an ordinary life, so that histories get far."""
+        name, agency = self.some_referral(pick)
+        found = self.case.referral(name) if self.case else None
+        state = found.state if found else ReferralState.OFFERED
+        by = Actor(ActorKind.PERSON, agency, "p-1", "operator")
+        return self.send(
+            c.Accept(name, "p-1", CITY.calendar) if state == ReferralState.OFFERED else c.Resolve(name, text, text), by
+        )
+
+    @rule(target=sent, pick=st.integers(0, 5), by=ACTORS, text=TEXTS, to=st.sampled_from(["", *AGENCIES]))
+    def grant(self, pick: int, by: Actor, text: str, to: str) -> Sent:
+        name, _ = self.some_referral(pick)
+        asked = self.question(by.agency)
+        found = self.case.referral(name) if self.case else None
+        if to:
+            target = routing.name_agency(CITY, asked, to, Role.LEAD, "改派")
+        elif found is not None and found.hop + 1 >= CITY.policy.max_hops:
+            target = routing.fallback(CITY, asked)
+        else:
+            target = routing.reassign(CITY, asked, ["water_outage"], False)
+        return self.send(c.GrantReturn(name, text, target, CITY.calendar), by)
+
+    @rule(target=sent, pick=st.integers(0, 5), by=ACTORS, text=TEXTS, how=st.sampled_from([c.DenyReturn, c.Recall, c.Waive]))
+    def sender_acts(self, pick: int, by: Actor, text: str, how: type) -> Sent:
+        return self.send(how(self.some_referral(pick)[0], text), by)
+
+    @rule(target=sent, by=ACTORS, reached=st.booleans(), satisfied=st.integers(-1, 6))
+    def follow_up(self, by: Actor, reached: bool, satisfied: int) -> Sent:
+        return self.send(c.RecordFollowUp(FollowUp(reached=reached, satisfied=satisfied)), by)
+
+    @rule(target=sent, by=ACTORS, waiver=TEXTS)
+    def close(self, by: Actor, waiver: str) -> Sent:
+        return self.send(c.Close(waiver), by)
+
+    @rule(target=sent, by=ACTORS, text=TEXTS, to=st.sampled_from(AGENCIES))
+    def reopen(self, by: Actor, text: str, to: str) -> Sent:
+        target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "重办")
+        return self.send(c.Reopen(text, target, CITY.calendar), by)
+
+    @rule(target=sent, pick=st.integers(0, 5), limit=st.sampled_from(Limit))
+    def timer(self, pick: int, limit: Limit) -> Sent:
+        return self.send(c.MissDeadline(self.some_referral(pick)[0], limit), Actor(ActorKind.TIMER, "", "", limit))
+
+    @rule(late=consumes(sent))
+    def a_late_duplicate(self, late: Sent) -> None:
+        """Invariant 2: known by its id while it is among the last, and always harmless when it led to a fact."""
+        if late.stamp.command_id in self.command_ids()[-RECENT:]:
+            self.again(late)
+
+    # --- how -------------------------------------------------------------------------------------
+
+    def send(self, command: c.Command, by: Actor) -> Sent:
+        self.count += 1
+        cause = "" if by.kind == ActorKind.PERSON else f"ev/{self.count}"
+        it = Sent(command, replace(stamp(by, self.now, f"c-{self.count}"), cause=cause, fingerprint=self.count))
+        before = self.case
+        try:
+            outcome = self.carry_out(it)
+        except DomainError as refused:
+            speaks(refused)
+            assert len(self.history()) == len(self.stored), "refused and yet stored"
+            return it
+        assert not outcome.repeated
+        if outcome.fact is None:
+            assert outcome.head.case == before
+            return it
+        assert before is None or outcome.head.case == evolve(before, outcome.fact)
+        self.case = outcome.head.case
+        self.judge(before, outcome.fact)
+        self.stored = self.history()
+        self.again(it)
+        return it
+
+    def carry_out(self, it: Sent) -> Outcome:
+        return at_once(handle(self.ledger, CASE_ID, it.command, it.stamp))
+
+    def again(self, it: Sent) -> None:
+        outcome = self.carry_out(it)
+        assert outcome.repeated
+        assert outcome.fact is not None
+        assert outcome.fact.stamp.command_id == it.stamp.command_id
+        assert self.history() == self.stored
+        assert outcome.head.case == self.case
+
+    def history(self) -> list[bytes]:
+        return [one.data for one in at_once(self.ledger.history(CASE_ID))]
+
+    def facts(self) -> list[f.Fact]:
+        return [fact_of(one.record) for one in at_once(self.ledger.history(CASE_ID))]
+
+    def command_ids(self) -> list[str]:
+        return [one.stamp.command_id for one in self.facts()]
+
+    def question(self, origin: str = "") -> Question:
+        case = self.case
+        assert case is not None
+        tried = frozenset(one.agency for one in case.this_round if one.role == Role.LEAD)
+        at: datetime = self.now
+        return Question(case.category, case.division, origin or case.origin, at, case.emergency, tried)
+
+    def chosen(self, origin: str) -> tuple[c.Target, ...]:
+        return routing.choose(CITY, self.question(origin))
+
+    def some_referral(self, pick: int) -> tuple[str, str]:
+        """A referral's name and agency; sometimes one that does not exist."""
+        held = self.case.referrals if self.case else ()
+        if not held or pick == 5:
+            return f"{CASE}/referrals/99", "110"
+        one = held[-1 - pick % len(held)]
+        return one.name, one.agency
+
+    # --- what each new fact must keep --------------------------------------------------------------
+
+    def judge(self, before: Case | None, fact: f.Fact) -> None:
+        body, after = fact.body, self.case
+        assert after is not None
+        assert (after.updated_at, fact.stamp.at) == (self.now, self.now)
+        if before is None:
+            return
+        self.judge_actor(before, fact)
+        self.judge_watch(before, after)
+        offers = getattr(body, "referrals", ())
+        if before.emergency:  # invariant 6
+            led = [one for one in offers if one.role == Role.LEAD]
+            assert all(CITY.agency[one.agency].kind in CITY.policy.emergency_kinds for one in led), body
+        if after.owner != before.owner:  # invariant 3: only these move it
+            moved = (f.ReferralAccepted, f.ReturnGranted, f.ReferralRecalled, f.CaseReopened)
+            assert isinstance(body, moved), body
+
+    def judge_actor(self, before: Case, fact: f.Fact) -> None:
+        body, actor = fact.body, fact.stamp.actor
+        referral = before.referral(getattr(body, "referral", ""))
+        person = actor.kind == ActorKind.PERSON
+        if isinstance(body, f.ReturnRequested):  # invariant 5
+            assert referral is not None
+            assert referral.role == Role.LEAD
+            assert not referral.binding
+        if isinstance(body, f.CaseClosed) and person and actor.agency not in (before.origin, before.owner):
+            helpers = [one.agency for one in before.this_round if one.role == Role.SUPPORT]
+            assert actor.agency not in helpers
+        if isinstance(body, (f.ReferralAccepted, f.ProgressReported, f.ReferralResolved, f.ReturnRequested)) and person:
+            assert referral is not None
+            assert actor.agency == referral.agency
+        judged = isinstance(body, (f.ReturnGranted, f.ReturnDenied, f.ReferralRecalled))
+        if judged and person and actor.role != "commander":
+            assert referral is not None
+            assert actor.agency in (referral.sender, before.origin) or actor.agency != referral.agency
+        if before.emergency and not self.case.emergency:  # type: ignore[union-attr]
+            assert person
+
+    def judge_watch(self, before: Case, after: Case) -> None:
+        assert Supervision(after.supervision).rank >= Supervision(before.supervision).rank
+
+    # --- what must hold always ---------------------------------------------------------------------
+
+    @invariant()
+    def append_only_and_stamped(self) -> None:
+        """Invariant 1."""
+        history = self.history()
+        assert history[: len(self.stored)] == self.stored
+        state: Case | None = None
+        for fact in self.facts():
+            assert fact.stamp.command_id
+            assert fact.stamp.actor.kind is not None
+            assert fact.stamp.actor.agency or fact.stamp.cause
+            state = evolve(state, fact)
+        assert state == self.case
+        assert [count for _, count in Counter(self.command_ids()).most_common(1)] in ([], [1])
+
+    @invariant()
+    def one_owner_and_at_most_one_lead(self) -> None:
+        """Invariant 3."""
+        if self.case is None:
+            return
+        assert self.case.owner in CITY.agency
+        live = OPEN_REFERRAL | {ReferralState.RESOLVED}
+        leads = [one for one in self.case.this_round if one.role == Role.LEAD and one.state in live]
+        assert len(leads) <= 1
+        if self.case.state == CaseState.REFERRED:
+            assert len(leads) == 1
+        names = [one.name for one in self.case.referrals]
+        assert len(set(names)) == len(names)
+
+    @invariant()
+    def nothing_ends_half(self) -> None:
+        """Invariant 4, and nobody is left with a referral of an ended case."""
+        case = self.case
+        if case is None or case.state not in ENDED_CASE:
+            return
+        assert not [one for one in case.referrals if one.is_open]
+        assert case.next_deadline() is None
+        assert case.closed_at is not None
+        if case.state == CaseState.CLOSED:
+            assert case.result
+            assert case.waiver or any(one.round == case.round for one in case.follow_ups)
+
+    @invariant()
+    def an_emergency_waits_for_nothing(self) -> None:
+        """Invariant 6: whatever consent, hour or history, the one key finds an emergency service now."""
+        case = self.case
+        waiting = {CaseState.RECEIVED, CaseState.CLASSIFIED}
+        if case is None or not case.emergency or case.state not in waiting:
+            return
+        by = Actor(ActorKind.PERSON, "12345", "p-1", "operator")
+        targets = routing.choose(CITY, self.question("12345"))
+        held = {one.agency for one in case.this_round if one.is_open or one.state == ReferralState.RETURNED}
+        fresh = tuple(one for one in targets if one.role == Role.LEAD or one.agency not in held)
+        if targets[0].agency in held:
+            return  # it helps already: a person decides who leads
+        assert decide(case, c.Transfer(fresh, Mode.CALL, CITY.calendar), stamp(by, self.now)) is not None
+
+    @invariant()
+    def everybody_sees_their_part_only(self) -> None:
+        """Invariant 9."""
+        if self.case is None:
+            return
+        for agency in AGENCIES:
+            shown = view(self.case, agency, CITY)
+            assert all(one.agency == agency for one in shown.referrals)
+            released = "number" in allowed_fields(self.case, agency, CITY)
+            secret = self.case.report.caller.confidential
+            assert (shown.report.caller.number == CANARY) is (released and not secret)
+            assert (shown.caller_key, shown.follow_ups, shown.operator) == ("", (), "")
+
+    @invariant()
+    def hops_are_bounded(self) -> None:
+        """Invariant 10: a chain of returns never comes back to an agency, so it ends."""
+        if self.case is None:
+            return
+        for number in range(1, self.case.round + 1):
+            leads = [one for one in self.case.referrals if one.round == number and one.role == Role.LEAD]
+            returned = [one.agency for one in leads if one.state == ReferralState.RETURNED]
+            assert len(set(returned)) == len(returned)
+            assert all(one.hop < len(CITY.agencies) for one in leads)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=HISTORIES or 200,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
