@@ -17,6 +17,7 @@ import grpc
 from callmesh.api.v1 import case_pb2, classification_pb2, common_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import intake_service_pb2 as intake
+from callmesh.api.v1 import tracking_service_pb2 as tracking
 from callmesh.api.v1 import transfer_service_pb2 as transfer
 from callmesh.cli.calls import Call
 from callmesh.cli.clients import SECONDS, Clients, allowed_instead, me
@@ -123,9 +124,16 @@ class Desk:
         try:
             return await self._clients.transfer.TransferCase(request, metadata=me(case.origin), timeout=SECONDS)
         except grpc.aio.AioRpcError as refused:
-            if "AnswerCase" not in allowed_instead(refused):
+            instead = allowed_instead(refused)
+            if "AnswerCase" not in instead and "RecordFollowUp" not in instead:
                 raise
+        if "RecordFollowUp" in instead:
+            return await self._now(case)  # the mesh sent it at once, and it is resolved already
         return await self._answer(case)
+
+    async def _now(self, case: case_pb2.Case) -> case_pb2.Case:
+        request = tracking.GetCaseRequest(name=case.name, min_etag=case.etag)
+        return await self._clients.tracking.GetCase(request, metadata=me(case.origin), timeout=SECONDS)
 
     async def _answer(self, case: case_pb2.Case) -> case_pb2.Case:
         guide = self._city.guide.get(case.classification.category)
@@ -140,7 +148,7 @@ class Desk:
 
 
 def opening(call: Call, request_id: str, run: str) -> intake.OpenCaseRequest:
-    """The request of a call. Its external number is combined with the run, so a file plays again and again."""
+    """The request of a call. The mesh knows it by its external number and run, so a file plays again and again."""
     report = report_pb2.Report(
         narrative=call.text,
         caller=report_pb2.Caller(
@@ -156,6 +164,7 @@ def opening(call: Call, request_id: str, run: str) -> intake.OpenCaseRequest:
     )
     if call.external_id:
         request.external_ids.add(system="play", value=f"{call.external_id}@{run}")
+        request.external_ids.add(system="external", value=call.external_id)
     if call.counts or call.hazards:
         request.situation.CopyFrom(report_pb2.Situation(**call.counts, hazards=call.hazards))
     return request

@@ -155,9 +155,9 @@ class Report:
             return
         case = settled.case
         self._print(_columns(settled, self.city, self.width))
-        self._print(Text(wording.shorten(f"{'':12}{reason(settled)}", self.width), style="dim"))
+        self._print(Text(f"{'':7}{wording.shorten(reason(settled), self.width - 7)}", style="dim"))
         if case.flags:
-            self._print(Text(f"{'':12}flags: {', '.join(case.flags)}", style="yellow"))
+            self._print(Text(f"{'':7}flags: {', '.join(case.flags)}", style="yellow"))
 
     def ended(self, settled: Settled, case: case_pb2.Case) -> None:
         """A case reached its end."""
@@ -231,7 +231,7 @@ def totals_sentence(totals: Totals, closed: bool) -> str:
 
 def by_agency(agencies: Counter[str], city: City, most: int = 12) -> Table:
     """How many went where, the busiest first."""
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     drawn.add_column("calls", justify="right")
     drawn.add_column("agency")
     for name, count in agencies.most_common(most):

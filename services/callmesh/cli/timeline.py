@@ -26,7 +26,7 @@ _OPEN = {_RState.OFFERED, _RState.ACCEPTED, _RState.IN_PROGRESS, _RState.SUSPEND
 _STAGES = {0: "", 1: "接报", 2: "指派", 3: "处置", 4: "督办", 5: "反馈"}
 _STAGE_STYLES = {1: "cyan", 2: "magenta", 3: "green", 4: "red", 5: "blue"}
 _ROLES = {_LEAD: "主办", _SUPPORT: "协办"}
-_AGENCY = 18
+_AGENCY = 16
 _OVER = {_State.CLOSED, _State.ANSWERED, _State.MERGED, _State.CANCELLED, _State.REJECTED}
 
 

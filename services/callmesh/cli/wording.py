@@ -71,6 +71,8 @@ def span(length: float) -> str:
         return f"{length:.1f} s"
     whole = timedelta(seconds=round(length))
     hours, rest = divmod(whole.seconds, 3600)
+    if whole.days >= 10:
+        return f"{whole.days} d"
     if whole.days:
         return f"{whole.days} d {hours} h"
     return f"{hours} h {rest // 60:02} m" if hours else f"{rest // 60} m {rest % 60:02} s"

@@ -28,7 +28,7 @@ from callmesh.ledger.boot import Mesh
 
 FETCH = 64
 PULL_SECONDS = 0.3
-ACK_WAIT_SECONDS = 30.0
+ACK_WAIT_SECONDS = 10.0
 MAX_ACK_PENDING = 10_000
 Send = Callable[[pb.Delivery], None]
 
@@ -39,6 +39,7 @@ class Seat:
 
     room: int
     send: Send
+    hang_up: Callable[[], None]
     held: set[str] = field(default_factory=set)
 
 
@@ -104,6 +105,11 @@ class Pump:
         except (TimeoutError, NatsError, OSError):
             return 0
         return int(info.num_pending or 0)
+
+    def hang_up(self) -> None:
+        """Ends all streams, so that partners connect elsewhere or again."""
+        for seat in self._seats:
+            seat.hang_up()
 
     async def close(self) -> None:
         """The process ends: give everything back."""
@@ -229,6 +235,11 @@ class Pumps:
     def of(self, agency: str) -> Pump:
         """The agency's pump."""
         return self._pumps.setdefault(agency, Pump(self._mesh, agency))
+
+    def hang_up(self) -> None:
+        """Ends the streams of all agencies."""
+        for pump in self._pumps.values():
+            pump.hang_up()
 
     async def close(self) -> None:
         """Gives everything back."""

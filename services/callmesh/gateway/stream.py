@@ -15,7 +15,7 @@ from google.rpc import status_pb2
 from opentelemetry.trace import SpanKind
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.domain.errors import DomainError, Invalid
+from callmesh.domain.errors import DomainError, Invalid, Unreachable
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.pump import Pump, Seat
 from callmesh.kernel import telemetry
@@ -36,6 +36,7 @@ class PartnerStream:
         self._slots = asyncio.Semaphore(PARALLEL)
         self._last: dict[str, asyncio.Task[None]] = {}
         self._seat: Seat | None = None
+        self._restarting = False
 
     async def run(
         self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
@@ -48,11 +49,17 @@ class PartnerStream:
                 if first is None:
                     break
                 yield self._gather(first)
+            if self._restarting:
+                raise Unreachable("the gateway restarts; connect again", "网关正在重启, 请重新连接")
             await reading
         finally:
             reading.cancel()
             if self._seat is not None:
                 await self._pump.leave(self._seat)
+
+    def _hang_up(self) -> None:
+        self._restarting = True
+        self._out.put_nowait(None)
 
     def _gather(self, first: pb.Delivery | pb.Outcome | pb.Welcome) -> pb.ReceiveReferralsResponse:
         """One message of all that is ready, up to a batch."""
@@ -90,7 +97,7 @@ class PartnerStream:
             raise Invalid("max_in_flight is out of range", "max_in_flight 超出范围", reason)
         waiting = await self._pump.waiting()
         self._out.put_nowait(pb.Welcome(agency=self._agency, waiting=waiting))
-        self._seat = Seat(room, self._out.put_nowait)
+        self._seat = Seat(room, self._out.put_nowait, self._hang_up)
         self._pump.join(self._seat)
 
     def _start(self, action: pb.Action) -> None:

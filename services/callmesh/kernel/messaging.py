@@ -4,8 +4,10 @@ A consumer of the log travels like this: a durable pull consumer is given up to 
 messages, the handler is given them in order, and the last one is acknowledged for all when every
 one of them is done. A handler that fails for a passing reason is tried again with the same batch
 after a pause, so order holds and nothing is skipped; a message that fails for good (it cannot be
-digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash
-the unacknowledged batch comes again: handlers must not mind.
+digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash or
+a new connection the durable is first set back to what was acknowledged, so that the unacknowledged
+batch comes again at once and before anything newer: acknowledging that would acknowledge the batch
+unhandled. Handlers must not mind repeats. For the same reason one process reads a durable at a time.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from callmesh.domain.errors import NoDirectory, Unreachable
+from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
-from callmesh.kernel.pull import Puller
+from callmesh.kernel.pull import Lost, Puller
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import lag, log, parked_total
 
@@ -34,6 +36,7 @@ FETCH = 256
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 2.0
+_PASSING = (Unreachable, Overloaded, NoDirectory, NatsError, OSError, TimeoutError)
 Handler = Callable[[Sequence[Msg]], Awaitable[None]]
 
 
@@ -112,6 +115,7 @@ class Consumer:
             puller = Puller(self.client, self.stream, self.durable)
             try:
                 await ensure_durable(self.js, self.stream, self.durable, self.subject)
+                await self.js.reset_consumer(self.stream, self.durable)
                 await puller.open()
                 await self._read(puller)
             except (NatsError, OSError, TimeoutError) as wrong:
@@ -121,8 +125,11 @@ class Consumer:
                 await puller.close()
 
     async def _read(self, puller: Puller) -> None:
+        connection = self.client.stats["reconnects"]
         while not self.stopping.is_set():
             messages = await puller.take(self.batch, self.linger)
+            if self.client.stats["reconnects"] != connection:
+                raise Lost("connected anew: some may have been lost on the way")
             if messages:
                 await self._all(messages)
                 await messages[-1].ack()
@@ -130,22 +137,28 @@ class Consumer:
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                await self.handle(messages)
-                return
-            except (TimeoutError, Unreachable, NoDirectory, NatsError, OSError):
-                await self._until_connected()
-            except Exception as wrong:
-                log.error("batch failed", durable=self.durable, attempt=attempt, error=repr(wrong)[:300])
-                if len(messages) > 1:
-                    break
-                await self._pause()
+        if await self._handled(messages, 1 if len(messages) > 1 else ATTEMPTS):
+            return
         if len(messages) == 1:
             await self._park(messages[0])
             return
         for message in messages:
             await self._all([message])
+
+    async def _handled(self, messages: list[Msg], attempts: int) -> bool:
+        """Tries until done; False after so many failures that time does not mend. Others do not count."""
+        failed = 0
+        while failed < attempts:
+            try:
+                await self.handle(messages)
+                return True
+            except _PASSING:
+                await self._until_connected()
+            except Exception as wrong:
+                failed += 1
+                log.error("batch failed", durable=self.durable, attempt=failed, error=repr(wrong)[:300])
+                await self._pause()
+        return False
 
     async def _until_connected(self) -> None:
         while not self.stopping.is_set():

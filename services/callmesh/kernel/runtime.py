@@ -30,7 +30,7 @@ from callmesh.kernel.telemetry import log
 Hook = Callable[[], Awaitable[None]]
 WATCH_SECONDS = 0.25
 RETRY_SECONDS = 0.5
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 
 
 class NotDurable(Exception):
@@ -48,6 +48,7 @@ class Runtime:
         self.publisher = Publisher(self.client)
         self.server = Server(settings.max_concurrent)
         self.on_start: list[Hook] = []
+        self.on_drain: list[Callable[[], None]] = []
         self.on_stop: list[Hook] = []
         self._consumers: list[Consumer] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -126,8 +127,8 @@ class Runtime:
         while True:
             try:
                 return await hook()
-            except (TimeoutError, NatsError, OSError) as wrong:
-                log.warning("start step failed, trying again", error=type(wrong).__name__)
+            except Exception as wrong:
+                log.error("start step failed, trying again", error=repr(wrong)[:300])
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _drain(self, life: asyncio.Task[None]) -> None:
@@ -136,6 +137,8 @@ class Runtime:
         life.cancel()
         for consumer in self._consumers:
             consumer.stopping.set()
+        for end_streams in self.on_drain:
+            end_streams()
         await self.server.grpc.stop(GRACE_SECONDS)
         for hook in self.on_stop:
             await hook()

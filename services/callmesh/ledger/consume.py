@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 
-from callmesh.domain.errors import DomainError, NoDirectory, Unreachable
+from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers, telemetry
 from callmesh.ledger.boot import Mesh
 
@@ -47,7 +47,7 @@ async def _one(case_id: str, message: Msg, act: OnFact) -> None:
         telemetry.mark(case=case_id)
         try:
             await act(case_id, message)
-        except (Unreachable, NoDirectory):
+        except (Unreachable, Overloaded, NoDirectory):
             raise
         except DomainError as refused:
             telemetry.log.info("nothing left to do", case=case_id, reason=type(refused).__name__)

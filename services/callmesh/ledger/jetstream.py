@@ -110,7 +110,8 @@ class JetStreamLedger:
                 given = message.headers or {}
                 if "Status" in given:
                     return found
-                found.append(Head(message.data, int(given[headers.SEQUENCE])))
+                parent = given.get(headers.TRACEPARENT, "")
+                found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
         finally:
             await answers.unsubscribe()
 

@@ -28,6 +28,7 @@ class Head:
     data: bytes
     sequence: int
     cached: bool = False
+    traceparent: str = ""
 
     @cached_property
     def record(self) -> facts_pb2.Record:

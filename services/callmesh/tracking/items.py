@@ -68,7 +68,9 @@ def item_of(message: Msg) -> Item:
 
 def items_of(case_id: str, heads: Sequence[Head]) -> list[Item]:
     """A case's history as the ledger tells it."""
-    return [Item(head.sequence, case_id, head.data) for head in heads]
+    return [
+        Item(head.sequence, case_id, head.data, trace_of({headers.TRACEPARENT: head.traceparent})) for head in heads
+    ]
 
 
 def trace_of(given: Mapping[str, str]) -> str:

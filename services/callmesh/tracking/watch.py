@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from callmesh.domain.errors import Overloaded
+from callmesh.domain.errors import Overloaded, Unreachable
 from callmesh.kernel.messaging import unreachable
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.items import Change
@@ -27,7 +27,7 @@ class Watcher:
 
     def __init__(self, wanted: CaseFilter, after: int, size: int = QUEUE) -> None:
         self._wanted, self._after = wanted, after
-        self._queue: asyncio.Queue[Change] = asyncio.Queue(size)
+        self._queue: asyncio.Queue[Change | None] = asyncio.Queue(size)
         self._lost = False
 
     def give(self, changes: Sequence[Change]) -> None:
@@ -40,14 +40,22 @@ class Watcher:
                 return
             self._queue.put_nowait(change)
 
+    def end(self) -> None:
+        """The service stops: the watcher hears of it behind what it has not read yet."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)
+
     async def next(self) -> Change:
-        """The next change; raises Overloaded when one did not fit."""
+        """The next change; raises Overloaded when one did not fit, Unreachable when the service stops."""
         if self._lost:
             raise Overloaded(
                 "this watch is too slow; resume with the last token",
                 "订阅端处理过慢, 请用最后的令牌继续",
             )
-        return await self._queue.get()
+        change = await self._queue.get()
+        if change is None:
+            raise Unreachable("the service restarts; resume with the last token", "服务正在重启, 请用最后的令牌继续")
+        return change
 
 
 class Hub:
@@ -60,6 +68,11 @@ class Hub:
         """Called after a commit, with the batch."""
         for watcher in self.watchers:
             watcher.give(changes)
+
+    def close(self) -> None:
+        """Ends all watches."""
+        for watcher in self.watchers:
+            watcher.end()
 
     @contextlib.contextmanager
     def joined(self, watcher: Watcher) -> Iterator[Watcher]:

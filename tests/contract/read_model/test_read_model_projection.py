@@ -17,7 +17,7 @@ from callmesh.tracking.items import Item
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.rebuild import refill
 from callmesh.tracking.store import Store
-from conftest import HAS_POSTGRES, Model
+from read_model_kit import HAS_POSTGRES, Model
 
 
 @pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL: set CALLMESH_TEST_POSTGRES or install initdb and pg_ctl")

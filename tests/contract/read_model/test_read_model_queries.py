@@ -16,7 +16,7 @@ from callmesh.domain.words import Role
 from callmesh.tracking import figures, filters, queries
 from callmesh.tracking.items import read
 from callmesh.tracking.words import micros_of, timestamp
-from conftest import Model
+from read_model_kit import Model
 
 State = case_pb2.Case.State
 _MINUTE_IN = timestamp(micros_of(START + timedelta(minutes=12)))

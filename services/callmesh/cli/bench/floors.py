@@ -33,9 +33,7 @@ async def _echo(plan: Plan, folder: Path, scene: Scene) -> Figures:
         case = scene.case.SerializeToString().hex()
         server = await stack.enter_async_context(Hand("echo", folder, case=case))
         addresses = {"transfer": server.started["address"]}
-        client = await stack.enter_async_context(
-            Hand("operator", folder, addresses=addresses, origin=scene.origin)
-        )
+        client = await stack.enter_async_context(Hand("operator", folder, addresses=addresses, origin=scene.origin))
         pids = {"server": server.pid, "client": client.pid}
         return {
             "one": await _rounds(plan, client, pids, "transfers", name=CASE, in_flight=1),

@@ -56,8 +56,9 @@ def _titled(title: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
 def _environment(told: Mapping[str, Any]) -> None:
     machine, mesh = told["machine"], told["mesh"]
     versions = ", ".join(f"{name} {one}" for name, one in told["versions"].items())
-    click.echo(f"machine     {machine['processor']}, {machine['cores']} cores, {size(machine['memory_bytes'])}, "
-               f"{machine['system']}, {machine['file_system']}, load before {machine['load_before']}")  # fmt: skip
+    hardware = f"{machine['processor']}, {machine['cores']} cores, {size(machine['memory_bytes'])}"
+    below = f"{machine['system']}, {machine['file_system']}, load before {machine['load_before']}"
+    click.echo(f"machine     {hardware}, {below}")
     click.echo(f"versions    {versions}")
     click.echo(f"durability  sync_interval {told['durability']['sync_interval']}, 1 replica, file storage")
     click.echo(f"mesh        {', '.join(mesh['services'])}; {mesh['tracing']}")
@@ -85,11 +86,12 @@ def _flows(found: Mapping[str, Any]) -> None:
     rows = [_cost("mesh, per fact", flows), _cost("bare pipeline, per message", bare)]
     _titled("Cost, rounds in turn", ("CPU", ">us", ">cores in use", "by process, us"), rows)
     counted = flows["counted"]
-    click.echo(f"{flows['flows_per_second']:.0f} flows/s = {flows['facts_per_second']:.0f} facts/s; "
-               f"all consumers done {flows['drained_after_seconds']:.2f} s after the last reply; "
-               f"{flows['spans_per_flow']:.0f} spans a flow (sink: {flows['sink_cpu_us']:.0f} us a fact, not counted)")  # fmt: skip
-    click.echo(f"read back from the log: {counted['opened']} opened, {counted['whole']} whole lives of "
-               f"{flows['facts_per_flow']} facts, {bad(counted)} lost, doubled or refused")  # fmt: skip
+    rates = f"{flows['flows_per_second']:.0f} flows/s = {flows['facts_per_second']:.0f} facts/s"
+    drained = f"all consumers done {flows['drained_after_seconds']:.2f} s after the last reply"
+    sink = f"{flows['spans_per_flow']:.0f} spans a flow (sink: {flows['sink_cpu_us']:.0f} us a fact, not counted)"
+    lives = f"{counted['opened']} opened, {counted['whole']} whole lives of {flows['facts_per_flow']} facts"
+    click.echo(f"{rates}; {drained}; {sink}")
+    click.echo(f"read back from the log: {lives}, {bad(counted)} lost, doubled or refused")
     for what, count in counted["failed"].items():
         click.echo(f"  refused {count} times: {what}")
     for name, life in flows["odd"].items():

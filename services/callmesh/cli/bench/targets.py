@@ -171,7 +171,8 @@ TARGETS = (
 def bad(counted: Mapping[str, Any]) -> int:
     """Everything that should be none."""
     names = ("lost", "doubled", "strangers", "delivered_twice", "undrained")
-    return sum(int(counted[name]) for name in names) + sum(counted["failed"].values())
+    refused = sum(int(count) for count in counted["failed"].values())
+    return refused + sum(int(counted[name]) for name in names)
 
 
 def judge(run: Run) -> Iterator[Judged]:
@@ -185,4 +186,3 @@ def judge(run: Run) -> Iterator[Judged]:
             continue  # a part of the section that this installation lacks
         floor = target.floor(run) if target.floor else None
         yield Judged(target, figure, floor, ratio(figure, floor) if floor is not None else None)
-

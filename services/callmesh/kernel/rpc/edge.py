@@ -18,7 +18,7 @@ from google.rpc import status_pb2
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from callmesh.domain.case import Actor
-from callmesh.domain.errors import DomainError, Unauthenticated
+from callmesh.domain.errors import DomainError, Overloaded, Unauthenticated
 from callmesh.domain.words import ActorKind
 from callmesh.kernel import headers, telemetry
 from callmesh.kernel.rpc.errors import UNPARSABLE, internal, status_of
@@ -42,8 +42,9 @@ def caller() -> Actor:
 class Edge(grpc.aio.ServerInterceptor):
     """Wraps every method of our services once; health and reflection pass untouched."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_concurrent: int) -> None:
         self._wrapped: dict[str, Any] = {}
+        self._room = _Room(max_concurrent)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """Called for every call; the wrapping is made once a method."""
@@ -52,11 +53,11 @@ class Edge(grpc.aio.ServerInterceptor):
             return await continuation(details)
         if method not in self._wrapped:
             handler = await continuation(details)
-            self._wrapped[method] = handler and _wrap(method, handler)
+            self._wrapped[method] = handler and _wrap(method, handler, self._room)
         return self._wrapped[method]
 
 
-def _wrap(method: str, handler: Any) -> Any:
+def _wrap(method: str, handler: Any, room: _Room) -> Any:
     parse = handler.request_deserializer
 
     def guarded(data: bytes) -> Any:
@@ -69,16 +70,32 @@ def _wrap(method: str, handler: Any) -> Any:
         return handler._replace(request_deserializer=guarded, stream_stream=_stream(method, handler.stream_stream))
     if handler.response_streaming:
         return handler._replace(request_deserializer=guarded, unary_stream=_stream(method, handler.unary_stream))
-    return handler._replace(request_deserializer=guarded, unary_unary=_unary(method, handler.unary_unary))
+    return handler._replace(request_deserializer=guarded, unary_unary=_unary(method, handler.unary_unary, room))
 
 
-def _unary(method: str, serve: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+class _Room:
+    """Places for unary calls; streams have bounds of their own. A full house refuses, so memory stays flat."""
+
+    def __init__(self, places: int) -> None:
+        self._left = places
+
+    def __enter__(self) -> None:
+        if self._left == 0:
+            raise Overloaded("too many calls at once; try again", "系统繁忙, 请稍后重试")
+        self._left -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._left += 1
+
+
+def _unary(method: str, serve: Callable[[Any, Any], Awaitable[Any]], room: _Room) -> Any:
     async def served(request: Any, context: Any) -> Any:
         with _Call(method, context) as call:
             try:
                 if request is _UNPARSABLE:
                     raise UNPARSABLE
-                return await serve(request, context)
+                with room:
+                    return await serve(request, context)
             except Exception as wrong:
                 status = call.failed(wrong)
         return await _abort(context, status)

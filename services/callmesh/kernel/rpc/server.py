@@ -31,8 +31,8 @@ _OPTIONS = (
 class Server:
     """One gRPC server with health; `SERVING` is said and taken back by the runtime."""
 
-    def __init__(self, max_concurrent: int | None = None) -> None:
-        self.grpc = grpc.aio.server(interceptors=[Edge()], options=_OPTIONS, maximum_concurrent_rpcs=max_concurrent)
+    def __init__(self, max_concurrent: int = 400) -> None:
+        self.grpc = grpc.aio.server(interceptors=[Edge(max_concurrent)], options=_OPTIONS)
         self.health = health.aio.HealthServicer()
         self._names = [health.SERVICE_NAME]
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)

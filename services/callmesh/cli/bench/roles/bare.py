@@ -50,9 +50,8 @@ class BareIntake(TransferServiceServicer):
         await self._server.start()
         return {"address": f"127.0.0.1:{port}"}
 
-    async def TransferCase(
-        self, request: transfer_service_pb2.TransferCaseRequest, context: Any
-    ) -> case_pb2.Case:
+    async def TransferCase(self, request: transfer_service_pb2.TransferCaseRequest, context: Any) -> case_pb2.Case:
+        """One publish, then the same case for everybody."""
         delivery = self._delivery
         delivery.case.name = request.name
         delivery.referral.name = f"{request.name}/referrals/1"
@@ -82,6 +81,7 @@ class BareGateway(GatewayServiceServicer):
     async def ReceiveReferrals(
         self, requests: AsyncIterator[pb.ReceiveReferralsRequest], context: Any
     ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
+        """Whatever is ready, in one message."""
         async for _ in requests:
             break
         yield pb.ReceiveReferralsResponse(welcome=pb.Welcome(agency="bench"))

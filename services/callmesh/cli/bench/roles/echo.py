@@ -29,7 +29,6 @@ class Echo(TransferServiceServicer):
         await self._server.start()
         return {"address": f"127.0.0.1:{port}"}
 
-    async def TransferCase(
-        self, request: transfer_service_pb2.TransferCaseRequest, context: Any
-    ) -> case_pb2.Case:
+    async def TransferCase(self, request: transfer_service_pb2.TransferCaseRequest, context: Any) -> case_pb2.Case:
+        """The same case for everybody."""
         return self._case

@@ -21,8 +21,8 @@ class Sink:
     async def start(self) -> dict[str, Any]:
         """Listens."""
         self._server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
-        trace_grpc.add_TraceServiceServicer_to_server(_Traces(self), self._server)
-        metrics_grpc.add_MetricsServiceServicer_to_server(_Metrics(), self._server)
+        trace_grpc.add_TraceServiceServicer_to_server(_Traces(self), self._server)  # type: ignore[no-untyped-call]
+        metrics_grpc.add_MetricsServiceServicer_to_server(_Metrics(), self._server)  # type: ignore[no-untyped-call]
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         return {"endpoint": f"http://127.0.0.1:{port}"}
