@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from random import Random
+from typing import Any
 
 from mesh_play import ActionRefused, Desk, Kind, Partner, Role, State, partners
 
@@ -137,6 +138,19 @@ class Load:
             if one.kind == Kind.OFFERED
         }
         return Counter(name for name, _ in offers)
+
+    def where(self, log: Sequence[Any], referral: str) -> str:
+        """What is known of a referral: its facts, and what its agency got."""
+        facts = [
+            f"{one.sequence} {one.record.fact.WhichOneof('body')}" for one in log if referral.split("/")[1] == one.case_id
+        ]
+        got = [
+            f"{Kind.Name(one.kind)} {one.delivery_id} try {one.attempt}"
+            for partner in self._partners()
+            for one in partner.deliveries
+            if one.referral.name == referral
+        ]
+        return f"{', '.join(facts)}; delivered: {', '.join(got) or 'nothing'}"
 
     def reminded(self) -> Counter[str]:
         """Reminders by referral, repeats left out."""

@@ -90,7 +90,12 @@ async def check_effects(load: Load, log: list[Entry]) -> None:
     async def all_there() -> bool:
         return set(load.delivered()) == offered and load.reminded().total() >= len(missed)
 
-    await until(all_there, "every referral at its agency", 40)
+    try:
+        await until(all_there, "every referral at its agency", 20)
+    except AssertionError:
+        lost = {one: load.where(log, one) for one in offered - set(load.delivered())}
+        unsaid = {one: load.where(log, one) for one in set(missed) - set(load.reminded())}
+        raise AssertionError(f"offers that never came: {lost}; reminders that never came: {unsaid}") from None
     assert all(count == 1 for count in load.delivered().values()), "an offer became two"
     assert load.reminded() == {name: missed.count(name) for name in set(missed)}, "reminders are the missed limits"
     assert missed, "the load has missed limits"

@@ -104,16 +104,24 @@ def _terms(rows: Iterable[Row]) -> Iterable[Term]:
 def _words(row: Row, kind: str, template: str) -> tuple[str, ...]:
     """The folded words of a cell. Of a danger row, words that merely contain another one are left out."""
     words = expand(row, fold_cell(template))
+    if kind != "trigger":
+        return tuple(words)
     known = frozenset(words)
-    return tuple(word for word in words if kind != "trigger" or not _contains_another(word, known))
+    lengths = sorted({len(word) for word in known})
+    return tuple(word for word in words if not _contains_another(word, known, lengths))
 
 
-def _contains_another(word: str, known: frozenset[str]) -> bool:
-    """True when a proper part of an ideographic word is itself in the row."""
-    size = len(word)
-    return not word.isascii() and any(
-        word[start : start + length] in known for length in range(1, size) for start in range(size - length + 1)
-    )
+def _contains_another(word: str, known: frozenset[str], lengths: list[int]) -> bool:
+    """True when a proper part of an ideographic word is itself in the row, whose words have these lengths."""
+    if word.isascii():
+        return False
+    for length in lengths:
+        if length >= len(word):
+            return False
+        for start in range(len(word) - length + 1):
+            if word[start : start + length] in known:
+                return True
+    return False
 
 
 def _patterns(rows: Iterable[Row], terms: Iterable[Term]) -> Iterable[Pattern]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import ahocorasick
@@ -40,8 +39,7 @@ class Hit(NamedTuple):
         return self.row.weight if self.sure else min(self.row.weight, _UNSURE_WEIGHT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     word: str
     term: Term
     sure: bool
@@ -215,19 +213,26 @@ def _limited(hits: list[Hit]) -> Iterator[Hit]:
 
 def _automaton(entries: Iterable[tuple[str, _Entry]]) -> ahocorasick.Automaton:
     """An Aho-Corasick automaton; each key leads to all entries that share it."""
-    found: dict[str, dict[tuple[str, str, str], _Entry]] = {}
+    found: dict[str, tuple[_Entry, ...]] = {}
     for key, entry in entries:
-        known = found.setdefault(key, {})
-        name = (entry.term.kind, entry.term.target, entry.word)
-        old = known.get(name)
-        if old is None or (entry.sure, entry.term.weight) > (old.sure, old.term.weight):
-            known[name] = entry
+        same = found.get(key)
+        found[key] = (entry,) if same is None else _with(same, entry)
     automaton = ahocorasick.Automaton()
     for key, same in found.items():
-        automaton.add_word(key, tuple(same.values()))
+        automaton.add_word(key, same)
     automaton.add_word(_NOTHING, ())  # an automaton without a word cannot be searched
     automaton.make_automaton()
     return automaton
+
+
+def _with(same: tuple[_Entry, ...], entry: _Entry) -> tuple[_Entry, ...]:
+    """The entries of a key with one more; of one rule and word the surer and weightier stays."""
+    rule = (entry.term.kind, entry.term.target, entry.word)
+    for place, old in enumerate(same):
+        if (old.term.kind, old.term.target, old.word) == rule:
+            better = (entry.sure, entry.term.weight) > (old.sure, old.term.weight)
+            return (*same[:place], entry, *same[place + 1 :]) if better else same
+    return (*same, entry)
 
 
 def _spellings(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:

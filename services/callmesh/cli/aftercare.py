@@ -31,7 +31,7 @@ class Aftercare:
         if not leads(case):
             return case  # answered, or kept by its first receiver
         if call.script.do == "ignore":
-            return await self._watching.until(case, lambda one: leads(one)[0].HasField("received_at"), self._seconds)
+            return await self._watching.until(case, _received, self._seconds)
         case = await self._resolved(case)
         if not call.script.solved and not _spared(call):
             case = await self._again(call, case)
@@ -67,6 +67,11 @@ class Aftercare:
         )
         request = pb.RecordFollowUpRequest(request_id=new_id(), name=case.name, follow_up=asked)
         return await self._clients.supervision.RecordFollowUp(request, metadata=me(case.origin), timeout=SECONDS)
+
+
+def _received(case: case_pb2.Case) -> bool:
+    """The lead's machine has it."""
+    return any(one.HasField("received_at") for one in leads(case))
 
 
 def _spared(call: Call) -> str:

@@ -77,10 +77,10 @@ async def put(js: JetStreamContext, city: City) -> str:
 
     from callmesh.directory import store
     from callmesh.domain.errors import DomainError
+    from callmesh.kernel.config import from_environment
 
     try:
-        await store.ensure_bucket(js)
-        revision = await store.publish(js, city)
+        revision = await store.publish(js, city, replicas=from_environment().replicas)
     except DomainError as wrong:
         raise Failure(f"the city was not published: {wrong}") from None
     except (NatsError, OSError, TimeoutError) as wrong:

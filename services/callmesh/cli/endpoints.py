@@ -106,7 +106,7 @@ async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
 
     try:
         client = await nats.connect(
-            where.nats_url,
+            where.nats_url.split(","),
             name="callmesh-cli",
             connect_timeout=_CONNECT_SECONDS,
             allow_reconnect=False,

@@ -122,11 +122,19 @@ def command(
         patience=how["patience"],
     )
     with contextlib.closing(_Input(file)) as given:
+        raise SystemExit(_run(given, as_json, wishes))
+
+
+def _run(given: _Input, as_json: bool, wishes: Wishes) -> int:
+    """The exit status."""
+    try:
         try:
-            status = asyncio.run(_play(given, as_json, wishes))
-        except KeyboardInterrupt:
-            status = 130
-    raise SystemExit(status)
+            return asyncio.run(_play(given, as_json, wishes))
+        except* BrokenPipeError:  # who read our lines has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    return 1
 
 
 class _Input:

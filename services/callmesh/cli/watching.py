@@ -33,8 +33,12 @@ class _Wait:
     done: asyncio.Future[case_pb2.Case] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def see(self, case: case_pb2.Case) -> None:
-        if not self.done.done() and self.test(case):
-            self.done.set_result(case)
+        """A test that fails is its waiter's affair, not the watch's."""
+        try:
+            if not self.done.done() and self.test(case):
+                self.done.set_result(case)
+        except Exception as wrong:
+            self.done.set_exception(wrong)
 
 
 class Watching:
@@ -50,6 +54,7 @@ class Watching:
 
     async def __aenter__(self) -> Watching:
         self._task = asyncio.create_task(self._run(), name="watching")
+        self._task.add_done_callback(self._ended)
         begun = asyncio.create_task(self._begun.wait())
         await asyncio.wait({self._task, begun}, return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
@@ -62,10 +67,19 @@ class Watching:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The watch cannot go on: neither can those who wait."""
+        wrong = None if task.cancelled() else task.exception()
+        for wait in [one for waits in self._waits.values() for one in waits]:
+            if wrong is not None and not wait.done.done():
+                wait.done.set_exception(wrong)
+
     async def until(self, case: case_pb2.Case, test: Test, seconds: float) -> case_pb2.Case:
         """The case once it fits, as far as we know from `case`, later changes, or both; else TimeoutError."""
-        wait = _Wait(test)
-        name = case.name
+        assert self._task is not None
+        if self._task.done():
+            self._task.result()
+        wait, name = _Wait(test), case.name
         self._waits.setdefault(name, []).append(wait)
         wait.see(_later(case, self._recent.get(name)))
         try:

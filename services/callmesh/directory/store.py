@@ -56,12 +56,12 @@ async def ensure_bucket(js: JetStreamContext, replicas: int = 1) -> KeyValue:
         return await js.create_key_value(bucket=BUCKET, history=_HISTORY, storage=StorageType.FILE, replicas=replicas)
 
 
-async def publish(js: JetStreamContext, city: City, force: bool = False) -> int:
+async def publish(js: JetStreamContext, city: City, force: bool = False, replicas: int = 1) -> int:
     """Puts the city into force and returns its revision; the one in force when it is the same version.
 
     `force` writes a new revision even then. Changed: somebody else published meanwhile.
     """
-    bucket = await ensure_bucket(js)
+    bucket = await ensure_bucket(js, replicas)
     city = stamp(city)
     last = await _stored(bucket)
     if not force and _version(last.data) == city.version:

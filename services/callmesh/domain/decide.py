@@ -133,7 +133,7 @@ def _not_for_emergency(case: Case, action: str) -> None:
 
 
 def may_travel_alone(case: Case) -> bool:
-    """Whether policy may offer an unattended case without an operator (architecture section 3)."""
+    """Whether policy may offer an unattended case without an operator."""
     sure = case.classification is not None and case.classification.verdict == Verdict.ROUTE
     refused = case.report.caller.consent == Consent.REFUSED
     waiting = case.state not in ENDED_CASE and not case.this_round

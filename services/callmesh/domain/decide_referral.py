@@ -97,7 +97,7 @@ def _need_one_lead(case: Case, command: c.Transfer) -> None:
 def _need_divertible(case: Case, command: c.Transfer) -> None:
     if case.emergency:
         lead_serves = case.lead is not None or any(
-            target.role == Role.LEAD and target.emergency_service for target in command.targets
+            target.emergency_service and (target.role == Role.LEAD or command.plan) for target in command.targets
         )
         if not lead_serves:
             raise _not_divertible()

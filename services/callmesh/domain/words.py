@@ -43,7 +43,7 @@ class Role(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the classifier dares to say (classification.md)."""
+    """What the classifier dares to say."""
 
     EMERGENCY = "emergency"
     ASK = "ask"

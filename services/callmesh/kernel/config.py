@@ -25,7 +25,7 @@ def _setting(default: Any, help: str) -> Any:
 class Settings:
     """One process's settings; every field is an environment variable."""
 
-    nats_url: str = _setting("nats://127.0.0.1:7422", "where NATS is")
+    nats_url: str = _setting("nats://127.0.0.1:7422", "where NATS is; several servers of a cluster separated by commas")
     nats_monitor: str = _setting("", "NATS monitoring address, e.g. http://127.0.0.1:8222; checked at boot")
     region: str = _setting("r1", "region of this mesh; part of every id")
     shard: int = _setting(0, "shard that new cases go to")
@@ -55,6 +55,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as wrong:
+        if "$." not in str(wrong):
+            raise ValueError(str(wrong)) from None  # a rule over several fields names its variable itself
         name = str(wrong).rpartition("$.")[2].rstrip("`")
         raise ValueError(f"{PREFIX}{name.upper()}: {wrong}") from None
 

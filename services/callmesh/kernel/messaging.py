@@ -30,7 +30,7 @@ from callmesh.kernel import headers
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.pull import Lost, Puller
 from callmesh.kernel.subjects import Names
-from callmesh.kernel.telemetry import lag, log, parked_total
+from callmesh.kernel.telemetry import fault, lag, log, parked_total
 
 FETCH = 256
 ATTEMPTS = 5
@@ -47,7 +47,7 @@ async def connect(client: Client, url: str, name: str) -> None:
         log.debug("nats", error=type(error).__name__)
 
     await client.connect(
-        url,
+        url.split(","),
         name=name,
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ class Consumer:
                 await self._until_connected()
             except Exception as wrong:
                 failed += 1
-                log.error("batch failed", durable=self.durable, attempt=failed, error=repr(wrong)[:300])
+                log.error("batch failed", durable=self.durable, attempt=failed, error=fault(wrong))
                 await self._pause()
         return False
 

@@ -128,7 +128,7 @@ class Runtime:
             try:
                 return await hook()
             except Exception as wrong:
-                log.error("start step failed, trying again", error=repr(wrong)[:300])
+                log.error("start step failed, trying again", error=telemetry.fault(wrong))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _drain(self, life: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ from callmesh.kernel.subjects import ADVISORIES, DLQ_PARKED, DLQ_STREAM, Names
 
 _DAY = 86400.0
 _CHECKED = ("subjects", "retention", "storage", "deny_delete", "deny_purge", "allow_direct", "max_age")
+_CHECKED_IF_WANTED = ("max_msgs_per_subject", "duplicate_window")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,20 @@ def _differences(wanted: StreamConfig, held: StreamConfig) -> list[str]:
         want, have = getattr(wanted, name), getattr(held, name)
         if (want or None) != (have or None):
             found.append(f"{name} is {have!r}, must be {want!r}")
-    if not wanted.allow_msg_schedules and held.allow_msg_schedules:
-        found.append("allow_msg_schedules must be off")
+    for name in _CHECKED_IF_WANTED:
+        want, have = getattr(wanted, name), getattr(held, name)
+        if want and want != have:
+            found.append(f"{name} is {have!r}, must be {want!r}")
+    if (held.num_replicas or 1) < (wanted.num_replicas or 1):
+        found.append(f"{held.num_replicas} copies, must be {wanted.num_replicas}")
+    for name in ("allow_msg_schedules", "allow_msg_ttl"):
+        want, have = bool(getattr(wanted, name)), bool(getattr(held, name))
+        if want != have:
+            found.append(f"{name} must be {'on' if want else 'off'}")
+    if wanted.discard == DiscardPolicy.NEW and held.discard != DiscardPolicy.NEW:
+        found.append("it must refuse new messages when full, not drop old ones")
+    if not wanted.max_msgs_per_subject and (held.max_msgs_per_subject or 0) > 0:
+        found.append(f"it keeps only {held.max_msgs_per_subject} messages a subject, must keep all")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Subject and stream names, here only (jetstream.md: recommended design)."""
+"""Subject and stream names, here only."""
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ Metrics: counts and times by method, fact and agency, never by id.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +38,7 @@ ALLOWED_KEYS = frozenset(
     }
 )  # fmt: skip
 CHILD_WITHIN_SECONDS = 60.0
+_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 log = structlog.get_logger()
@@ -118,6 +121,13 @@ def _only_allowed(logger: Any, name: str, event: Any) -> Any:
     return {key: value for key, value in event.items() if key in ALLOWED_KEYS}
 
 
+def fault(wrong: BaseException) -> str:
+    """What a defect is and where, innermost first, without its words: they may be a caller's."""
+    frames = reversed(traceback.extract_tb(wrong.__traceback__)[-5:])
+    where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)
+    return f"{type(wrong).__name__} at {where}"
+
+
 def mark(case: str = "", agency: str = "", **more: str | int) -> None:
     """Puts case id and agency on the current span; every span of the mesh carries them."""
     span = trace.get_current_span()
@@ -146,13 +156,11 @@ def traceparent() -> str:
 
 def parse_traceparent(text: str | None) -> SpanContext | None:
     """A W3C context, None when there is none or it is malformed."""
-    parts = (text or "").split("-")
-    if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
+    found = _TRACEPARENT.fullmatch(text or "")
+    if found is None:
         return None
-    try:
-        context = SpanContext(int(parts[1], 16), int(parts[2], 16), True, TraceFlags(int(parts[3], 16)))
-    except ValueError:
-        return None
+    trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+    context = SpanContext(trace_id, span_id, True, TraceFlags(flags))
     return context if context.is_valid else None
 
 

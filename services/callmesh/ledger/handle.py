@@ -11,7 +11,7 @@ repeated. The fingerprint tells a retry from a reused id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
@@ -41,7 +41,10 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
     unknown: Ambiguous | None = None
     fresh = False
     for _ in range(ATTEMPTS):
-        head = await _load(ledger, case_id, command, fresh)
+        try:
+            head = await _load(ledger, case_id, command, fresh)
+        except Unreachable as away:
+            raise (_gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
         if head is not None and command_key(stamp.command_id) in head.recent:
             return await _repeat(ledger, case_id, head, stamp)
         try:
@@ -68,6 +71,8 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
         raise Changed("the case changed meanwhile", "事件单已被更新, 请刷新后重试", head.etag)
     case = head.case if head else None
     command = ask(_existing(case)) if callable(ask) else ask
+    if case is not None and stamp.at < case.updated_at:
+        stamp = replace(stamp, at=case.updated_at)  # a case's facts are in the order of their times
     body = decide(case, command, stamp)
     if body is None and head is not None:
         return Outcome(head)

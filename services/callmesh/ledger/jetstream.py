@@ -29,6 +29,7 @@ READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
 _WRONG_SEQUENCE = {10071, 10164}
 _HISTORY_BATCH = 256
+_END_OF_BATCH = ("204", "404")
 
 
 class JetStreamLedger:
@@ -109,6 +110,8 @@ class JetStreamLedger:
                 message = await answers.next_msg(READ_SECONDS)
                 given = message.headers or {}
                 if "Status" in given:
+                    if given["Status"] not in _END_OF_BATCH:
+                        raise unreachable()
                     return found
                 parent = given.get(headers.TRACEPARENT, "")
                 found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))

@@ -25,6 +25,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from callmesh.domain import facts as f
+from callmesh.domain.errors import Invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORDS_STAND_IN_CASE: dict[type, str] = {f.CaseOpened: "report", f.ReportAmended: "supplement"}
@@ -43,8 +44,11 @@ def to_timestamp(at: datetime, into: Timestamp | None = None) -> Timestamp:
 
 
 def from_timestamp(stamp: Timestamp) -> datetime:
-    """A Timestamp as aware datetime in UTC."""
-    return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
+    """A Timestamp as aware datetime in UTC; Invalid outside the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
+    except OverflowError:
+        raise Invalid("a time is out of range", "时间超出范围, 请核对", {"timestamp": "years 1 to 9999"}) from None
 
 
 class Converter:

@@ -1,5 +1,7 @@
-"""What travels without an operator: emergencies from any channel, sure cases from unattended ones,
-and returns that the city grants by rule. Everything else waits in the operators' queue."""
+"""What travels without an operator: reports from unattended channels that are sure or an emergency,
+emergencies that reached somebody who is no emergency service, and returns that the city grants by
+rule. An emergency call that an emergency desk answers is with the emergency desk already: its
+operator presses the key, or applies a plan. Everything else waits in the operators' queue."""
 
 from __future__ import annotations
 
@@ -39,14 +41,20 @@ class Policy:
             await self._returned(case_id, case, sequence)
 
     async def _classified(self, case_id: str, case: Case, sequence: int) -> None:
-        by_itself = case.emergency or case.channel not in _ATTENDED
-        if not (by_itself and may_travel_alone(case) and self._mesh.city.policy.auto_route):
+        allowed = case.emergency or self._mesh.city.policy.auto_route
+        if not (allowed and self._by_itself(case) and may_travel_alone(case)):
             return
 
         def ask(now: Case) -> c.Command:
             return self._transfers.transfer(now, now.origin, Wish())
 
         await self._mesh.by_policy(case_id, ask, "transfer", sequence)
+
+    def _by_itself(self, case: Case) -> bool:
+        city = self._mesh.city
+        desk = city.agency.get(case.origin)
+        answered = desk is not None and desk.kind in city.policy.emergency_kinds
+        return case.channel not in _ATTENDED or (case.emergency and not answered)
 
     async def _returned(self, case_id: str, case: Case, sequence: int) -> None:
         for referral in case.this_round:

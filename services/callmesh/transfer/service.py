@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
 from callmesh.domain import routing
@@ -76,7 +76,7 @@ class Transfers:
             plan = city.plan.get(wish.plan)
             if plan is None:
                 raise Invalid("no such plan", f"没有预案 {wish.plan}", {"plan": "unknown plan"})
-            return routing.apply_plan(city, question, plan)
+            return _added(case, routing.apply_plan(city, question, plan))
         extra = tuple(
             routing.name_agency(city, question, one, Role.SUPPORT, wish.reason or "接警员指定") for one in wish.support
         )
@@ -111,6 +111,14 @@ class Transfers:
         leads = (one for one in case.this_round if one.role == Role.LEAD)
         tried = frozenset(one.agency for one in leads if one.state not in _HAS_IT)
         return Question(case.category, case.division, origin or case.origin, now(), case.emergency, tried)
+
+
+def _added(case: Case, targets: tuple[c.Target, ...]) -> tuple[c.Target, ...]:
+    """A plan's bodies beside a lead that is at work already: those without the case, in support."""
+    if case.lead is None:
+        return targets
+    held = {one.agency for one in case.this_round if one.is_open}
+    return tuple(replace(one, role=Role.SUPPORT) for one in targets if one.agency not in held) or targets
 
 
 def _mode(case: Case) -> Mode:

@@ -12,7 +12,27 @@ from hypothesis import strategies as st
 from callmesh.cli.calls import TEXT_LENGTH, Call, Malformed, Script, parse
 from callmesh.cli.desk import opening
 
-_KEYS = ["text", "channel", "phone", "place", "division", "longitude", "latitude", "origin", "device", "external_id", "language", "silent", "confidential", "situation", "operator", "plan", "partner", "expect", "unknown"]
+_KEYS = [
+    "text",
+    "channel",
+    "phone",
+    "place",
+    "division",
+    "longitude",
+    "latitude",
+    "origin",
+    "device",
+    "external_id",
+    "language",
+    "silent",
+    "confidential",
+    "situation",
+    "operator",
+    "plan",
+    "partner",
+    "expect",
+    "unknown",
+]
 _INNER = st.dictionaries(
     st.sampled_from(["trapped", "injured", "dead", "hazards", "category", "do", "reason", "basis", "solved"]),
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=3),

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case, Report, Situation, Supplement
 from callmesh.domain.evolve import evolve
@@ -34,6 +35,7 @@ def through(fact: f.Fact, case: Case, recent: tuple[int, ...] = ()) -> facts_pb2
 
 
 @pytest.mark.parametrize("cls", get_args(f.Body), ids=lambda cls: cls.__name__)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_fact_and_case_are_read_as_written(cls: Any, data: st.DataObject) -> None:
     case = data.draw(values(Case))
@@ -140,6 +142,4 @@ class TestDamaged:
 def test_the_case_of_a_record_goes_on_living() -> None:
     fact = f.Fact(stamp(), opened())
     case = case_of(through(fact, evolve(None, fact)))
-    from callmesh.domain import commands as c
-
     Given(case).when(c.Cancel("误报")).then(f.CaseCancelled("误报"))

@@ -8,6 +8,7 @@ from the first call until then, per fact stored. Bare-pipeline rounds alternate 
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,20 +21,25 @@ from callmesh.cli.bench.plan import Plan
 from callmesh.cli.bench.samples import FACTS
 
 DRAIN_SECONDS = 20.0
+EXPORT_SECONDS = 6.0  # services export what is queued every five
 
 
 async def measure(plan: Plan, bed: TestBed, pipeline: Pipeline) -> Figures:
     """Rounds of the bare pipeline and of flows in turn; the first of each only warms up."""
     operator, partner = await bed.clients("work")
     rounds = _Rounds(plan, bed, operator, partner)
-    await rounds.one(plan.flows)
+    warm = await rounds.one(plan.flows)
     bare, mesh = [], []
     for _ in range(plan.rounds):
         bare.append(await pipeline.saturated(plan.floor_seconds, plan.in_flight))
         mesh.append(await rounds.one(plan.flows))
+    if not plan.quick:
+        await asyncio.sleep(EXPORT_SECONDS)
+    spans = (await bed.sink.ask("counted"))["spans"] - warm["spans_before"]
     counted = {name: sum(one["counted"][name] for one in mesh) for name in COUNTED}
     return {
         **median_of([one["load"] for one in mesh]),
+        "spans_per_flow": spans / (plan.flows * (len(mesh) + 1)),
         "rounds": len(mesh),
         "facts_per_flow": len(FACTS),
         "commands": _commands([one["took"] for one in mesh]),
@@ -72,11 +78,11 @@ class _Rounds:
         told = await self._partner.ask("told")
         census = await self._bed.log.ask("census", after=first, names=done["names"])
         return {
+            "spans_before": spans,
             "load": {
                 "flows_per_second": count / done["seconds"],
                 "facts_per_second": facts / done["seconds"],
                 "drained_after_seconds": after.at - before.at - done["seconds"],
-                "spans_per_flow": ((await self._bed.sink.ask("counted"))["spans"] - spans) / count,
                 "sink_cpu_us": sink.until(sink_after, facts)["cpu_us"],
                 **before.until(after, facts),
             },

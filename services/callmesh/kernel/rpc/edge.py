@@ -93,7 +93,7 @@ def _unary(method: str, serve: Callable[[Any, Any], Awaitable[Any]], room: _Room
         with _Call(method, context) as call:
             try:
                 if request is _UNPARSABLE:
-                    raise UNPARSABLE
+                    raise UNPARSABLE.with_traceback(None)  # one for all calls: it must not collect frames
                 with room:
                     return await serve(request, context)
             except Exception as wrong:
@@ -108,7 +108,7 @@ def _stream(method: str, serve: Callable[[Any, Any], AsyncIterator[Any]]) -> Any
         with _Call(method, context, streaming=True) as call:
             try:
                 if request is _UNPARSABLE:
-                    raise UNPARSABLE
+                    raise UNPARSABLE.with_traceback(None)  # one for all calls: it must not collect frames
                 async for reply in serve(_parsed(request), context):
                     yield reply
                 return
@@ -126,7 +126,7 @@ def _parsed(request: Any) -> Any:
     async def checked() -> AsyncIterator[Any]:
         async for one in request:
             if one is _UNPARSABLE:
-                raise UNPARSABLE
+                raise UNPARSABLE.with_traceback(None)  # one for all calls: it must not collect frames
             yield one
 
     return checked()
@@ -171,7 +171,7 @@ class _Call:
             status = status_of(wrong)
         else:
             trace_id = f"{telemetry.current().trace_id:032x}"
-            telemetry.log.error("call failed", method=self.method, error=repr(wrong)[:500])
+            telemetry.log.error("call failed", method=self.method, error=telemetry.fault(wrong))
             status = internal(trace_id)
             if not self.streaming:
                 self.span.set_status(Status(StatusCode.ERROR, type(wrong).__name__))

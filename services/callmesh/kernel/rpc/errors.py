@@ -1,4 +1,4 @@
-"""Domain errors -> gRPC statuses with google.rpc details, once (architecture section 4)."""
+"""Domain errors -> gRPC statuses with google.rpc details, once (table: protos/README.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers: limits, health, reflection (reliability.md sections 3 and 6, performance.md)."""
+"""Servers: limits, health, reflection."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ METADATA_BYTES = 8 * 1024
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),

@@ -30,6 +30,10 @@ from callmesh.api.v1.transfer_service_pb2_grpc import (
 STREAM, SUBJECT, DURABLE = "BARE", "bare.all", "bare"
 FETCH, FETCH_SECONDS = 100, 5.0
 BATCH = 32
+PINGS = (  # clients of the mesh ping every 10 s
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
 
 
 class BareIntake(TransferServiceServicer):
@@ -44,7 +48,7 @@ class BareIntake(TransferServiceServicer):
         self._delivery = pb.Delivery.FromString(bytes.fromhex(delivery))
         self._js = (await nats.connect(url)).jetstream()
         await self._js.add_stream(StreamConfig(name=STREAM, subjects=[SUBJECT], storage=StorageType.FILE))
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=PINGS)
         add_TransferServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
@@ -72,7 +76,7 @@ class BareGateway(GatewayServiceServicer):
         await js.add_consumer(STREAM, config)
         self._subscription = await js.pull_subscribe_bind(DURABLE, STREAM)
         self._pump = asyncio.create_task(self._run())
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=PINGS)
         add_GatewayServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()

@@ -12,6 +12,7 @@ from callmesh.api.v1.transfer_service_pb2_grpc import (
     TransferServiceServicer,
     add_TransferServiceServicer_to_server,
 )
+from callmesh.cli.bench.roles.bare import PINGS
 
 
 class Echo(TransferServiceServicer):
@@ -23,7 +24,7 @@ class Echo(TransferServiceServicer):
     async def start(self, case: str) -> dict[str, Any]:
         """Listens; `case` is the reply as hex."""
         self._case = case_pb2.Case.FromString(bytes.fromhex(case))
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=PINGS)
         add_TransferServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
