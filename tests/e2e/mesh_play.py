@@ -26,7 +26,6 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
-from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import detail, identity, reason_of, sentence, status_details
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +210,7 @@ class Desk:
                     named = change.HasField("case")
                     if not named:  # the watch has begun: nothing after this is missed
                         seen = await self.get(case)
-                    elif change.case.name == case.name:
+                    elif change.case.name == case.name and int(change.case.etag) > int(seen.etag):
                         seen = change.case
                     if fits(seen):
                         return seen
@@ -269,9 +268,7 @@ class Partner:
 
     # what came
 
-    async def got(
-        self, fits: Callable[[gw.Delivery], bool], what: str, seconds: float = WAIT_SECONDS
-    ) -> gw.Delivery:
+    async def got(self, fits: Callable[[gw.Delivery], bool], what: str, seconds: float = WAIT_SECONDS) -> gw.Delivery:
         """The first delivery that fits, now or later."""
 
         def first() -> gw.Delivery | None:
@@ -301,9 +298,7 @@ class Partner:
         return await self.act(gw.Action(accept=gw.AcceptReferralRequest(name=referral, handler=handler, unit="一组")))
 
     async def progress(self, referral: str, text: str = "已到场", arrived: bool = True) -> Any:
-        return await self.act(
-            gw.Action(progress=gw.ReportProgressRequest(name=referral, text=text, arrived=arrived))
-        )
+        return await self.act(gw.Action(progress=gw.ReportProgressRequest(name=referral, text=text, arrived=arrived)))
 
     async def give_back(self, referral: str, reason: str = "not_our_duty") -> Any:
         request = gw.ReturnReferralRequest(name=referral, reason=reason, basis="三定方案第二条")
@@ -415,8 +410,3 @@ async def partners(clients: Clients, *agencies: str) -> AsyncIterator[dict[str, 
 def referral_of(case: case_pb2.Case, agency: str) -> Any:
     """The agency's last referral of the case."""
     return [one for one in case.referrals if one.agency == agency][-1]
-
-
-def alive(mesh: LocalMesh) -> dict[str, int]:
-    """Process ids, to see who was started again."""
-    return dict(mesh.endpoints.pids)

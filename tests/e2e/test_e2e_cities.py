@@ -9,7 +9,18 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from mesh_play import ActionRefused, Desk, Kind, Partner, Role, RState, State, partners, referral_of, refused, request_id
+from mesh_play import (
+    ActionRefused,
+    Desk,
+    Kind,
+    Partner,
+    Role,
+    RState,
+    State,
+    partners,
+    refused,
+    request_id,
+)
 
 from callmesh.api.v1 import common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk

@@ -51,7 +51,9 @@ async def test_every_channel_opens_once(clients: Clients, channel: str) -> None:
     """Idempotent on (channel, external id) or request_id (section 4): again is the same case, also all at once."""
     desk = Desk(clients, "12345")
     number = [report_pb2.ExternalId(system="order", value=request_id())]
-    twice = await asyncio.gather(*(desk.open("小区门口路灯灭了", channel=channel, external_ids=number) for _ in range(4)))
+    twice = await asyncio.gather(
+        *(desk.open("小区门口路灯灭了", channel=channel, external_ids=number) for _ in range(4))
+    )
     assert len({one.name for one in twice}) == 1
     rid = request_id()
     again = [await desk.open("小区门口路灯灭了", channel=channel, rid=rid) for _ in range(2)]

@@ -12,10 +12,10 @@ import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
-from mesh_play import city_with  # noqa: E402
+from mesh_play import city_with
 
-from callmesh.cli.clients import Clients, connect  # noqa: E402
-from callmesh.cli.mesh import LocalMesh  # noqa: E402
+from callmesh.cli.clients import Clients, connect
+from callmesh.cli.mesh import LocalMesh
 
 SEED = int(os.environ.get("CALLMESH_FAULT_SEED", "20261122"))
 FAST = {"LQ": ("1s", "5m", "30m")}

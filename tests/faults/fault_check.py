@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mesh_play import until
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy import create_engine
@@ -149,11 +150,14 @@ def _check_moves(before: Case | None, after: Case) -> None:
 
 
 async def check_read_model(mesh: LocalMesh, folder: Path) -> None:
-    """P7: the live model equals one filled anew from the log. Call it when the model has caught up."""
-    url = f"sqlite:///{folder / 'again.db'}"
-    anew = await rebuild(Settings(nats_url=mesh.nats_url, database_url=url))
+    """P7: the live model equals one filled anew from the log, as soon as it has the same part of it."""
+    anew = Settings(nats_url=mesh.nats_url, database_url=f"sqlite:///{folder / 'again.db'}")
     live = create_engine(f"sqlite:///{mesh.data_dir / 'tracking.db'}")
+
+    async def equal() -> bool:
+        return (await rebuild(anew)).digest == await asyncio.to_thread(digest, live)
+
     try:
-        assert await asyncio.to_thread(digest, live) == anew.digest, "the read model is not the log's"
+        await until(equal, "the read model is the log's", 20)
     finally:
         live.dispose()

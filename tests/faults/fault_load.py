@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from random import Random
 from typing import Any
 
-from mesh_play import ActionRefused, Desk, Kind, Partner, Role, State, partners
+from mesh_play import ActionRefused, Desk, Kind, Partner, State, partners, until
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
@@ -80,6 +80,14 @@ class Load:
         """Command ids that somebody got an OK for."""
         return [one for who in (*self.desks.values(), *self._partners()) for one in who.done]
 
+    async def acknowledged(self, count: int) -> None:
+        """Returns soon after so many commands are acknowledged."""
+
+        async def enough() -> bool:
+            return sum(len(who.done) for who in (*self.desks.values(), *self._partners())) >= count
+
+        await until(enough, f"{count} commands acknowledged", FLOW_SECONDS)
+
     def _partners(self) -> list[Partner]:
         return [one.partner for one in self.bodies.values()]
 
@@ -142,7 +150,9 @@ class Load:
     def where(self, log: Sequence[Any], referral: str) -> str:
         """What is known of a referral: its facts, and what its agency got."""
         facts = [
-            f"{one.sequence} {one.record.fact.WhichOneof('body')}" for one in log if referral.split("/")[1] == one.case_id
+            f"{one.sequence} {one.record.fact.WhichOneof('body')}"
+            for one in log
+            if referral.split("/")[1] == one.case_id
         ]
         got = [
             f"{Kind.Name(one.kind)} {one.delivery_id} try {one.attempt}"
@@ -168,8 +178,3 @@ async def load_on(clients: Clients) -> AsyncIterator[Load]:
     """Everybody connected."""
     async with Watching(clients, "110") as watching, partners(clients, *AGENCIES) as at:
         yield Load(clients, watching, {name: Body(partner) for name, partner in at.items()})
-
-
-def leads(case: case_pb2.Case) -> list[str]:
-    """Agencies that led."""
-    return [one.agency for one in case.referrals if one.role == Role.LEAD]

@@ -8,6 +8,9 @@ from callmesh.classification.servicer import ClassificationServicer
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 
+LINGER_SECONDS = 0.02
+"""An unattended report may wait this long; one wake-up serves many facts."""
+
 
 def build(runtime: Runtime) -> None:
     """Parts: log, directory, engine, servicer, the reader for unattended cases."""
@@ -18,4 +21,4 @@ def build(runtime: Runtime) -> None:
     runtime.server.named(*classification_service_pb2.DESCRIPTOR.services_by_name.values())
     runtime.on_start.append(service.warm)
     mesh.directory.on_change.append(lambda _: runtime.background(service.warm()))
-    runtime.consume_log("classification", service.on_facts)
+    runtime.consume_log("classification", service.on_facts, LINGER_SECONDS)

@@ -21,7 +21,7 @@ from callmesh.domain.assessment import Assessment
 from callmesh.domain.case import Case
 from callmesh.domain.case import Classification as Classified
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NoDirectory
+from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
@@ -55,7 +55,7 @@ class Classification:
     async def warm(self) -> None:
         """Builds the engine before the first caller waits for it; without a city there is none yet."""
         async with self._warming:
-            with contextlib.suppress(NoDirectory):
+            with contextlib.suppress(NoDirectory, Unreachable):
                 await asyncio.to_thread(self._classifier)
 
     def assess(self, text: str, channel: str) -> Assessment:

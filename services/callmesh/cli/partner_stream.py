@@ -23,6 +23,8 @@ IN_FLIGHT = 256
 SEEN = 4096
 _BATCH = 32
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_TRIES = 30
+_PASSING = {grpc.StatusCode.UNAVAILABLE.value[0], grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]}
 Stream = grpc.aio.StreamStreamCall[Any, Any]
 
 
@@ -37,7 +39,17 @@ class PartnerStream:
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     async def act(self, action: pb.Action) -> status_pb2.Status:
-        """Sends an action; its answer."""
+        """Sends an action; its answer. What is out of reach or overloaded is asked again, with the same id."""
+        pause = _FIRST_PAUSE
+        for _ in range(_TRIES):
+            status = await self._once_sent(action)
+            if status.code not in _PASSING:
+                break
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return status
+
+    async def _once_sent(self, action: pb.Action) -> status_pb2.Status:
         done: asyncio.Future[status_pb2.Status] = asyncio.get_running_loop().create_future()
         self._open[action.request_id] = (action, done)
         self._out.put_nowait(action)

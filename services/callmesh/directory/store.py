@@ -98,6 +98,8 @@ class DirectoryWatch:
         self.on_change: list[Callable[[City], None]] = []
         self._pause, self._longest, self._silence = pause, longest, silence
         self._failures = 0
+        self.looked = False
+        """True once it is known whether a city is in force; before that nobody can say there is none."""
         self._city: City | None = None
         self._locator: Locator | None = None
         self._arrived = asyncio.Event()
@@ -127,6 +129,7 @@ class DirectoryWatch:
             bucket = await js.key_value(BUCKET)
             self._take(await _stored(bucket))
         except Exception as error:
+            self.looked = isinstance(error, BucketNotFoundError)
             _log.warning("directory_not_loaded", error=repr(error))
         self._task = asyncio.create_task(self._follow(js), name="directory-watch")
 
@@ -177,6 +180,7 @@ class DirectoryWatch:
 
     def _take(self, stored: _Stored) -> None:
         """Puts a stored value into force if it is a new city."""
+        self.looked = True
         if stored.data is None:
             if stored.revision:
                 _log.error("directory_deleted", revision=stored.revision)

@@ -13,6 +13,7 @@ from callmesh.gateway.pump import Pumps
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Outcome
+from callmesh.ledger.port import Head
 
 TEXT_LENGTH = 4_000
 
@@ -25,15 +26,25 @@ class Actions:
 
     async def acknowledge(self, request: pb.AcknowledgeReferralRequest) -> referral_pb2.Referral:
         """Receipt: the clocks start, the delivery is done with. A repeat changes nothing."""
-        case_id = case_of_referral(request.name)
-        city = self._mesh.city
-        command = c.Receive(request.name, city.calendar, city.policy.return_within)
-        content = pb.AcknowledgeReferralRequest(name=request.name)
-        number = request.name.rpartition("/")[2]
-        outcome = await self._mesh.by_person(case_id, command, content, f"receipt-{number}")
+        head = await self._mesh.ledger.head(case_of_referral(request.name))
+        if head is None or not self._received(head, request.name):
+            head = (await self._receive(request.name)).head
         if request.delivery_id:
             await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
-        return _own(outcome, request.name)
+        return _own(head, request.name)
+
+    def _received(self, head: Head, name: str) -> bool:
+        """Only the first item of a referral starts its clocks; the receipts of later ones are not facts."""
+        referral = head.case.referral(name)
+        mine = referral is not None and referral.agency == self._mesh.caller().agency
+        return mine and referral is not None and referral.received_at is not None
+
+    async def _receive(self, name: str) -> Outcome:
+        city = self._mesh.city
+        command = c.Receive(name, city.calendar, city.policy.return_within)
+        content = pb.AcknowledgeReferralRequest(name=name)
+        number = name.rpartition("/")[2]
+        return await self._mesh.by_person(case_of_referral(name), command, content, f"receipt-{number}")
 
     async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:
         """A person takes it."""
@@ -61,11 +72,11 @@ class Actions:
     async def _do(self, command: c.Command, request: Any, request_id: str) -> referral_pb2.Referral:
         case_id = case_of_referral(request.name)
         outcome = await self._mesh.by_person(case_id, command, request, request_id)
-        return _own(outcome, request.name)
+        return _own(outcome.head, request.name)
 
 
-def _own(outcome: Outcome, name: str) -> referral_pb2.Referral:
-    for one in outcome.head.record.case.referrals:
+def _own(head: Head, name: str) -> referral_pb2.Referral:
+    for one in head.record.case.referrals:
         if one.name == name:
             return one
     raise NotFound("no such referral", "没有这个转办单, 请核对编号")

@@ -2,8 +2,9 @@
 
 An item travels: inbox -> the agency's durable -> a stream of the agency with room -> the partner's
 receipt -> acknowledged. Unreceipted items of a broken stream are given back at once and go to
-the next stream, or wait. A redelivered offer whose receipt is on the log already (the answer got
-lost, or this process died between the two) is acknowledged without sending it again.
+the next stream, or wait. When this process dies between a receipt and its acknowledgement the item
+comes again, with the same delivery id: that the referral was received does not say which of its
+items the partner has.
 At most `max_in_flight` items a stream are unreceipted, so a slow partner holds nothing but itself.
 """
 
@@ -94,8 +95,7 @@ class Pump:
             messages = await self._fetch(count)
         except (NatsError, OSError) as wrong:
             raise unreachable() from wrong
-        found = [await self._take(message) for message in messages]
-        return [one for one in found if one is not None]
+        return [self._take(message) for message in messages]
 
     async def waiting(self) -> int:
         """Items not delivered yet; 0 when NATS does not say."""
@@ -167,9 +167,7 @@ class Pump:
             arrived = deque(await puller.take(room))
             try:
                 while arrived:
-                    delivery = await self._take(arrived[0])
-                    if delivery is not None:
-                        await self._hand_over(delivery)
+                    await self._hand_over(self._take(arrived[0]))
                     arrived.popleft()
             finally:
                 await _return(arrived)
@@ -179,27 +177,16 @@ class Pump:
             self._room.clear()
             await self._room.wait()
 
-    async def _take(self, message: Msg) -> pb.Delivery | None:
-        """The delivery in a message, or None when it needs no sending any more."""
+    def _take(self, message: Msg) -> pb.Delivery:
+        """The delivery in a message, in flight from now on."""
         delivery = pb.Delivery.FromString(message.data)
         delivery.delivery_id = str(sequence_of(message))
         delivery.attempt = message.metadata.num_delivered
         if delivery.attempt > 1:
             redelivered_total.add(1, {"agency": self.agency})
-            if await self._receipted_before(delivery):
-                await message.ack()
-                return None
         self._in_flight[delivery.delivery_id] = message
         delivered_total.add(1, {"agency": self.agency})
         return delivery
-
-    async def _receipted_before(self, delivery: pb.Delivery) -> bool:
-        if delivery.kind != pb.Delivery.Kind.OFFERED:
-            return False
-        name = delivery.referral.name
-        head = await self._mesh.ledger.head(name.split("/")[1])
-        referral = head.case.referral(name) if head else None
-        return referral is not None and referral.received_at is not None
 
     async def _hand_over(self, delivery: pb.Delivery) -> None:
         seat = max(self._seats, key=lambda one: one.room, default=None)

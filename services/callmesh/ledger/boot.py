@@ -10,6 +10,7 @@ from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours
+from callmesh.kernel.messaging import unreachable
 from callmesh.kernel.rpc.edge import caller
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger import stamps
@@ -27,7 +28,9 @@ class Mesh:
 
     @property
     def city(self) -> City:
-        """The city's data in force; raises NoDirectory."""
+        """The city's data in force; raises NoDirectory, or Unreachable while this process is still coming up."""
+        if not self.directory.looked:
+            raise unreachable()
         return self.directory.city
 
     def caller(self) -> Actor:

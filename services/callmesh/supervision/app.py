@@ -8,6 +8,9 @@ from callmesh.ledger.boot import open_mesh
 from callmesh.supervision.clocks import Clocks
 from callmesh.supervision.servicer import SupervisionServicer
 
+LINGER_SECONDS = 0.02
+"""Limits are seconds and more; one wake-up serves many facts."""
+
 
 def build(runtime: Runtime) -> None:
     """Parts: log, directory, clocks, servicer, the readers of log and timers."""
@@ -16,6 +19,6 @@ def build(runtime: Runtime) -> None:
     servicer = SupervisionServicer(mesh)
     supervision_service_pb2_grpc.add_SupervisionServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*supervision_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.consume_log("supervision", clocks.on_facts)
+    runtime.consume_log("supervision", clocks.on_facts, LINGER_SECONDS)
     due = f"due.{runtime.names.region}.>"
     runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)

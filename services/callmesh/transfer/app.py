@@ -9,6 +9,9 @@ from callmesh.transfer.policy import Policy
 from callmesh.transfer.service import Transfers
 from callmesh.transfer.servicer import TransferServicer
 
+LINGER_SECONDS = 0.01
+"""What travels by itself may wait this long; the key does not pass here."""
+
 
 def build(runtime: Runtime) -> None:
     """Parts: log, directory, use cases, servicer, the rules that read the log."""
@@ -17,4 +20,4 @@ def build(runtime: Runtime) -> None:
     servicer = TransferServicer(mesh, transfers)
     transfer_service_pb2_grpc.add_TransferServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*transfer_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.consume_log("transfer", Policy(mesh, transfers).on_facts)
+    runtime.consume_log("transfer", Policy(mesh, transfers).on_facts, LINGER_SECONDS)

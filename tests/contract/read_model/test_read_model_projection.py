@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from read_model_kit import HAS_POSTGRES, Model
 from sqlalchemy import create_engine, func, select, text, update
 from tracking_play import STREAM, TRACE, MemorySource, Play, message, until
 
@@ -17,7 +18,6 @@ from callmesh.tracking.items import Item
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.rebuild import refill
 from callmesh.tracking.store import Store
-from read_model_kit import HAS_POSTGRES, Model
 
 
 @pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL: set CALLMESH_TEST_POSTGRES or install initdb and pg_ctl")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from read_model_kit import Model
 from tracking_play import CALENDAR, KEY, LIMITS, START, Play
 
 from callmesh.api.v1 import case_pb2, common_pb2
@@ -16,7 +17,6 @@ from callmesh.domain.words import Role
 from callmesh.tracking import figures, filters, queries
 from callmesh.tracking.items import read
 from callmesh.tracking.words import micros_of, timestamp
-from read_model_kit import Model
 
 State = case_pb2.Case.State
 _MINUTE_IN = timestamp(micros_of(START + timedelta(minutes=12)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,7 @@ def test_working_days(calendar: Calendar, start: str, days: int, wanted: str) ->
 
 def test_the_start_may_be_in_any_zone(calendar: Calendar) -> None:
     start = local("2026-09-04 10:00")
-    assert due(start.astimezone(timezone.utc), Span(1, "wd"), calendar) == due(start, Span(1, "wd"), calendar)
+    assert due(start.astimezone(UTC), Span(1, "wd"), calendar) == due(start, Span(1, "wd"), calendar)
 
 
 def test_a_citys_own_zone_counts() -> None:
@@ -125,7 +125,7 @@ class TestHours:
         assert is_open(hours, local(at), calendar) is there
 
     def test_utc_is_translated(self) -> None:
-        assert is_open("mon-fri 08:30-17:30", datetime(2026, 9, 1, 1, tzinfo=timezone.utc), PLAIN)
+        assert is_open("mon-fri 08:30-17:30", datetime(2026, 9, 1, 1, tzinfo=UTC), PLAIN)
 
     def test_the_form(self) -> None:
         weekdays = (frozenset(range(5)), time(8, 30), time(17, 30))

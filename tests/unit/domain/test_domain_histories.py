@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from callmesh.directory.load import load_city
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import routing
-from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Actor, Caller, Case, FollowUp, Report, Situation
+from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Actor, Caller, Case, FollowUp, Referral, Report, Situation
 from callmesh.domain.decide import decide
 from callmesh.domain.errors import DomainError
 from callmesh.domain.evolve import evolve
@@ -28,11 +27,11 @@ from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, M
 from callmesh.ledger.handle import Outcome, handle
 from callmesh.ledger.memory import MemoryLedger
 from callmesh.ledger.record import RECENT, case_of, decode, fact_of
-from conftest import DEMO_CITY, HISTORIES
 from support.builders import CASE, CASE_ID, NOW, classification, opened, speaks, stamp
+from support.city import HISTORIES, demo_city
 from support.waiting import at_once
 
-CITY = load_city(DEMO_CITY)
+CITY = demo_city()
 CANARY = "13911112222"
 AGENCIES = ("110", "119", "12345", "gas", "water", "police-jiangcheng", "minsheng110")
 ROLES = ("operator", "operator", "operator", "commander")
@@ -41,6 +40,11 @@ RULES = st.sampled_from([Actor(ActorKind.POLICY, "", "", "transfer"), Actor(Acto
 ACTORS = st.one_of(PEOPLE, PEOPLE, PEOPLE, RULES)
 CATEGORIES = st.sampled_from(["gas_outage", "gas_leak", "theft_fraud", "water_outage", "policy", "prank_abuse"])
 TEXTS = st.sampled_from(["", "文字", "文字"])
+
+
+def person(agency: str, role: str = "operator") -> Actor:
+    """Somebody at that agency."""
+    return Actor(ActorKind.PERSON, agency, "p-1", role)
 
 
 @dataclass(frozen=True)
@@ -152,16 +156,45 @@ class Histories(RuleBasedStateMachine):
         )[kind]
         return self.send(command, replace(by, kind=ActorKind.PERSON, agency=agency) if itself else by)
 
-    @rule(target=sent, pick=st.integers(0, 5), text=st.just("文字"))
-    def agency_works(self, pick: int, text: str) -> Sent:
-        """The next step of an ordinary life, so that histories get far."""
-        name, agency = self.some_referral(pick)
-        found = self.case.referral(name) if self.case else None
-        state = found.state if found else ReferralState.OFFERED
-        by = Actor(ActorKind.PERSON, agency, "p-1", "operator")
-        return self.send(
-            c.Accept(name, "p-1", CITY.calendar) if state == ReferralState.OFFERED else c.Resolve(name, text, text), by
-        )
+    @rule(target=sent, pick=st.integers(0, 3), turn=st.integers(0, 3), to=st.sampled_from(AGENCIES))
+    def goes_onward(self, pick: int, turn: int, to: str) -> Sent:
+        """The next step of an ordinary life, by whom it befits, so that histories get far."""
+        assert self.case is not None
+        if not self.case.referrals:
+            return self.one_key_by(self.case.origin)
+        if self.case.state in (CaseState.FOLLOW_UP, CaseState.CLOSED):
+            return self.send(self.ending(turn, to), person(to))
+        one = self.case.referrals[-1 - pick % len(self.case.referrals)]
+        name, sender = one.name, person(one.sender)
+        if one.state == ReferralState.RETURN_REQUESTED:
+            target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "改派")
+            return self.send(c.GrantReturn(name, "同意", target, CITY.calendar), sender)
+        if turn == 3 and one.is_open and one.role == Role.LEAD:
+            return self.send(c.Recall(name, "误派"), person(one.sender, "commander"))
+        return self.send(self.step_of(one, turn), person(one.agency))
+
+    def one_key_by(self, agency: str) -> Sent:
+        case = self.case
+        assert case is not None
+        if not case.category:
+            return self.send(c.Classify(classification("gas_leak", Level.P2)), person(agency))
+        helped = case.category == "gas_leak" and not case.this_round
+        extra = routing.name_agency(CITY, self.question(), "water", Role.SUPPORT, "指定")
+        targets = self.chosen(agency) + ((extra,) if helped else ())
+        return self.send(c.Transfer(targets, Mode.PUSH, CITY.calendar), person(agency))
+
+    def ending(self, turn: int, to: str) -> c.Command:
+        target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "重办")
+        waived, again = c.Close("免回访"), c.Reopen("未解决", target, CITY.calendar)
+        return (waived, c.RecordFollowUp(FollowUp(satisfied=3)), again, c.Close())[turn]
+
+    def step_of(self, one: Referral, turn: int) -> c.Command:
+        back = c.RequestReturn(one.name, "not_our_duty", "职责清单")
+        if one.state == ReferralState.OFFERED:
+            return back if turn == 2 else c.Accept(one.name, "p-1", CITY.calendar)
+        if turn == 0 and one.feedback_at is None:
+            return c.Progress(one.name, "在办")
+        return back if turn == 2 else c.Resolve(one.name, "办好", "办好")
 
     @rule(target=sent, pick=st.integers(0, 5), by=ACTORS, text=TEXTS, to=st.sampled_from(["", *AGENCIES]))
     def grant(self, pick: int, by: Actor, text: str, to: str) -> Sent:
@@ -176,7 +209,13 @@ class Histories(RuleBasedStateMachine):
             target = routing.reassign(CITY, asked, ["water_outage"], False)
         return self.send(c.GrantReturn(name, text, target, CITY.calendar), by)
 
-    @rule(target=sent, pick=st.integers(0, 5), by=ACTORS, text=TEXTS, how=st.sampled_from([c.DenyReturn, c.Recall, c.Waive]))
+    @rule(
+        target=sent,
+        pick=st.integers(0, 5),
+        by=ACTORS,
+        text=TEXTS,
+        how=st.sampled_from([c.DenyReturn, c.Recall, c.Waive]),
+    )
     def sender_acts(self, pick: int, by: Actor, text: str, how: type) -> Sent:
         return self.send(how(self.some_referral(pick)[0], text), by)
 
@@ -275,8 +314,11 @@ class Histories(RuleBasedStateMachine):
         self.judge_watch(before, after)
         offers = getattr(body, "referrals", ())
         if before.emergency:  # invariant 6
-            led = [one for one in offers if one.role == Role.LEAD]
-            assert all(CITY.agency[one.agency].kind in CITY.policy.emergency_kinds for one in led), body
+            planned = isinstance(body, f.CaseTransferred) and body.plan  # a plan may put the repair crew in charge
+            led = [one for one in offers if one.role == Role.LEAD or planned]
+            serves = [CITY.agency[one.agency].kind in CITY.policy.emergency_kinds for one in led]
+            assert any(serves) or not led, body
+            assert all(serves) or planned, body
         if after.owner != before.owner:  # invariant 3: only these move it
             moved = (f.ReferralAccepted, f.ReturnGranted, f.ReferralRecalled, f.CaseReopened)
             assert isinstance(body, moved), body

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmesh.directory.load import load_city
 from callmesh.domain.case import (
     Attachment,
     Caller,
@@ -23,10 +22,10 @@ from callmesh.domain.case import (
 from callmesh.domain.directory import ReleasePolicy
 from callmesh.domain.release import FIELDS, allowed_fields, view
 from callmesh.domain.words import Role
-from conftest import DEMO_CITY
 from support.builders import NOW, classified, offered, opened, referral, told
+from support.city import demo_city
 
-CITY = load_city(DEMO_CITY)
+CITY = demo_city()
 CALLER = Caller("13911112222", "机主李四", "张三丰", "m", "13733334444", language="ug")
 REPORT = Report(
     CALLER,

@@ -11,22 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmesh.directory.load import load_city
 from callmesh.domain import routing
 from callmesh.domain.commands import Target
 from callmesh.domain.decide import decide
-from callmesh.domain.directory import Agency, City
+from callmesh.domain.directory import Agency
 from callmesh.domain.errors import Invalid
 from callmesh.domain.facts import CaseTransferred
 from callmesh.domain.routing import Question
 from callmesh.domain.words import EmergencyRule, Level, Role
-from conftest import DEMO_CITY
 from support.builders import classified, opened, speaks, stamp, told, transfer
+from support.city import demo_city
 
 BEIJING = timezone(timedelta(hours=8))
 NOON = datetime(2026, 9, 1, 12, tzinfo=BEIJING)  # a Tuesday
 NIGHT = datetime(2026, 9, 1, 23, tzinfo=BEIJING)
-CITY = load_city(DEMO_CITY)
+CITY = demo_city()
 LEADS = [one for one in CITY.categories if one.lead != "-"]
 DIVISIONS = ["", *CITY.division]
 

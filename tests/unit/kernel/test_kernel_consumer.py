@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.kernel import messaging
 from callmesh.kernel.messaging import ATTEMPTS, Consumer, connect, ensure_durable, publish_once
+from callmesh.kernel.publisher import Publisher
 from support.nats_server import NatsServer
 from support.service import NAMES, lay_out
 from support.waiting import until
@@ -244,8 +245,6 @@ async def test_it_stops_when_told_without_news(nats: NatsServer) -> None:
 
 
 async def test_publishing_once(nats: NatsServer) -> None:
-    from callmesh.kernel.publisher import Publisher
-
     async with bench(nats) as one:
         publisher = Publisher(one.client)
         first = await publish_once(one.client, publisher, "in.r1.110.x.1", b"x", "id-1")

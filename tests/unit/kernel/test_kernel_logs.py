@@ -1,4 +1,4 @@
-"""Logs of a process: one JSON object a line, keys of the allow-list only, no personal data. In a process of their own."""
+"""Logs of a process of its own: one JSON object a line, keys of the allow-list only, no personal data."""
 
 from __future__ import annotations
 

@@ -72,7 +72,6 @@ async def test_a_tampered_log_is_not_served(nats: NatsServer) -> None:
     await lay_out(nats)
     async with jetstream(nats) as js:
         held = (await js.stream_info(NAMES.log_stream(0))).config
-        held.allow_msg_schedules = True
         await js.delete_stream(NAMES.log_stream(0))
         held.deny_purge = False
         await js.add_stream(held)
@@ -156,7 +155,7 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new(nats: NatsServe
         watch = health_pb2_grpc.HealthStub(one.channel).Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         wait = one.channel.unary_unary("/test.Slow/Wait")
-        call = asyncio.create_task(wait(b"", timeout=20))
+        call = wait(b"", timeout=20)
         await slow.begun.wait()
         one.runtime.stop()
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -94,6 +94,14 @@ def test_nothing_new_is_nothing_stored(ledger: Rough) -> None:
     assert (outcome.fact, outcome.repeated, ledger.messages) == (None, False, 3)
 
 
+def test_facts_keep_the_order_of_their_times_when_clocks_do_not_agree(ledger: Rough) -> None:
+    do(ledger, AMEND, stamp(at=LATER))
+    outcome = do(ledger, c.Amend("从慢钟来"), stamp(at=NOW))
+    assert outcome.fact is not None
+    assert outcome.fact.stamp.at == LATER
+    assert outcome.head.case.updated_at == LATER
+
+
 class TestRepeat:
     @pytest.mark.parametrize("command", [OPEN, AMEND], ids=["open", "amend"])
     def test_the_same_command_again_is_answered_not_repeated(self, command: c.Command) -> None:

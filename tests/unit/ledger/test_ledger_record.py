@@ -121,7 +121,10 @@ class TestUnknown:
 
 
 class TestDamaged:
-    @pytest.mark.parametrize("data", [b"\xff", b"\x0a\x80\x80", encode(f.Fact(stamp(), opened()), told(opened()), ()).SerializeToString()[:-3]])
+    @pytest.mark.parametrize(
+        "data",
+        [b"\xff", b"\x0a\x80\x80", encode(f.Fact(stamp(), opened()), told(opened()), ()).SerializeToString()[:-3]],
+    )
     def test_bytes_that_are_no_record(self, data: bytes) -> None:
         with pytest.raises(Damaged):
             decode(data)

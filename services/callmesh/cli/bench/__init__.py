@@ -59,7 +59,7 @@ callmesh bench --json > today.json         every figure, and `targets` with each
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where logs and data of the run go, and stay. [default: a temporary folder, removed at the end]",
+    help="New folder where logs and data of the run go, and stay. [default: a temporary one, removed at the end]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every figure instead of tables.")
 def bench(
@@ -101,6 +101,8 @@ command = bench
 def _measure(plan: Plan, folder: Path | None) -> dict[str, object]:
     from callmesh.cli.bench.run import run
 
+    if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        raise BadInput(f"{folder} is not empty; a run begins with nothing, name another folder")
     chosen = folder or Path(tempfile.mkdtemp(prefix="callmesh-bench-"))
     try:
         return asyncio.run(run(plan, chosen.resolve(), lambda text: click.echo(text, err=True)))

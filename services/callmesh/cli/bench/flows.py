@@ -26,13 +26,13 @@ EXPORT_SECONDS = 6.0  # services export what is queued every five
 
 async def measure(plan: Plan, bed: TestBed, pipeline: Pipeline) -> Figures:
     """Rounds of the bare pipeline and of flows in turn; the first of each only warms up."""
-    operator, partner = await bed.clients("work")
-    rounds = _Rounds(plan, bed, operator, partner)
-    warm = await rounds.one(plan.flows)
     bare, mesh = [], []
-    for _ in range(plan.rounds):
-        bare.append(await pipeline.saturated(plan.floor_seconds, plan.in_flight))
-        mesh.append(await rounds.one(plan.flows))
+    async with bed.clients("work") as (operator, partner):
+        rounds = _Rounds(plan, bed, operator, partner)
+        warm = await rounds.one(plan.flows)
+        for _ in range(plan.rounds):
+            bare.append(await pipeline.saturated(plan.floor_seconds, plan.in_flight))
+            mesh.append(await rounds.one(plan.flows))
     if not plan.quick:
         await asyncio.sleep(EXPORT_SECONDS)
     spans = (await bed.sink.ask("counted"))["spans"] - warm["spans_before"]

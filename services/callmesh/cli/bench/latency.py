@@ -6,6 +6,7 @@ the machine's monotonic clock, which all processes share. The partner receipts w
 
 from __future__ import annotations
 
+from callmesh.cli.bench.hands import Hand
 from callmesh.cli.bench.measure import Figures, median
 from callmesh.cli.bench.mesh import TestBed
 from callmesh.cli.bench.pipeline import Pipeline, delivered, latency
@@ -16,21 +17,26 @@ WARM = 10
 
 async def measure(plan: Plan, bed: TestBed, pipeline: Pipeline) -> Figures:
     """Paced rounds in turn; quantiles over all samples of each, and the median of the rounds' p50."""
-    operator, partner = await bed.clients("receipt")
-    opening = bed.scene.opening().SerializeToString().hex()
-    categories = [way.category for way in bed.scene.ways]
     sizes = [WARM, *[plan.paced] * plan.rounds]
     bare: list[list[float]] = []
     mesh: list[list[float]] = []
-    for size in sizes:
-        prepared = await operator.ask(
-            "prepare", count=size, opening=opening, categories=categories, in_flight=plan.in_flight
-        )
-        await bed.log.ask("drained", seconds=10)
-        bare.append(await pipeline.paced(size, plan.rate))
-        mesh.append(await delivered(operator, partner, prepared["names"], plan.rate))
+    async with bed.clients("receipt") as (operator, partner):
+        for size in sizes:
+            names = await _prepared(plan, bed, operator, size)
+            bare.append(await pipeline.paced(size, plan.rate))
+            mesh.append(await delivered(operator, partner, names, plan.rate))
     sent = sum(sizes[1:])
     return {"rate": plan.rate, "mesh": _whole(mesh[1:], sent), "bare": _whole(bare[1:], sent)}
+
+
+async def _prepared(plan: Plan, bed: TestBed, operator: Hand, count: int) -> list[str]:
+    """Cases that are opened and classified, with nothing left to do for anybody."""
+    opening = bed.scene.opening().SerializeToString().hex()
+    categories = [way.category for way in bed.scene.ways]
+    given = {"opening": opening, "categories": categories, "in_flight": plan.in_flight}
+    names: list[str] = (await operator.ask("prepare", count=count, **given))["names"]
+    await bed.log.ask("drained", seconds=10)
+    return names
 
 
 def _whole(rounds: list[list[float]], sent: int) -> Figures:

@@ -6,6 +6,8 @@ before it acknowledges. The sink's own CPU is shown but not counted, since a col
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,14 +53,20 @@ class TestBed:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def clients(self, manner: str) -> tuple[Hand, Hand]:
-        """An operator's process and a partners' process, connected."""
-        enter, scene, addresses = self._stack.enter_async_context, self.scene, self.mesh.endpoints.services
-        folder = self.folder / "bench"
-        operator = await enter(Hand("operator", folder, addresses=dict(addresses), origin=scene.origin))
-        agencies = [way.agency for way in scene.ways]
-        where: dict[str, Any] = {"address": addresses["gateway"], "agencies": agencies, "manner": manner}
-        return operator, await enter(Hand("partner", folder, **where))
+    @contextlib.asynccontextmanager
+    async def clients(self, manner: str) -> AsyncIterator[tuple[Hand, Hand]]:
+        """An operator's process and a partners' process; they hang up at the end, or they would share the offers."""
+        scene, addresses, folder = self.scene, self.mesh.endpoints.services, self.folder / "bench"
+        where: dict[str, Any] = {
+            "address": addresses["gateway"],
+            "agencies": [way.agency for way in scene.ways],
+            "manner": manner,
+        }
+        async with (
+            Hand("operator", folder, addresses=dict(addresses), origin=scene.origin) as operator,
+            Hand("partner", folder, **where) as partner,
+        ):
+            yield operator, partner
 
     def processes(self, **more: Hand) -> dict[str, int]:
         """NATS, the services and these clients: name -> pid."""

@@ -6,13 +6,13 @@ the mesh's: bare, mesh, bare, mesh. What the machine does meanwhile then hits bo
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from callmesh.cli.bench.hands import Hand, Nats
 from callmesh.cli.bench.measure import Figures, cpu, times
 from callmesh.cli.bench.samples import Scene
+from callmesh.cli.output import Failure
 
 CASE = "cases/r1-0-01BENCH0000000000000000000"
 _ARRIVE_SECONDS = 10.0
@@ -56,14 +56,15 @@ class Pipeline:
         await self.partner.ask("clear")
         before = cpu(self.processes)
         sent = await self.operator.ask("transfers", name=CASE, seconds=seconds, in_flight=in_flight)
-        await asyncio.sleep(0.2)  # the last ones reach the partner
+        came = await self.partner.ask("until", count=sent["count"], seconds=_ARRIVE_SECONDS)
         after = cpu(self.processes)
-        offered = (await self.partner.ask("told"))["kinds"].get("OFFERED", 0)
+        if came["offers"] != sent["count"] or sent["failed"]:
+            lost = f"{sent['count']} sent, {came['offers']} arrived, refused: {sent['failed']}"
+            raise Failure(f"bench: the bare pipeline does not deliver, so there is no floor ({lost})")
         return {
             "per_second": sent["per_second"],
             "p50_ms": sent["p50_ms"],
             "p99_ms": sent["p99_ms"],
-            "missing": sent["count"] - offered,
             **before.until(after, sent["count"]),
         }
 

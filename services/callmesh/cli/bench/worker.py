@@ -72,6 +72,7 @@ def main() -> None:
     tether(int(os.environ[PARENT]))
     role = load(sys.argv[1], Path(sys.argv[2]))
     uvloop.run(serve(role))
+    os._exit(0)  # gRPC's own clean-up at the end wants the loop that is gone
 
 
 if __name__ == "__main__":

@@ -101,4 +101,5 @@ class BareGateway(GatewayServiceServicer):
                 messages: list[Msg] = await self._subscription.fetch(FETCH, timeout=FETCH_SECONDS)
                 for message in messages:
                     self._ready.put_nowait(pb.Delivery.FromString(message.data))
-                await messages[-1].ack()
+                if messages:
+                    await messages[-1].ack()

@@ -34,7 +34,7 @@ class Partner:
         self._arrived: dict[str, float] = {}
         self._kinds: Counter[str] = Counter()
         self._seen: set[tuple[str, int, int]] = set()
-        self._doubled = 0
+        self._doubled = self._offers = 0
         self._refused: Counter[str] = Counter()
         self._asked: dict[str, float] = {}
         self._took: dict[str, list[float]] = defaultdict(list)
@@ -63,7 +63,7 @@ class Partner:
         """Forgets what was counted."""
         for one in (self._arrived, self._kinds, self._seen, self._refused, self._took):
             one.clear()
-        self._doubled = 0
+        self._doubled = self._offers = 0
         return {}
 
     async def told(self) -> dict[str, Any]:
@@ -79,11 +79,11 @@ class Partner:
         }
 
     async def until(self, count: int, seconds: float) -> dict[str, Any]:
-        """Waits until that many cases arrived."""
+        """Waits until that many offers arrived."""
         end = time.monotonic() + seconds
-        while len(self._arrived) < count and time.monotonic() < end:  # noqa: ASYNC110  # noting one must stay cheap
+        while self._offers < count and time.monotonic() < end:  # noqa: ASYNC110  # noting one must stay cheap
             await asyncio.sleep(0.02)
-        return {"arrived": len(self._arrived)}
+        return {"offers": self._offers}
 
     async def _read(self, call: Any) -> None:
         while (response := await call.read()) is not grpc.aio.EOF:
@@ -103,6 +103,7 @@ class Partner:
         self._doubled += key in self._seen
         self._seen.add(key)
         if delivery.kind == _OFFERED:
+            self._offers += 1
             self._arrived.setdefault(delivery.case.name, now)
 
     def _first(self, delivery: pb.Delivery) -> list[pb.Action]:
