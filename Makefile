@@ -51,7 +51,7 @@ layers: setup
 protos: gen
 	@$(BIN)/buf lint
 	@$(BIN)/buf format --diff --exit-code protos
-	@$(BIN)/buf breaking --against protos/baseline.binpb
+	@$(BIN)/buf breaking protos --against protos/baseline.binpb
 
 bench: setup ## figures beside their floors, measured in the same run
 	@$(BIN)/callmesh bench
@@ -60,7 +60,7 @@ lock: setup ## pin all dependencies anew (needs uv in .venv: pip install uv)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 baseline: gen ## accept the contract as it is as the new baseline
-	@$(BIN)/buf build -o protos/baseline.binpb
+	@$(BIN)/buf build protos -o protos/baseline.binpb
 
 clean: ## remove everything that was built
 	@rm -rf $(VENV) .build .callmesh services/callmesh/api services/callmesh/facts

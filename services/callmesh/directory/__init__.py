@@ -6,6 +6,7 @@ changes nothing. `store.publish` puts the city into the JetStream bucket `direct
 each service's `store.DirectoryWatch` sees it, and from then on hands out the new one. `locate.Locator`
 says which division a point lies in. The room knows no case and imports only the domain.
 
-When NATS is down, a service keeps the city it has; a service that never had one answers NoDirectory.
+When NATS is down, a service keeps the city it has; one that could not look yet is Unreachable (ledger.boot),
+one that looked and found none answers NoDirectory.
 A value that cannot be read is logged and passed over: the version in force stays.
 """
