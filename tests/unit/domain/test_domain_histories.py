@@ -156,9 +156,16 @@ class Histories(RuleBasedStateMachine):
         )[kind]
         return self.send(command, replace(by, kind=ActorKind.PERSON, agency=agency) if itself else by)
 
-    @rule(target=sent, pick=st.integers(0, 3), turn=st.integers(0, 3), to=st.sampled_from(AGENCIES))
-    def goes_onward(self, pick: int, turn: int, to: str) -> Sent:
-        """The next step of an ordinary life, by whom it befits, so that histories get far."""
+    @rule(
+        target=sent,
+        steps=st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 0, 1, 1, 2, 3])), min_size=1, max_size=8),
+        to=st.sampled_from(AGENCIES),
+    )
+    def goes_onward(self, steps: list[tuple[int, int]], to: str) -> Sent:
+        """A few steps of an ordinary life, by whom they befit, so that histories get far."""
+        return [self.step(pick, turn, to) for pick, turn in steps][-1]
+
+    def step(self, pick: int, turn: int, to: str) -> Sent:
         assert self.case is not None
         if not self.case.referrals:
             return self.one_key_by(self.case.origin)
