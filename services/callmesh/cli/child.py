@@ -8,6 +8,7 @@ alone, which then stops everything in order; tether.py sees to it that it never 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -63,7 +64,8 @@ class Child:
     def signal(self, number: int) -> None:
         """Sends a signal, to nobody if it has ended."""
         if self.running:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it ended this moment
+                os.kill(self.pid, number)
 
     async def stop(self, seconds: float) -> bool:
         """Asks it to end and waits; kills it when that takes too long. True if it ended as asked."""

@@ -16,13 +16,17 @@ from dataclasses import dataclass, replace
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import decide
-from callmesh.domain.errors import Changed, DomainError, NotFound, Overloaded, Reused, Unreachable
+from callmesh.domain.errors import Changed, DomainError, Invalid, NotFound, Overloaded, Reused, Unreachable
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
+from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger
 from callmesh.ledger.record import command_key, encode, fact_of
 
 ATTEMPTS = 8
+WORDS_BYTES = 512 * 1024
+RECORD_BYTES = 960 * 1024
+"""A message of the log is at most 1 MiB."""
 Ask = c.Command | Callable[[Case], c.Command]
 """A command, or how to make it from the case: made anew whenever the case is loaded anew."""
 
@@ -46,10 +50,12 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
         except Unreachable as away:
             raise (_gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
         if head is not None and command_key(stamp.command_id) in head.recent:
-            return await _repeat(ledger, case_id, head, stamp)
+            return await _repeated(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
         try:
             return await _once(ledger, case_id, head, command, stamp, etag)
         except Conflict:
+            if fresh and (before := await _repeated(ledger, case_id, head, stamp)):
+                return before  # carried out long ago: not among the last commands any more
             fresh = True
         except Ambiguous as wrong:
             unknown, fresh = wrong, True
@@ -79,7 +85,7 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
     assert body is not None
     fact = Fact(stamp, body)
     after = evolve(case, fact)
-    record = encode(fact, after, tuple(head.recent) if head else ())
+    record = _fits(encode(fact, after, tuple(head.recent) if head else ()), command)
     stored = await ledger.append(case_id, record, head.sequence if head else 0)
     return Outcome(stored.knowing(after, record), fact)
 
@@ -90,8 +96,9 @@ def _existing(case: Case | None) -> Case:
     return case
 
 
-async def _repeat(ledger: Ledger, case_id: str, head: Head, stamp: Stamp) -> Outcome:
-    for old in await ledger.history(case_id):
+async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stamp) -> Outcome | None:
+    """The outcome of a command that was carried out before, None if it was not."""
+    for old in await ledger.history(case_id) if head else ():
         if old.record.fact.command_id != stamp.command_id:
             continue
         if old.record.fact.fingerprint != stamp.fingerprint:
@@ -99,8 +106,19 @@ async def _repeat(ledger: Ledger, case_id: str, head: Head, stamp: Stamp) -> Out
                 "this request_id was used before with other content",
                 "此请求编号已用于其他内容, 请换新的请求编号",
             )
-        return Outcome(head, fact_of(old.record), repeated=True)
-    return Outcome(head, repeated=True)
+        return Outcome(head or old, fact_of(old.record), repeated=True)
+    return None
+
+
+def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
+    """The record, unless it grew too large: words stop long before the steps that end a case do."""
+    if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Progress)) else RECORD_BYTES):
+        raise Invalid(
+            "the case holds too much text; open a new one and refer to it",
+            "该事件单内容过多, 请另开新单并注明原单编号",
+            {"text": "no room left in this case"},
+        )
+    return record
 
 
 def _gave_up(unknown: Ambiguous | None) -> DomainError:

@@ -51,6 +51,8 @@ class JetStreamLedger:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:
             return self._cache[case_id]
+        if not case_id.startswith(f"{self._names.region}-"):
+            return None  # another region's case has no log here
         require_connection(self._client)
         stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
         try:

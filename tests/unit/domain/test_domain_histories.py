@@ -167,11 +167,14 @@ class Histories(RuleBasedStateMachine):
 
     def step(self, pick: int, turn: int, to: str) -> Sent:
         assert self.case is not None
-        if not self.case.referrals:
-            return self.one_key_by(self.case.origin)
+        held = self.case.this_round
         if self.case.state in (CaseState.FOLLOW_UP, CaseState.CLOSED):
-            return self.send(self.ending(turn, to), person(to))
-        one = self.case.referrals[-1 - pick % len(self.case.referrals)]
+            return self.send(self.ending(turn, to), person(held[-1 - pick % len(held)].agency))
+        if self.case.lead is None:
+            answer = c.Answer("已告知", "您好")
+            return self.send(answer, person(to)) if turn == 3 else self.one_key_by(self.case.origin)
+        open_ones = [one for one in held if one.is_open] or held
+        one = open_ones[-1 - pick % len(open_ones)]
         name, sender = one.name, person(one.sender)
         if one.state == ReferralState.RETURN_REQUESTED:
             target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "改派")

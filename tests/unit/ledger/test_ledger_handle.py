@@ -132,7 +132,6 @@ class TestRepeat:
             do(ledger, AMEND)
         assert do(ledger, AMEND, its).repeated
 
-    @pytest.mark.xfail(strict=True, raises=Overloaded, reason="handle looks among the last 32 commands only")
     def test_an_older_one_changes_nothing_twice(self, ledger: Rough) -> None:
         its = stamp()
         do(ledger, AMEND, its)

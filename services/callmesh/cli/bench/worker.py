@@ -17,7 +17,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from callmesh.cli.serve import PARENT
 
@@ -42,7 +42,7 @@ def load(role: str, folder: Path) -> Any:
     return getattr(importlib.import_module(module), name)(folder)
 
 
-async def serve(role: Any) -> None:
+async def serve(role: Any, answers: IO[str]) -> None:
     """Does what the lines say until they end."""
     reader = asyncio.StreamReader(limit=LINE_BYTES)
     loop = asyncio.get_running_loop()
@@ -50,8 +50,8 @@ async def serve(role: Any) -> None:
     async for line in reader:
         order = json.loads(line)
         answer = await _answer(role, order["do"], order["with"])
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
 
 
 async def _answer(role: Any, do: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,9 @@ def main() -> None:
 
     tether(int(os.environ[PARENT]))
     role = load(sys.argv[1], Path(sys.argv[2]))
-    uvloop.run(serve(role))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever prints to standard output must not come between the answers
+    uvloop.run(serve(role, answers))
     os._exit(0)  # gRPC's own clean-up at the end wants the loop that is gone
 
 
