@@ -8,7 +8,7 @@ from callmesh.classification.servicer import ClassificationServicer
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 
-LINGER_SECONDS = 0.02
+LINGER_SECONDS = 0.05
 """An unattended report may wait this long; one wake-up serves many facts."""
 
 

@@ -116,7 +116,7 @@ class PartnerStream:
         if before is not None:
             await before
         kind = action.WhichOneof("action") or ""
-        with telemetry.step(f"partner {kind}", SpanKind.SERVER):
+        with telemetry.Step(f"partner {kind}", SpanKind.SERVER):
             telemetry.mark(agency=self._agency)
             outcome = await self._outcome(action, kind)
         if kind != "acknowledge" or outcome.status.code:

@@ -13,19 +13,19 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import structlog
+from opentelemetry import context as context_api
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from callmesh.kernel.config import Settings
 
@@ -63,6 +63,8 @@ def start(service: str, settings: Settings) -> None:
         spans.add_span_processor(_span_exporter(settings.otlp_endpoint))
         readers.append(_metric_exporter(settings.otlp_endpoint))
     trace.set_tracer_provider(spans)
+    global tracer
+    tracer = spans.get_tracer("callmesh")  # not the proxy: it is asked for every step
     metrics.set_meter_provider(MeterProvider(readers, resource))
 
 
@@ -133,12 +135,8 @@ def mark(case: str = "", agency: str = "", **more: str | int) -> None:
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    if case:
-        span.set_attribute("callmesh.case", case)
-    if agency:
-        span.set_attribute("callmesh.agency", agency)
-    for name, value in more.items():
-        span.set_attribute(f"callmesh.{name}", value)
+    said = {"callmesh.case": case, "callmesh.agency": agency} | {f"callmesh.{name}": one for name, one in more.items()}
+    span.set_attributes({name: value for name, value in said.items() if value != ""})
 
 
 def current() -> SpanContext:
@@ -164,16 +162,34 @@ def parse_traceparent(text: str | None) -> SpanContext | None:
     return context if context.is_valid else None
 
 
-@contextmanager
-def step(
-    name: str, kind: SpanKind, producer: SpanContext | None = None, age: float = 0.0, attempt: int = 1
-) -> Iterator[trace.Span]:
-    """A span for one step; `age` is the message's age in seconds, `attempt` its delivery count."""
-    fresh = producer is not None and age < CHILD_WITHIN_SECONDS and attempt == 1
-    parent = trace.set_span_in_context(trace.NonRecordingSpan(producer)) if producer and fresh else None
-    links = [Link(producer)] if producer and not fresh else None
-    with tracer.start_as_current_span(name, parent, kind, links=links) as span:
-        yield span
+class Step:
+    """A span for one step, current while the block runs.
+
+    `producer` is the context that the message or call carried, `age` its age in seconds, `attempt` its
+    delivery count: a fresh one becomes the parent, an old or repeated one a link of a new root.
+    Written out because the library's own context manager costs as much again as the span.
+    """
+
+    __slots__ = ("_args", "_token", "span")
+
+    def __init__(
+        self, name: str, kind: SpanKind, producer: SpanContext | None = None, age: float = 0.0, attempt: int = 1
+    ) -> None:
+        self._args = (name, kind, producer, producer is not None and age < CHILD_WITHIN_SECONDS and attempt == 1)
+
+    def __enter__(self) -> trace.Span:
+        name, kind, producer, fresh = self._args
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(producer)) if producer and fresh else None
+        links = [Link(producer)] if producer and not fresh else None
+        self.span = tracer.start_span(name, parent, kind, links=links)
+        self._token = context_api.attach(trace.set_span_in_context(self.span))
+        return self.span
+
+    def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, _: object) -> None:
+        if kind is not None:
+            self.span.set_status(Status(StatusCode.ERROR, kind.__name__))
+        context_api.detach(self._token)
+        self.span.end()
 
 
 def incoming(metadata: Mapping[str, str]) -> SpanContext | None:

@@ -43,7 +43,7 @@ async def _one(case_id: str, message: Msg, act: OnFact) -> None:
     metadata = message.metadata
     age = (datetime.now(UTC) - metadata.timestamp).total_seconds()
     name = f"process {kind_of(message)}"
-    with telemetry.step(name, SpanKind.CONSUMER, producer, age, metadata.num_delivered):
+    with telemetry.Step(name, SpanKind.CONSUMER, producer, age, metadata.num_delivered):
         telemetry.mark(case=case_id)
         try:
             await act(case_id, message)

@@ -8,7 +8,7 @@ from callmesh.ledger.boot import open_mesh
 from callmesh.supervision.clocks import Clocks
 from callmesh.supervision.servicer import SupervisionServicer
 
-LINGER_SECONDS = 0.02
+LINGER_SECONDS = 0.05
 """Limits are seconds and more; one wake-up serves many facts."""
 
 

@@ -88,7 +88,7 @@ class Clocks:
 
     async def _on_due(self, message: Msg) -> None:
         case_id = self._mesh.runtime.names.case_id(message.subject)
-        with telemetry.step("process due", SpanKind.CONSUMER):
+        with telemetry.Step("process due", SpanKind.CONSUMER):
             telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
             head = await self._mesh.ledger.head(case_id, fresh=True)

@@ -9,7 +9,7 @@ from callmesh.transfer.policy import Policy
 from callmesh.transfer.service import Transfers
 from callmesh.transfer.servicer import TransferServicer
 
-LINGER_SECONDS = 0.01
+LINGER_SECONDS = 0.02
 """What travels by itself may wait this long; the key does not pass here."""
 
 

@@ -44,7 +44,7 @@ def test_a_line_has_only_keys_of_the_allow_list() -> None:
 def test_lines_say_the_trace_they_belong_to() -> None:
     (inside, outside) = said(
         "from opentelemetry.trace import SpanKind\n"
-        "with telemetry.step('x', SpanKind.SERVER):\n"
+        "with telemetry.Step('x', SpanKind.SERVER):\n"
         "    telemetry.log.info('inside', problem=telemetry.traceparent())\n"
         "telemetry.log.info('outside')\n"
     )

@@ -149,7 +149,7 @@ class _Call:
         self.actor = Actor(ActorKind.PERSON, agency, str(person), str(role))
         producer = None if streaming else telemetry.incoming(metadata)
         name = method.lstrip("/")
-        self.step = telemetry.step(name, SpanKind.SERVER, producer)
+        self.step = telemetry.Step(name, SpanKind.SERVER, producer)
 
     def __enter__(self) -> _Call:
         self.started = telemetry.clock()
