@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.record import decode
 
 RULE = "classify"
+KNOWN = 256
+"""Texts whose assessment is remembered, in memory only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Classification:
         self._mesh = mesh
         self._lexicon = Lexicon.load()
         self._warming = asyncio.Lock()
+        self._known: OrderedDict[tuple[str, str], Assessment] = OrderedDict()
         self._engine: tuple[City, Classifier] | None = None
 
     async def warm(self) -> None:
@@ -61,7 +65,12 @@ class Classification:
     def assess(self, text: str, channel: str) -> Assessment:
         """The engine's answer; ASK when the engine fails."""
         try:
-            return self._classifier().assess(text, _channel(channel))
+            engine, key = self._classifier(), (text, channel)
+            if key not in self._known:  # what was suggested is classified a moment later
+                self._known[key] = engine.assess(text, _channel(channel))
+                if len(self._known) > KNOWN:
+                    self._known.popitem(last=False)
+            return self._known[key]
         except Exception as wrong:
             log.error("classifier failed", error=type(wrong).__name__)
             return Assessment(Verdict.ASK, Level.P2, "", (), (), "分类器异常, 请人工判断", "none")
@@ -119,6 +128,7 @@ class Classification:
         city = self._mesh.city
         if self._engine is None or self._engine[0] is not city:
             self._engine = (city, Classifier(self._lexicon, city.categories))
+            self._known.clear()
         return self._engine[1]
 
 

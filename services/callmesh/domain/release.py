@@ -48,7 +48,7 @@ def _report(report: Report, allowed: frozenset[str]) -> Report:
     return Report(
         caller=_caller(report.caller, allowed),
         narrative=report.narrative if "narrative" in allowed else "",
-        supplements=report.supplements if "supplements" in allowed or "narrative" in allowed else (),
+        supplements=report.supplements if "supplements" in allowed else (),
         place=Place(
             text=report.place.text if "place" in allowed else "",
             point=report.place.point if "point" in allowed else None,
@@ -61,6 +61,6 @@ def _report(report: Report, allowed: frozenset[str]) -> Report:
 
 def _caller(caller: Caller, allowed: frozenset[str]) -> Caller:
     kept = Caller(confidential=caller.confidential, silent=caller.silent, consent=caller.consent)
-    if caller.confidential:
+    if caller.confidential or caller.silent:
         return replace(kept, language=caller.language)
     return replace(kept, **{name: getattr(caller, name) for name in _CALLER if name in allowed})

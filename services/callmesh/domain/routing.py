@@ -43,6 +43,8 @@ def choose(city: City, question: Question) -> tuple[Target, ...]:
         return ()
     lead = _lead(city, question, lead_kind, why)
     found = [lead]
+    if lead_kind not in (NOBODY, city.agency[lead.agency].kind):
+        support_kinds = (lead_kind, *support_kinds)  # the emergency desk leads, who knows the matter helps
     for kind in support_kinds:
         agency = find(city, question, kind)
         if agency and agency.id not in {question.origin, *(one.agency for one in found)}:
@@ -189,7 +191,7 @@ def _target(
         basis=f"{why}{where} → {agency.name}",
         emergency_service=agency.kind in city.policy.emergency_kinds,
         task=task,
-        binding=binding,
+        binding=binding or (role == Role.LEAD and agency.id == city.policy.fallback),
     )
 
 

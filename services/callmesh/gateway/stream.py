@@ -129,7 +129,7 @@ class PartnerStream:
         except DomainError as refused:
             outcome.status.CopyFrom(status_of(refused))
         except Exception as wrong:
-            telemetry.log.error("action failed", method=kind, error=repr(wrong)[:500])
+            telemetry.log.error("action failed", method=kind, error=telemetry.fault(wrong))
             outcome.status.CopyFrom(_defect())
         return outcome
 

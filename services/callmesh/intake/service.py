@@ -110,6 +110,8 @@ def check(request: pb.OpenCaseRequest) -> None:
     ):
         if len(listed) > LIST_LENGTH:
             wrong[name] = f"at most {LIST_LENGTH} entries"
+    if report.supplements:
+        wrong["report.supplements"] = "add words later with AmendCase"
     _check_point(wrong, request)
     _check_counts(wrong, request)
     if wrong:

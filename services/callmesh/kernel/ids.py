@@ -30,7 +30,7 @@ def new_id() -> str:
 
 def case_id(region: str, shard: int, *identity: str) -> str:
     """The case id for what identifies a report."""
-    digest = sha256("\x1f".join(identity).encode()).digest()[:16]
+    digest = sha256("\x1f".join(f"{len(part)}:{part}" for part in identity).encode()).digest()[:16]
     return f"{region}-{shard}-{ULID(digest)}"
 
 

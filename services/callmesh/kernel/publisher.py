@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 3.0
 
 
 class Refused(Exception):

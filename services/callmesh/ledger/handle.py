@@ -77,8 +77,8 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
         raise Changed("the case changed meanwhile", "事件单已被更新, 请刷新后重试", head.etag)
     case = head.case if head else None
     command = ask(_existing(case)) if callable(ask) else ask
-    if case is not None and stamp.at < case.updated_at:
-        stamp = replace(stamp, at=case.updated_at)  # a case's facts are in the order of their times
+    if case is not None and stamp.at < case.updated_at:  # a case's facts are in the order of their times
+        stamp = replace(stamp, at=case.updated_at)
     body = decide(case, command, stamp)
     if body is None and head is not None:
         return Outcome(head)

@@ -25,7 +25,7 @@ from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
 from callmesh.ledger.port import Ambiguous, Conflict, Head
 
-READ_SECONDS = 4.0
+READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
 _WRONG_SEQUENCE = {10071, 10164}
 _HISTORY_BATCH = 256

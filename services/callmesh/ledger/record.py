@@ -96,6 +96,8 @@ def _write_fact(fact: f.Fact, into: facts_pb2.Fact) -> None:
     body = getattr(into, name)
     body.SetInParent()
     converter(type(fact.body), _message(name)).write(fact.body, body)
+    if isinstance(fact.body, f.ReportAmended):
+        into.report_amended.has_words = fact.body.supplement is not None
 
 
 def _message(name: str) -> Any:
@@ -116,7 +118,6 @@ def _with_words(body: f.Body, record: facts_pb2.Record) -> f.Body:
     if isinstance(body, f.CaseOpened):
         return replace(body, report=case_of(record).report)
     if isinstance(body, f.ReportAmended):
-        added = case_of(record).report.supplements
-        at = from_timestamp(record.fact.at)
-        return replace(body, supplement=added[-1] if added and added[-1].at == at else None)
+        added = case_of(record).report.supplements if record.fact.report_amended.has_words else ()
+        return replace(body, supplement=added[-1] if added else None)
     return body

@@ -17,7 +17,7 @@ from callmesh.tracking.store import Store, url_of
 from callmesh.tracking.watch import Hub
 
 DURABLE = "tracking"
-LINGER_SECONDS = 0.05
+LINGER_SECONDS = 0.1
 """A transaction for many facts costs little more than one for a single fact."""
 
 

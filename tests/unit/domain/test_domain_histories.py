@@ -429,7 +429,7 @@ class Histories(RuleBasedStateMachine):
             shown = view(self.case, agency, CITY)
             assert all(one.agency == agency for one in shown.referrals)
             released = "number" in allowed_fields(self.case, agency, CITY)
-            secret = self.case.report.caller.confidential
+            secret = self.case.report.caller.confidential or self.case.report.caller.silent
             assert (shown.report.caller.number == CANARY) is (released and not secret)
             assert (shown.caller_key, shown.follow_ups, shown.operator) == ("", (), "")
 
