@@ -5,6 +5,7 @@ Six of these start together on two cores, so only what the service needs is impo
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from dataclasses import replace
@@ -66,6 +67,8 @@ def run(name: str, settings: Settings) -> None:
     from callmesh.kernel import telemetry
 
     telemetry.start(name, settings)
+    gc.freeze()  # what was imported stays: collecting it again and again is wasted
+    gc.set_threshold(20_000, 20, 50)
     try:
         uvloop.run(_serve(name, settings))
     except RuntimeError as wrong:
