@@ -66,11 +66,12 @@ class Classification:
         """The engine's answer; ASK when the engine fails."""
         try:
             engine, key = self._classifier(), (text, channel)
-            if key not in self._known:  # what was suggested is classified a moment later
-                self._known[key] = engine.assess(text, _channel(channel))
+            found = self._known.get(key)
+            if found is None:  # what was suggested is classified a moment later
+                found = self._known[key] = engine.assess(text, _channel(channel))
                 if len(self._known) > KNOWN:
                     self._known.popitem(last=False)
-            return self._known[key]
+            return found
         except Exception as wrong:
             log.error("classifier failed", error=type(wrong).__name__)
             return Assessment(Verdict.ASK, Level.P2, "", (), (), "分类器异常, 请人工判断", "none")

@@ -67,8 +67,6 @@ def run(name: str, settings: Settings) -> None:
     from callmesh.kernel import telemetry
 
     telemetry.start(name, settings)
-    gc.freeze()  # what was imported stays: collecting it again and again is wasted
-    gc.set_threshold(20_000, 20, 50)
     try:
         uvloop.run(_serve(name, settings))
     except RuntimeError as wrong:
@@ -83,4 +81,6 @@ async def _serve(name: str, settings: Settings) -> None:
 
     runtime = Runtime(name, settings)
     import_module(f"callmesh.{name}.app").build(runtime)
+    gc.freeze()  # what was imported and built stays: collecting it again and again is wasted
+    gc.set_threshold(20_000, 20, 50)
     await runtime.run()

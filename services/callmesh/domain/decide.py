@@ -15,7 +15,7 @@ from callmesh.domain import commands as c
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
-from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_not_support, need_state
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
@@ -25,7 +25,7 @@ def decide(case: Case | None, command: c.Command, stamp: f.Stamp) -> f.Body | No
     if isinstance(command, c.Open):
         return _open(case, command)
     if case is None:
-        raise NotFound("no such case", "没有这个事件单, 请核对编号")
+        raise no_case()
     return _DECIDERS[type(command)](case, command, stamp)
 
 

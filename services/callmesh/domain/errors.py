@@ -82,6 +82,11 @@ class Overloaded(DomainError):
     """Too much at once; try again a little later."""
 
 
+def no_case() -> NotFound:
+    """There is no such case."""
+    return NotFound("no such case", "没有这个事件单, 请核对编号")
+
+
 def missing(name: str, zh: str) -> Invalid:
     """A required field is empty."""
     return Invalid(f"{name} is required", f"请填写{zh}", {name: "required"})

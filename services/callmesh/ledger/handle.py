@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import decide
-from callmesh.domain.errors import Changed, DomainError, Invalid, NotFound, Overloaded, Reused, Unreachable
+from callmesh.domain.errors import Changed, DomainError, Invalid, Overloaded, Reused, Unreachable, no_case
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.facts.v1 import facts_pb2
@@ -92,7 +92,7 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
 
 def _existing(case: Case | None) -> Case:
     if case is None:
-        raise NotFound("no such case", "没有这个事件单, 请核对编号")
+        raise no_case()
     return case
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from callmesh.domain import commands as c
 from callmesh.domain import routing
 from callmesh.domain.case import Case, Referral
-from callmesh.domain.errors import Invalid, NotFound, WrongState
+from callmesh.domain.errors import Invalid, WrongState, no_case
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Channel, Mode, ReferralState, Role
 from callmesh.kernel.ids import now
@@ -40,7 +40,7 @@ class Transfers:
         """The case as last seen; raises NotFound."""
         head = await self._mesh.ledger.head(case_id)
         if head is None:
-            raise NotFound("no such case", "没有这个事件单, 请核对编号")
+            raise no_case()
         return head.case
 
     def transfer(self, case: Case, origin: str, wish: Wish) -> c.Transfer:
