@@ -13,19 +13,18 @@ from datetime import datetime
 
 from nats.aio.msg import Msg
 
-from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.words import ReferralState, Role
 from callmesh.kernel import headers
-from callmesh.kernel.messaging import publish_once, sequence_of
+from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.telemetry import traceparent
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.port import Head
-from callmesh.ledger.record import fact_of
+from callmesh.ledger.record import decode, fact_of
 from callmesh.ledger.wire import to_proto, to_timestamp
 
 _K = pb.Delivery.Kind
@@ -44,6 +43,9 @@ _TOLD = frozenset(
         "case_closed",
     }
 )
+_TOLD_TO_LEAD = frozenset({"referral_resolved"})
+"""Concerns the lead of a case that others support, and most have none."""
+_SUPPORT = referral_pb2.Referral.Role.SUPPORT
 _NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
     f.ReturnDenied: _K.RETURN_DENIED,
     f.ReferralRecalled: _K.RECALLED,
@@ -64,7 +66,7 @@ class Inbox:
         await each(self._mesh, messages, self._on_fact, _told)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        head = Head(message.data, sequence_of(message))
+        head = self._mesh.ledger.seen(message)
         fact, case = fact_of(head.record), head.case
         items = list(items_of(fact.body, case))
         await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at) for item in items))
@@ -90,7 +92,12 @@ class Inbox:
 
 
 def _told(case_id: str, message: Msg) -> bool:
-    return kind_of(message) in _TOLD
+    kind = kind_of(message)
+    return kind in _TOLD and (kind not in _TOLD_TO_LEAD or _has_support(message))
+
+
+def _has_support(message: Msg) -> bool:
+    return any(one.role == _SUPPORT for one in decode(message.data).case.referrals)
 
 
 def items_of(body: f.Body, case: Case) -> Iterator[Item]:

@@ -1,13 +1,13 @@
 """NATS as every service uses it: one connection, durable consumers, guarded publishes.
 
-A consumer of the log travels like this: a durable pull consumer is given up to a few hundred
-messages, the handler is given them in order, and the last one is acknowledged for all when every
-one of them is done. A handler that fails for a passing reason is tried again with the same batch
-after a pause, so order holds and nothing is skipped; a message that fails for good (it cannot be
-digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash or
-a new connection the durable is first set back to what was acknowledged, so that the unacknowledged
-batch comes again at once and before anything newer: acknowledging that would acknowledge the batch
-unhandled. Handlers must not mind repeats. For the same reason one process reads a durable at a time.
+A consumer of the log travels like this: a durable pull consumer is given up to a few hundred messages, the handler is
+given them in order, and when every one of them is done the last one is acknowledged for all, at most every
+`ACK_SECONDS`: an acknowledgement costs as much as a message. A handler that fails for a passing reason is tried again
+with the same batch after a pause, so order holds and nothing is skipped; a message that fails for good (it cannot be
+digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash or a new connection
+the durable is first set back to what was acknowledged, so that the unacknowledged batch comes again at once and
+before anything newer: acknowledging that would acknowledge the batch unhandled. Handlers must not mind repeats. For
+the same reason one process reads a durable at a time.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from nats.js.errors import NotFoundError
 from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
-from callmesh.kernel.pull import Lost, Puller
+from callmesh.kernel.pull import LOOK_SECONDS, Lost, Puller
 from callmesh.kernel.subjects import Names
-from callmesh.kernel.telemetry import fault, lag, log, parked_total
+from callmesh.kernel.telemetry import clock, fault, lag, log, parked_total
 
 FETCH = 256
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 2.0
+ACK_SECONDS = 0.1
+_SEQUENCE, _SHORT_FORM = 5, 9
 _PASSING = (Unreachable, Overloaded, NoDirectory, NatsError, OSError, TimeoutError)
 Handler = Callable[[Sequence[Msg]], Awaitable[None]]
 
@@ -75,8 +77,13 @@ def require_connection(client: Client) -> None:
 
 
 def sequence_of(message: Msg) -> int:
-    """Stream sequence of a delivered message."""
-    return int(message.metadata.sequence.stream)
+    """Stream sequence of a delivered message, read from where to acknowledge it.
+
+    `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>...`, two tokens more (domain, account) in the longer form.
+    The library's `metadata` parses all of it, which every reader of the log would pay for every fact.
+    """
+    tokens = message.reply.split(".")
+    return int(tokens[_SEQUENCE if len(tokens) == _SHORT_FORM else _SEQUENCE + 2])
 
 
 async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subject: str, **options: Any) -> None:
@@ -125,15 +132,24 @@ class Consumer:
                 await puller.close()
 
     async def _read(self, puller: Puller) -> None:
-        connection = self.client.stats["reconnects"]
+        connection, owed, since = self.client.stats["reconnects"], None, clock()
         while not self.stopping.is_set():
-            messages = await puller.take(self.batch, self.linger)
+            messages = await puller.take(self.batch, self.linger, ACK_SECONDS if owed else LOOK_SECONDS)
             if self.client.stats["reconnects"] != connection:
                 raise Lost("connected anew: some may have been lost on the way")
             if messages:
                 await self._all(messages)
-                await messages[-1].ack()
-                lag.set(int(messages[-1].metadata.num_pending), {"durable": self.durable})
+                owed = messages[-1]
+            if owed and (not messages or clock() - since > ACK_SECONDS):
+                await self._acknowledge(owed)
+                owed, since = None, clock()
+        if owed:
+            await self._acknowledge(owed)
+
+    async def _acknowledge(self, last: Msg) -> None:
+        """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
+        await last.ack()
+        lag.set(int(last.metadata.num_pending), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""

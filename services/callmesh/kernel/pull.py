@@ -66,8 +66,8 @@ class Puller:
         self._messages.clear()
         return left
 
-    async def take(self, room: int, linger: float = 0.0) -> list[Msg]:
-        """Whatever has arrived, waiting about a second for it; asks for as much as there is room for.
+    async def take(self, room: int, linger: float = 0.0, wait: float = LOOK_SECONDS) -> list[Msg]:
+        """Whatever has arrived, waiting `wait` seconds for it; asks for as much as there is room for.
 
         After the first one it waits `linger` seconds for more to come.
         """
@@ -75,7 +75,8 @@ class Puller:
         if not self._messages:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
         if self._problem and not self._messages:
             raise Lost(self._problem)
         if linger and self._messages and len(self._messages) < room // 2:

@@ -47,6 +47,12 @@ class JetStreamLedger:
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
         return case_id
 
+    def seen(self, message: Msg) -> Head:
+        """The head that a message of the log was; decoded once a process if it is still the last one known."""
+        known = self._cache.get(self._names.case_id(message.subject))
+        sequence = sequence_of(message)
+        return known if known is not None and known.sequence == sequence else Head(message.data, sequence)
+
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:
