@@ -38,6 +38,9 @@ class Settings:
     log_level: str = _setting("info", "debug, info, warning or error")
     number_key: str = _setting("development-only", "secret key for hashing callers' numbers")
     max_concurrent: int = _setting(400, "calls served at once by one process; more are refused")
+    audit_seconds: float = _setting(300.0, "how often supervision signs the log's head; 0: never")
+    audit_key: str = _setting("", "Ed25519 key (PEM file) it signs with; empty: one is made in the data folder")
+    heads_file: str = _setting("", "file, better on another machine, that signed heads are appended to as well")
     environment: str = _setting("development", "development or production")
     reflection: bool = _setting(True, "serve gRPC reflection (admins; switch off towards partners)")
 

@@ -33,6 +33,15 @@ class Names:
         """What partners are to receive."""
         return f"INBOX_{self.region}"
 
+    @property
+    def audit_stream(self) -> str:
+        """Signed heads of the logs."""
+        return f"AUDIT_{self.region}"
+
+    def audit(self, shard: int | str) -> str:
+        """Signed heads of one shard's log."""
+        return f"au.{self.region}.{shard}"
+
     def log_all(self, shard: int | str) -> str:
         """Every case of a shard."""
         return f"ev.{self.region}.{shard}.>"

@@ -20,6 +20,7 @@ from callmesh.domain.errors import Changed, DomainError, Invalid, Overloaded, Re
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.facts.v1 import facts_pb2
+from callmesh.ledger import chain
 from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger
 from callmesh.ledger.record import command_key, encode, fact_of
 
@@ -85,8 +86,10 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
     assert body is not None
     fact = Fact(stamp, body)
     after = evolve(case, fact)
-    record = _fits(encode(fact, after, tuple(head.recent) if head else ()), command)
-    stored = await ledger.append(case_id, record, head.sequence if head else 0)
+    record = encode(fact, after, tuple(head.recent) if head else ())
+    if head is not None:
+        record.previous = chain.digest(head.data)
+    stored = await ledger.append(case_id, _fits(record, command), head.sequence if head else 0)
     return Outcome(stored.knowing(after, record), fact)
 
 

@@ -2,6 +2,7 @@
 
 RPCs served: RecordFollowUp, CloseCase, ReopenCase (SupervisionService).
 Facts written: DeadlineMissed, FollowUpRecorded, CaseClosed, CaseReopened.
+Signs: the state of the log, every few minutes, into `AUDIT_<region>` (notary.py).
 Reads: the log (to arm the next limit of every case), `due.>` (limits that ran out), the directory.
 A limit is one scheduled message a case on `tm.<region>.<shard>.<case>`; NATS fires it, nobody
 scans. When NATS or this service is down, what fell due meanwhile fires when both are back: late,

@@ -6,6 +6,7 @@ from callmesh.api.v1 import supervision_service_pb2, supervision_service_pb2_grp
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 from callmesh.supervision.clocks import Clocks
+from callmesh.supervision.notary import Notary
 from callmesh.supervision.servicer import SupervisionServicer
 
 LINGER_SECONDS = 0.05
@@ -13,7 +14,7 @@ LINGER_SECONDS = 0.05
 
 
 def build(runtime: Runtime) -> None:
-    """Parts: log, directory, clocks, servicer, the readers of log and timers."""
+    """Parts: log, directory, clocks, notary, servicer, the readers of log and timers."""
     mesh = open_mesh(runtime)
     clocks = Clocks(mesh)
     servicer = SupervisionServicer(mesh)
@@ -22,3 +23,4 @@ def build(runtime: Runtime) -> None:
     runtime.consume_log("supervision", clocks.on_facts, LINGER_SECONDS)
     due = f"due.{runtime.names.region}.>"
     runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)
+    runtime.on_start.append(Notary(runtime).start)
