@@ -82,7 +82,8 @@ def _calendar(draft: Draft, report: Report) -> None:
 
 
 def _numbers(policy: Item[Policy], report: Report) -> None:
-    for key, least in (("max_hops", 1), ("auto_grant_returns", 0), ("reopen_days", 0)):
+    least_of = {"max_hops": 1, "auto_grant_returns": 0, "reopen_days": 0, "commander_round": 2, "follow_up_attempts": 1}
+    for key, least in least_of.items():
         if getattr(policy.value, key) < least:
             report.about(policy.row, f"{key} is less than {least}", key)
 

@@ -159,6 +159,15 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotation:
+    """A note by a party that only advises."""
+
+    agency: str = ""
+    text: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """One hand-over of a case to one agency."""
 
@@ -202,6 +211,8 @@ class Referral:
     extension_count: int = 0
     suspended_at: datetime | None = None
     suspended_seconds: int = 0
+    approved_at: datetime | None = None
+    sent_back_count: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -284,6 +295,7 @@ class Case:
     result: str = ""
     public_reply: str = ""
     waiver: str = ""
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def id(self) -> str:

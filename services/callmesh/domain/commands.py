@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callmesh.domain.case import Classification, FollowUp, Situation
+from callmesh.domain.commands_life import Annotate as Annotate
+from callmesh.domain.commands_life import Approve as Approve
+from callmesh.domain.commands_life import ChangeSupervisor as ChangeSupervisor
+from callmesh.domain.commands_life import Contest as Contest
+from callmesh.domain.commands_life import SendBack as SendBack
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
 from callmesh.domain.words import Limit, Mode, Role
@@ -105,15 +110,17 @@ class Accept:
     handler: str
     calendar: Calendar
     unit: str = ""
+    return_within: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Report progress or arrival."""
+    """Report progress, start of work, or arrival."""
 
     referral: str
     text: str = ""
     arrived: bool = False
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +135,19 @@ class RequestReturn:
 
 @dataclass(frozen=True, slots=True)
 class GrantReturn:
-    """Grant a return and offer the case to `target`."""
+    """Grant a return and offer the case to `target`. `spent`: the city's hops are used up, it is binding."""
 
     referral: str
+    reason: str
+    target: Target
+    calendar: Calendar
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Designate:
+    """Decide as a commander who leads from now on."""
+
     reason: str
     target: Target
     calendar: Calendar
@@ -178,18 +195,24 @@ class RecordFollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the case."""
+    """End the case. After `attempts` failed follow-up calls it needs no waiver; 0 is no such rule."""
 
     waiver: str = ""
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Begin a new round with `target`."""
+    """Begin a new round with `target`, at most `within_days` after the close; None is no such limit.
+
+    From round `commander_round` on it is a commander's, or a supervisor's who hands it to one.
+    """
 
     reason: str
     target: Target
     calendar: Calendar
+    within_days: int | None = None
+    commander_round: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,4 +244,10 @@ Command = (
     | Close
     | Reopen
     | MissDeadline
+    | Contest
+    | Designate
+    | SendBack
+    | Approve
+    | Annotate
+    | ChangeSupervisor
 )

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands as c
+from callmesh.domain import decide_after, decide_life
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
-from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, no_case
-from callmesh.domain.guards import at_least_open, need_not_support, need_state
+from callmesh.domain.errors import NotYours, WrongState, missing, no_case
+from callmesh.domain.guards import COMMANDER, at_least_open, need_part, need_state
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
 
@@ -48,6 +49,7 @@ def _amend(case: Case, command: c.Amend, stamp: f.Stamp) -> f.Body:
 
 
 def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
+    need_part(case, stamp, "分类")
     at_least_open(case, "分类")
     new = command.classification
     if stamp.actor.kind != ActorKind.PERSON and case.classification is not None:
@@ -62,6 +64,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
 
 
 def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
+    need_part(case, stamp, "当场答复")
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "当场答复")
     _not_for_emergency(case, "当场答复")
     on_referral.need_support_done(case)
@@ -73,6 +76,7 @@ def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
 
 
 def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
+    need_part(case, stamp, "不予受理")
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "不予受理")
     _not_for_emergency(case, "不予受理")
     on_referral.need_support_done(case)
@@ -82,44 +86,13 @@ def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
 
 
 def _cancel(case: Case, command: c.Cancel, stamp: f.Stamp) -> f.Body:
+    need_part(case, stamp, "撤销")
     at_least_open(case, "撤销")
     if not command.reason:
         raise missing("reason", "撤销理由")
-    if case.emergency and stamp.actor.role != "commander":
+    if case.emergency and stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may cancel an emergency", "紧急事件只能由指挥长撤销")
     return f.CaseCancelled(command.reason)
-
-
-def _follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
-    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "回访")
-    asked = command.follow_up
-    if not 0 <= asked.satisfied <= 5:
-        reason = {"follow_up.satisfied": "0 to 5"}
-        raise Invalid("satisfied is out of range", "满意度应为 1 到 5 (0 表示未说)", reason)
-    caller = case.report.caller
-    if (caller.confidential or caller.silent) and asked.reached:
-        raise NotYours("this caller must not be called back", "保密或静默报警人不得回访, 请写明免回访理由后归档")
-    return f.FollowUpRecorded(replace(asked, at=stamp.at, agency=stamp.actor.agency, round=case.round))
-
-
-def _close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
-    need_state(case, {CaseState.FOLLOW_UP}, "归档")
-    need_not_support(case, stamp, "归档")
-    if not case.result:
-        raise missing("result", "办理结果")
-    asked = any(one.round == case.round for one in case.follow_ups)
-    if not asked and not command.waiver:
-        raise missing("waiver", "免回访理由 (本轮尚无回访记录)")
-    return f.CaseClosed(command.waiver)
-
-
-def _reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
-    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "重办")
-    if not command.reason:
-        raise missing("reason", "重办理由")
-    on_referral.need_emergency_service(case, command.target)
-    referral = on_referral.offer(case, command.target, stamp, command.calendar, 1)
-    return f.CaseReopened(command.reason, (replace(referral, round=case.round + 1),))
 
 
 def _not_for_emergency(case: Case, action: str) -> None:
@@ -146,9 +119,9 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.Answer: _answer,
     c.Reject: _reject,
     c.Cancel: _cancel,
-    c.RecordFollowUp: _follow_up,
-    c.Close: _close,
-    c.Reopen: _reopen,
+    c.RecordFollowUp: decide_after.follow_up,
+    c.Close: decide_after.close,
+    c.Reopen: decide_after.reopen,
     c.Transfer: on_referral.transfer,
     c.Receive: on_referral.receive,
     c.Accept: on_referral.accept,
@@ -160,4 +133,5 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.Recall: on_referral.recall,
     c.Waive: on_referral.waive,
     c.MissDeadline: on_referral.miss_deadline,
+    **decide_life.DECIDERS,
 }

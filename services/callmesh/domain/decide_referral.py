@@ -11,8 +11,10 @@ from callmesh.domain.clocks import due
 from callmesh.domain.directory import Calendar
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import (
+    COMMANDER,
     at_least_open,
     find_referral,
+    need_part,
     need_referral_state,
     need_sender,
     need_state,
@@ -61,11 +63,16 @@ def offer(
 def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
     """Offer to all targets in one fact; exactly one lead unless a lead is at work already."""
     open_states = {CaseState.RECEIVED, CaseState.CLASSIFIED, CaseState.REFERRED, CaseState.DISPUTED}
+    if not case.emergency:
+        need_part(case, stamp, "转接")
     if stamp.actor.kind != ActorKind.PERSON and case.this_round:
         return None  # the rule ran already, or an operator was faster
     if case.lead is not None and _held_already(case, command):
         return None  # the mesh, or another desk, did the same a moment ago
+    if case.state in open_states and command.plan and plan_applied(case, command.plan):
+        return None  # the same instruction again, though some bodies may be done with it
     need_state(case, open_states, "转接")
+    _need_undisputed(case, command)
     _need_one_lead(case, command)
     _need_divertible(case, command)
     _need_new_agencies(case, command)
@@ -79,6 +86,23 @@ def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
 def _held_already(case: Case, command: c.Transfer) -> bool:
     held = {one.agency for one in case.this_round if one.is_open}
     return bool(command.targets) and all(target.agency in held for target in command.targets)
+
+
+def plan_applied(case: Case, plan: str) -> bool:
+    """Whether the plan's bodies were tasked in this round and one of them leads."""
+    return case.plan == plan and case.lead is not None and any(one.task for one in case.this_round)
+
+
+def _need_undisputed(case: Case, command: c.Transfer) -> None:
+    """Who leads a disputed case is a commander's to say; an emergency does not wait for that."""
+    leads = any(target.role == Role.LEAD for target in command.targets)
+    if case.state == CaseState.DISPUTED and leads and not case.emergency:
+        raise WrongState(
+            "the case is disputed: a commander designates who leads",
+            "事件单争议中, 主办单位由指挥长指定; 可先增加协办单位",
+            state=case.state.value,
+            allowed=("DesignateJurisdiction", "TransferCase (support)"),
+        )
 
 
 def _need_one_lead(case: Case, command: c.Transfer) -> None:
@@ -126,9 +150,12 @@ def need_emergency_service(case: Case, target: c.Target) -> None:
 
 
 def _need_new_agencies(case: Case, command: c.Transfer) -> None:
+    """Nobody has it twice; who helps so far may lead, which ends the help (`evolve_life.relieved`)."""
     names = [target.agency for target in command.targets]
-    held = {one.agency for one in case.this_round if one.is_open or one.state == _S.RETURNED}
-    doubled = [name for name in names if names.count(name) > 1 or name in held]
+    spent = {one.agency for one in case.this_round if one.state == _S.RETURNED}
+    held = {one.agency for one in case.this_round if one.is_open}
+    leads = {target.agency for target in command.targets if target.role == Role.LEAD}
+    doubled = [name for name in names if names.count(name) > 1 or name in spent or name in held - leads]
     if doubled:
         raise Invalid(
             f"{doubled[0]} has or had this case already in this round",
@@ -159,16 +186,18 @@ def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:
     if referral.is_working:
         return None
     need_referral_state(referral, {_S.OFFERED}, "签收")
-    return f.ReferralAccepted(referral.name, command.handler, command.unit)
+    within = command.return_within if referral.return_due is None else None
+    return_due = due(stamp.at, within, command.calendar) if within else None
+    return f.ReferralAccepted(referral.name, command.handler, command.unit, return_due)
 
 
 def progress(case: Case, command: c.Progress, stamp: f.Stamp) -> f.Body:
     """Only while a person has it."""
     referral = own_referral(case, command.referral, stamp)
     need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "反馈")
-    if not command.text and not command.arrived:
+    if not command.text and not command.arrived and not command.started:
         raise missing("text", "反馈内容")
-    return f.ProgressReported(referral.name, command.text, command.arrived)
+    return f.ProgressReported(referral.name, command.text, command.arrived, command.started)
 
 
 def request_return(case: Case, command: c.RequestReturn, stamp: f.Stamp) -> f.Body:
@@ -186,6 +215,13 @@ def request_return(case: Case, command: c.RequestReturn, stamp: f.Stamp) -> f.Bo
 
 
 def _need_returnable(case: Case, referral: Referral, stamp: f.Stamp) -> None:
+    if case.state == CaseState.DISPUTED:
+        raise WrongState(
+            "the case is disputed already: a commander decides",
+            "事件单争议中, 请等待指挥长指定管辖, 期间继续办理",
+            state=case.state.value,
+            allowed=("ReportProgress", "ResolveReferral"),
+        )
     if referral.binding:
         raise WrongState(
             "this referral is binding and cannot be returned",
@@ -210,12 +246,17 @@ def _need_returnable(case: Case, referral: Referral, stamp: f.Stamp) -> None:
 
 
 def grant_return(case: Case, command: c.GrantReturn, stamp: f.Stamp) -> f.Body:
-    """The return is granted and the case offered on, in one fact; never to an agency that had it."""
+    """The return is granted and the case offered on, in one fact; never to an agency that had it.
+
+    The second one of a round opens a dispute instead, unless it is an emergency or the hops are used up.
+    """
     referral = find_referral(case, command.referral)
     need_referral_state(referral, {_S.RETURN_REQUESTED}, "审批退单")
     need_sender(referral, case, stamp, "审批退单")
     if not command.reason:
         raise missing("reason", "审批意见")
+    if _returned_before(case) and not case.emergency and not command.spent:
+        return f.DisputeOpened(referral.name, command.reason, granted=True)
     had = {one.agency for one in case.this_round if one.role == Role.LEAD}
     if command.target.agency in had:
         reason = {"agency": "already returned it"}
@@ -225,8 +266,13 @@ def grant_return(case: Case, command: c.GrantReturn, stamp: f.Stamp) -> f.Body:
     return f.ReturnGranted(referral.name, command.reason, (_next_hop(following, referral),))
 
 
+def _returned_before(case: Case) -> bool:
+    return any(one.role == Role.LEAD and one.state == _S.RETURNED for one in case.this_round)
+
+
 def _next_hop(following: Referral, before: Referral) -> Referral:
-    return replace(following, hop=before.hop + 1, mode=before.mode)
+    """Who sent it stands behind the next hop too: a rule that grants has no agency, the returning one must not send."""
+    return replace(following, hop=before.hop + 1, mode=before.mode, sender=before.sender)
 
 
 def deny_return(case: Case, command: c.DenyReturn, stamp: f.Stamp) -> f.Body:
@@ -270,7 +316,7 @@ def recall(case: Case, command: c.Recall, stamp: f.Stamp) -> f.Body:
     open_states = {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS, _S.SUSPENDED, _S.RETURN_REQUESTED}
     need_referral_state(referral, open_states, "撤回")
     need_sender(referral, case, stamp, "撤回")
-    if case.level == Level.P0 and stamp.actor.role != "commander":
+    if case.level == Level.P0 and stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may recall an emergency", "特急事件只能由指挥长撤回")
     if not command.reason:
         raise missing("reason", "撤回理由")

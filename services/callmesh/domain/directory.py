@@ -29,7 +29,10 @@ class Division:
 
 @dataclass(frozen=True)
 class Agency:
-    """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30"."""
+    """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30".
+
+    An `advisory` one may add its note to any case.
+    """
 
     id: str
     name: str
@@ -42,6 +45,7 @@ class Agency:
     entry: bool = False
     backup: str = ""
     profile: str = ""
+    advisory: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ class Policy:
     max_hops: int = 3
     auto_grant_returns: int = 2
     reopen_days: int = 15
+    commander_round: int = 3
+    follow_up_attempts: int = 3
     return_within: Span = field(default_factory=lambda: Span(2, "wd"))
     auto_route: bool = True
     emergency_kinds: tuple[str, ...] = ("police", "fire", "ems", "traffic_police")

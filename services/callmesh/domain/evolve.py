@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from callmesh.domain import evolve_life
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Referral
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
@@ -90,10 +91,11 @@ def _cancelled(case: Case, body: f.CaseCancelled, stamp: f.Stamp) -> Case:
 
 
 def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
+    led = case.state != CaseState.DISPUTED or any(one.role == Role.LEAD for one in body.referrals)
     return replace(
         case,
-        state=CaseState.REFERRED,
-        referrals=(*case.referrals, *body.referrals),
+        state=CaseState.REFERRED if led else CaseState.DISPUTED,
+        referrals=(*evolve_life.relieved(case, body.referrals, stamp).referrals, *body.referrals),
         plan=body.plan or case.plan,
         city_version=body.city_version or case.city_version,
         flags=_merged(case.flags, body.flags),
@@ -116,12 +118,14 @@ def _accepted(case: Case, body: f.ReferralAccepted, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     owner = referral.agency if referral and referral.role == Role.LEAD else case.owner
     received = referral.received_at if referral else None
+    return_due = referral.return_due if referral else None
     taken = _with(
         case,
         body.referral,
         state=ReferralState.ACCEPTED,
         accepted_at=stamp.at,
         received_at=received or stamp.at,
+        return_due=return_due or body.return_due,
         handler=body.handler,
         unit=body.unit,
     )
@@ -132,15 +136,16 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     if referral is None:
         return case
-    note = Feedback(stamp.at, stamp.actor.person, body.text, body.arrived)
+    said = bool(body.text) or body.arrived  # that work begins tells the caller nothing yet
+    note = (Feedback(stamp.at, stamp.actor.person, body.text, body.arrived),) if said else ()
     return _with(
         case,
         body.referral,
         state=ReferralState.IN_PROGRESS,
         started_at=referral.started_at or stamp.at,
         arrived_at=referral.arrived_at or (stamp.at if body.arrived else None),
-        feedback_at=referral.feedback_at or stamp.at,
-        feedback=(*referral.feedback, note),
+        feedback_at=referral.feedback_at or (stamp.at if said else None),
+        feedback=(*referral.feedback, *note),
     )
 
 
@@ -160,6 +165,7 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
 
 def _return_granted(case: Case, body: f.ReturnGranted, stamp: f.Stamp) -> Case:
     ended = _with(case, body.referral, state=ReferralState.RETURNED, ended_at=stamp.at)
+    ended = evolve_life.relieved(ended, body.referrals, stamp)
     referral = case.referral(body.referral)
     return replace(
         ended,
@@ -172,7 +178,7 @@ def _return_denied(case: Case, body: f.ReturnDenied, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     state = ReferralState.OFFERED
     if referral and referral.accepted_at:
-        state = ReferralState.IN_PROGRESS if referral.feedback_at else ReferralState.ACCEPTED
+        state = ReferralState.IN_PROGRESS if referral.started_at else ReferralState.ACCEPTED
     return _with(case, body.referral, state=state)
 
 
@@ -229,7 +235,8 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
         round=case.round + 1,
         referrals=(*case.referrals, *body.referrals),
         supervision=max(Supervision.YELLOW, case.supervision, key=lambda one: one.rank),
-        owner=stamp.actor.agency or case.owner,
+        owner=case.origin,
+        flags=_merged(case.flags, body.flags),
         closed_at=None,
         result="",
         public_reply="",
@@ -275,4 +282,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.CaseClosed: _closed,
     f.CaseReopened: _reopened,
     f.DeadlineMissed: _missed,
+    **evolve_life.EVOLVERS,
 }

@@ -20,6 +20,12 @@ from callmesh.domain.case import (
     Situation,
     Supplement,
 )
+from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
+from callmesh.domain.facts_life import DisputeOpened as DisputeOpened
+from callmesh.domain.facts_life import JurisdictionDesignated as JurisdictionDesignated
+from callmesh.domain.facts_life import ResolutionApproved as ResolutionApproved
+from callmesh.domain.facts_life import ResolutionSentBack as ResolutionSentBack
+from callmesh.domain.facts_life import SupervisorChanged as SupervisorChanged
 from callmesh.domain.words import Limit, Supervision
 
 
@@ -129,15 +135,17 @@ class ReferralAccepted:
     referral: str
     handler: str
     unit: str = ""
+    return_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressReported:
-    """Progress, or arrival on site."""
+    """Progress, start of work, or arrival on site."""
 
     referral: str
     text: str = ""
     arrived: bool = False
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +220,7 @@ class CaseReopened:
 
     reason: str
     referrals: tuple[Referral, ...]
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +254,12 @@ Body = (
     | CaseClosed
     | CaseReopened
     | DeadlineMissed
+    | DisputeOpened
+    | JurisdictionDesignated
+    | ResolutionSentBack
+    | ResolutionApproved
+    | CaseAnnotated
+    | SupervisorChanged
 )
 
 

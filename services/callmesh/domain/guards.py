@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from callmesh.domain.case import ENDED_CASE, Case, Referral
-from callmesh.domain.errors import NotFound, NotYours, WrongState
+from callmesh.domain.errors import NotFound, NotYours, WrongState, no_case
 from callmesh.domain.facts import Stamp
-from callmesh.domain.words import ActorKind, CaseState, ReferralState, Role
+from callmesh.domain.words import ActorKind, CaseState, ReferralState
 
 CASE_ZH = {
     CaseState.RECEIVED: "已接报",
@@ -33,19 +33,75 @@ REFERRAL_ZH = {
     ReferralState.RECALLED: "已撤回",
     ReferralState.WAIVED: "已免办",
 }
-_CASE_MOVES = {
-    CaseState.RECEIVED: ("ClassifyCase", "TransferCase", "AnswerCase", "RejectCase", "CancelCase"),
-    CaseState.CLASSIFIED: ("TransferCase", "AnswerCase", "RejectCase", "CancelCase"),
-    CaseState.REFERRED: ("AmendCase", "TransferCase", "RecallReferral", "CancelCase"),
-    CaseState.FOLLOW_UP: ("RecordFollowUp", "CloseCase", "ReopenCase"),
-    CaseState.CLOSED: ("ReopenCase",),
+COMMANDER = "commander"
+SUPERVISOR = "supervisor"
+FOLLOW_UP_AGENT = "follow_up"
+"""Roles that count beyond the agency: 指挥长, 督办人, 回访员."""
+_CASE_MOVES: dict[CaseState, tuple[str, ...]] = {
+    CaseState.RECEIVED: (
+        *("ClassifyCase", "TransferCase", "AnswerCase", "RejectCase"),
+        *("CancelCase", "AmendCase", "DesignateJurisdiction"),
+    ),
+    CaseState.CLASSIFIED: (
+        *("TransferCase", "AnswerCase", "RejectCase", "CancelCase"),
+        *("ClassifyCase", "AmendCase", "DesignateJurisdiction"),
+    ),
+    CaseState.REFERRED: (
+        *("AmendCase", "TransferCase", "RecallReferral", "CancelCase"),
+        *("ClassifyCase", "DesignateJurisdiction"),
+    ),
+    CaseState.DISPUTED: (
+        *("DesignateJurisdiction", "TransferCase", "AmendCase", "CancelCase"),
+        *("ClassifyCase", "RecallReferral"),
+    ),
+    CaseState.FOLLOW_UP: (
+        *("RecordFollowUp", "CloseCase", "ReopenCase", "SendBackResolution"),
+        *("ApproveResolution", "AmendCase", "ClassifyCase", "CancelCase"),
+    ),
+    CaseState.CLOSED: ("ReopenCase", "RecordFollowUp"),
+    CaseState.ANSWERED: (),
+    CaseState.MERGED: (),
+    CaseState.CANCELLED: (),
+    CaseState.REJECTED: (),
 }
-_REFERRAL_MOVES = {
-    ReferralState.OFFERED: ("AcceptReferral", "ReturnReferral"),
-    ReferralState.ACCEPTED: ("ReportProgress", "ReturnReferral", "ResolveReferral"),
-    ReferralState.IN_PROGRESS: ("ReportProgress", "ReturnReferral", "ResolveReferral"),
-    ReferralState.RETURN_REQUESTED: ("DecideReturn",),
+"""What may be done next; nothing where a case has ended for good: the matter wants a new case."""
+_REFERRAL_MOVES: dict[ReferralState, tuple[str, ...]] = {
+    ReferralState.OFFERED: ("AcceptReferral", "ReturnReferral", "RecallReferral"),
+    ReferralState.ACCEPTED: ("ReportProgress", "ReturnReferral", "ResolveReferral", "RecallReferral"),
+    ReferralState.IN_PROGRESS: ("ReportProgress", "ReturnReferral", "ResolveReferral", "RecallReferral"),
+    ReferralState.SUSPENDED: ("RecallReferral",),
+    ReferralState.RETURN_REQUESTED: ("DecideReturn", "RecallReferral"),
+    ReferralState.RESOLVED: ("SendBackResolution", "ApproveResolution"),
+    ReferralState.RETURNED: (),
+    ReferralState.CLOSED: (),
+    ReferralState.RECALLED: (),
+    ReferralState.WAIVED: (),
 }
+_MOVES_ZH = {
+    "AcceptReferral": "签收",
+    "AmendCase": "补充",
+    "AnswerCase": "当场答复",
+    "ApproveResolution": "审核通过",
+    "CancelCase": "撤销",
+    "ClassifyCase": "分类",
+    "CloseCase": "归档",
+    "DecideReturn": "审批退单",
+    "DesignateJurisdiction": "指定管辖",
+    "RecallReferral": "撤回",
+    "RecordFollowUp": "回访",
+    "RejectCase": "不予受理",
+    "ReopenCase": "重办",
+    "ReportProgress": "反馈",
+    "ResolveReferral": "办结",
+    "ReturnReferral": "退单",
+    "SendBackResolution": "退回重办",
+    "TransferCase": "转接",
+}
+
+
+def _now_zh(moves: tuple[str, ...], otherwise: str) -> str:
+    """What may be done, as the operator calls it."""
+    return f"现在可以: {'、'.join(_MOVES_ZH.get(one, one) for one in moves)}" if moves else otherwise
 
 
 def need_state(case: Case, allowed: Iterable[CaseState], action: str) -> None:
@@ -55,7 +111,7 @@ def need_state(case: Case, allowed: Iterable[CaseState], action: str) -> None:
     moves = _CASE_MOVES.get(case.state, ())
     raise WrongState(
         f"the case is {case.state}; allowed now: {', '.join(moves) or 'nothing'}",
-        f"事件单{CASE_ZH[case.state]}, 不能{action}",
+        f"事件单{CASE_ZH[case.state]}, 不能{action}; {_now_zh(moves, '如需处理请另开新单')}",
         state=case.state.value,
         allowed=moves,
     )
@@ -89,7 +145,7 @@ def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], ac
     moves = _REFERRAL_MOVES.get(referral.state, ())
     raise WrongState(
         f"the referral is {referral.state}; allowed now: {', '.join(moves) or 'nothing'}",
-        f"转办单{REFERRAL_ZH[referral.state]}, 不能{action}",
+        f"转办单{REFERRAL_ZH[referral.state]}, 不能{action}; {_now_zh(moves, '该转办单已结束')}",
         state=referral.state.value,
         allowed=moves,
     )
@@ -98,17 +154,45 @@ def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], ac
 def need_sender(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:
     """Only who sent the referral or owns the case may do this; policy and commanders always."""
     actor = stamp.actor
-    if actor.kind != ActorKind.PERSON or actor.role == "commander":
+    if actor.kind != ActorKind.PERSON or actor.role == COMMANDER:
         return
     owner = case.owner if case.owner != referral.agency else ""  # nobody decides on its own referral
     if actor.agency not in (referral.sender, owner, case.origin):
         raise NotYours(f"only {referral.sender} may do this", f"只有派单单位 {referral.sender} 可以{action}")
 
 
-def need_not_support(case: Case, stamp: Stamp, action: str) -> None:
-    """An agency that only helps may not do this."""
+def need_part(case: Case, stamp: Stamp, action: str, *roles: str) -> None:
+    """Only who answers for the case may do this: origin, owner, lead, senders; policy, commanders, supervisors always.
+
+    An agency that helps is told so; to any other the case looks as if it were not there. `roles` may do it too.
+    """
     actor = stamp.actor
-    if actor.kind != ActorKind.PERSON or actor.agency in (case.origin, case.owner):
+    if actor.kind != ActorKind.PERSON or actor.role in (COMMANDER, SUPERVISOR, *roles):
         return
-    if any(one.agency == actor.agency and one.role == Role.SUPPORT for one in case.this_round):
-        raise NotYours("a supporting agency may not do this", f"协办单位不能{action}, 请联系主办单位")
+    lead = case.lead
+    answering = {case.origin, case.owner, lead.agency if lead else "", *(one.sender for one in case.this_round)}
+    if actor.agency in answering:
+        return
+    raise _not_yours(case, stamp, action)
+
+
+def need_reviewer(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:
+    """Only who sent the referral, the first receiver or a supervisor judges a result; nobody its own."""
+    actor = stamp.actor
+    if actor.kind != ActorKind.PERSON or actor.role in (COMMANDER, SUPERVISOR):
+        return
+    if actor.agency == referral.agency:
+        raise NotYours("nobody reviews its own result", f"不能对本单位的结果{action}, 请由派单单位或督办人审核")
+    if actor.agency not in (referral.sender, case.origin):
+        raise _not_yours(case, stamp, action)
+
+
+_GONE = (ReferralState.RETURNED, ReferralState.RECALLED)
+
+
+def _not_yours(case: Case, stamp: Stamp, action: str) -> NotFound | NotYours:
+    """What an agency is told that may not: the truth if it has a part in the case, else nothing."""
+    agency = stamp.actor.agency
+    if any(one.agency == agency and one.state not in _GONE for one in case.this_round):
+        return NotYours("a supporting agency may not do this", f"协办单位不能{action}, 请联系主办单位")
+    return no_case()

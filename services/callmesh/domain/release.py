@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callmesh.domain.case import Caller, Case, Place, Report
+from callmesh.domain.case import Annotation, Caller, Case, Place, Report
 from callmesh.domain.directory import City
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
@@ -26,6 +26,7 @@ def view(case: Case, agency: str, city: City) -> Case:
         referrals=own,
         caller_key="",
         follow_ups=(),
+        annotations=_advice(case, agency),
         operator="",
     )
 
@@ -38,6 +39,12 @@ def allowed_fields(case: Case, agency: str, city: City) -> frozenset[str]:
         if _in(kind, policy.kinds) and _in(case.category, policy.categories):
             return frozenset(policy.fields)
     return frozenset()
+
+
+def _advice(case: Case, agency: str) -> tuple[Annotation, ...]:
+    """Notes go to who leads; others see their own."""
+    leads = case.lead is not None and case.lead.agency == agency
+    return tuple(one for one in case.annotations if leads or one.agency == agency)
 
 
 def _in(value: str, listed: tuple[str, ...]) -> bool:

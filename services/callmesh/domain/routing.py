@@ -72,6 +72,19 @@ def fallback(city: City, question: Question) -> Target:
     return _target(city, question, agency, Role.LEAD, "无承接单位, 兜底办理", binding=True)
 
 
+def last_resort(city: City, question: Question) -> Target:
+    """Who keeps what has made all its hops: the fallback owner, or an emergency service when it is an emergency."""
+    if not question.emergency:
+        return fallback(city, question)
+    desk = _emergency_desk(city, question, "改派已达上限")
+    if desk.agency in question.tried:
+        others = (find(city, question, kind) for kind in city.policy.emergency_kinds)
+        other = next((one for one in others if one is not None), None)
+        if other is not None:
+            desk = _target(city, question, other, Role.LEAD, "改派已达上限")
+    return replace(desk, binding=True)
+
+
 def find(city: City, question: Question, kind: str) -> Agency | None:
     """The agency of a kind that should get it, or its backup, or None."""
     members = [one for one in city.agencies_of_kind.get(kind, ()) if one.id not in question.tried]
@@ -111,7 +124,7 @@ def reassign(city: City, question: Question, runners_up: Iterable[str], other_no
             return _target(city, question, agency, Role.LEAD, f"改派; {why}")
     if question.emergency:
         desk = _emergency_desk(city, question, "改派")
-        return desk if desk.agency not in question.tried else fallback(city, question)
+        return desk if desk.agency not in question.tried else last_resort(city, question)
     hotline = city.agency[city.policy.hotline]
     if hotline.id not in question.tried | {question.origin}:
         return _target(city, question, hotline, Role.LEAD, "改派; 职责不清")
@@ -136,8 +149,17 @@ def _lead(city: City, question: Question, kind: str, why: str) -> Target:
     if question.emergency and (agency is None or agency.kind not in city.policy.emergency_kinds):
         return _emergency_desk(city, question, why)
     if agency is None or agency.id == question.origin:
-        return fallback(city, question)
+        keeper = _keeper(city, question, kind)
+        return _target(city, question, keeper, Role.LEAD, why) if keeper else fallback(city, question)
     return _target(city, question, agency, Role.LEAD, why)
+
+
+def _keeper(city: City, question: Question, kind: str) -> Agency | None:
+    """A command centre whose own matter it is keeps what no body below it serves (no place known): a crime
+    does not fall to the fallback owner while the police have it."""
+    origin = city.agency.get(question.origin)
+    own = origin is not None and origin.kind == kind and kind in city.policy.emergency_kinds
+    return origin if own and question.origin not in question.tried else None
 
 
 def _emergency_desk(city: City, question: Question, why: str) -> Target:

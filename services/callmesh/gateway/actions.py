@@ -1,4 +1,4 @@
-"""What a partner does to a referral: the same five actions on the stream and as unary calls."""
+"""What a partner does to a referral: the same six actions on the stream and as unary calls."""
 
 from __future__ import annotations
 
@@ -48,13 +48,16 @@ class Actions:
 
     async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:
         """A person takes it."""
-        command = c.Accept(request.name, request.handler, self._mesh.city.calendar, request.unit)
+        city = self._mesh.city
+        within = city.policy.return_within
+        command = c.Accept(request.name, request.handler, city.calendar, request.unit, within)
         return await self._do(command, request, request_id)
 
     async def progress(self, request: pb.ReportProgressRequest, request_id: str) -> referral_pb2.Referral:
-        """Progress or arrival."""
+        """Progress, start of work, or arrival."""
         _bounded(text=request.text)
-        return await self._do(c.Progress(request.name, request.text, request.arrived), request, request_id)
+        command = c.Progress(request.name, request.text, request.arrived, request.started)
+        return await self._do(command, request, request_id)
 
     async def give_back(self, request: pb.ReturnReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Not ours."""
@@ -62,6 +65,11 @@ class Actions:
         flagged = flags.of_return_reason(self._mesh.city, request.reason)
         command = c.RequestReturn(request.name, request.reason, request.basis, flagged)
         return await self._do(command, request, request_id)
+
+    async def contest(self, request: pb.ContestReturnRequest, request_id: str) -> referral_pb2.Referral:
+        """Not ours in spite of the denial."""
+        _bounded(reason=request.reason)
+        return await self._do(c.Contest(request.name, request.reason), request, request_id)
 
     async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Done."""

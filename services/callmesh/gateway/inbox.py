@@ -19,6 +19,7 @@ from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.words import ReferralState, Role
+from callmesh.gateway.news import TOLD, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.telemetry import traceparent
@@ -41,6 +42,7 @@ _TOLD = frozenset(
         "deadline_missed",
         "referral_resolved",
         "case_closed",
+        *TOLD,
     }
 )
 _TOLD_TO_LEAD = frozenset({"referral_resolved"})
@@ -116,6 +118,7 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
         case f.CaseClosed():
             yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
+    yield from life_items(body, case)
     if type(body) in _NEWS:
         yield from _named(case, str(getattr(body, "referral", "")), _NEWS[type(body)])
 

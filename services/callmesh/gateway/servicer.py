@@ -52,5 +52,8 @@ class GatewayServicer(GatewayServiceServicer):
     async def ReturnReferral(self, request: pb.ReturnReferralRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.give_back(request, request.request_id)
 
+    async def ContestReturn(self, request: pb.ContestReturnRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.contest(request, request.request_id)
+
     async def ResolveReferral(self, request: pb.ResolveReferralRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.resolve(request, request.request_id)

@@ -144,6 +144,8 @@ class PartnerStream:
                 outcome.referral.CopyFrom(await do.progress(action.progress, request_id))
             case "return_referral":
                 outcome.referral.CopyFrom(await do.give_back(action.return_referral, request_id))
+            case "contest":
+                outcome.referral.CopyFrom(await do.contest(action.contest, request_id))
             case "resolve":
                 outcome.referral.CopyFrom(await do.resolve(action.resolve, request_id))
             case _:

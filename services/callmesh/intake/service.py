@@ -18,6 +18,7 @@ from callmesh.ledger.boot import Mesh
 from callmesh.ledger.wire import from_proto, from_timestamp
 
 NARRATIVE_LENGTH = 20_000
+NOTE_LENGTH = 4_000
 SHORT_LENGTH = 500
 LIST_LENGTH = 50
 
@@ -53,7 +54,7 @@ class Intake:
             external_ids=external,
             situation=from_proto(Situation, request.situation),
             caller_key=ids.keyed_hash(settings.number_key, report.caller.number),
-            emergency=request.emergency,
+            emergency=request.emergency or report.caller.silent,  # a silent alarm is the highest there is
             flags=flags.of_channel(channel) + flags.of_division(city, division),
             city_version=city.version,
             occurred_at=_time(request, "occurred_at"),

@@ -11,7 +11,7 @@ from callmesh.domain import commands as c
 from callmesh.domain.case import Situation
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
-from callmesh.intake.service import NARRATIVE_LENGTH, Intake
+from callmesh.intake.service import NARRATIVE_LENGTH, NOTE_LENGTH, Intake
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.wire import from_proto
 
@@ -44,6 +44,13 @@ class IntakeServicer(IntakeServiceServicer):
 
     async def CancelCase(self, request: pb.CancelCaseRequest, context: Any) -> case_pb2.Case:
         return await self._do(case_id_of(request.name), c.Cancel(request.reason), request)
+
+    async def AnnotateCase(self, request: pb.AnnotateCaseRequest, context: Any) -> case_pb2.Case:
+        if len(request.text) > NOTE_LENGTH:
+            reason = {"text": f"at most {NOTE_LENGTH} characters"}
+            raise Invalid("text is too long", "意见内容过长", reason)
+        advisory = self._mesh.city.agency[self._mesh.caller().agency].advisory
+        return await self._do(case_id_of(request.name), c.Annotate(request.text, advisory), request)
 
     async def _do(self, case_id: str, command: c.Command, request: Any) -> case_pb2.Case:
         etag = getattr(request, "etag", "")

@@ -115,7 +115,7 @@ async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stam
 
 def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     """The record, unless it grew too large: words stop long before the steps that end a case do."""
-    if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Progress)) else RECORD_BYTES):
+    if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Annotate, c.Progress)) else RECORD_BYTES):
         raise Invalid(
             "the case holds too much text; open a new one and refer to it",
             "该事件单内容过多, 请另开新单并注明原单编号",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nats.aio.msg import Msg
+
 from callmesh.api.v1 import supervision_service_pb2, supervision_service_pb2_grpc
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 from callmesh.supervision.clocks import Clocks
 from callmesh.supervision.notary import Notary
 from callmesh.supervision.servicer import SupervisionServicer
+from callmesh.supervision.unreachable import Unreachable
 
 LINGER_SECONDS = 0.05
 """Limits are seconds and more; one wake-up serves many facts."""
@@ -20,7 +25,13 @@ def build(runtime: Runtime) -> None:
     servicer = SupervisionServicer(mesh)
     supervision_service_pb2_grpc.add_SupervisionServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*supervision_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.consume_log("supervision", clocks.on_facts, LINGER_SECONDS)
+    unreachable = Unreachable(mesh)
+
+    async def on_facts(messages: Sequence[Msg]) -> None:
+        await clocks.on_facts(messages)
+        await unreachable.on_facts(messages)
+
+    runtime.consume_log("supervision", on_facts, LINGER_SECONDS)
     due = f"due.{runtime.names.region}.>"
     runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)
     runtime.on_start.append(Notary(runtime).start)

@@ -38,6 +38,8 @@ _ARMING = frozenset(
         "return_granted",
         "return_denied",
         "case_reopened",
+        "jurisdiction_designated",
+        "resolution_sent_back",
         "deadline_missed",
     }
 )

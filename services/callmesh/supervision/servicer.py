@@ -10,13 +10,15 @@ from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceServi
 from callmesh.domain import commands as c
 from callmesh.domain import routing
 from callmesh.domain.case import Case, FollowUp
-from callmesh.domain.errors import missing
-from callmesh.domain.names import case_id_of
+from callmesh.domain.errors import Invalid, missing
+from callmesh.domain.names import case_id_of, case_of_referral
 from callmesh.domain.words import Role
 from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask
 from callmesh.ledger.wire import from_proto
+
+STAFF_NUMBER_LENGTH = 64
 
 
 class SupervisionServicer(SupervisionServiceServicer):
@@ -32,16 +34,29 @@ class SupervisionServicer(SupervisionServiceServicer):
         return await self._do(command, request)
 
     async def CloseCase(self, request: pb.CloseCaseRequest, context: Any) -> case_pb2.Case:
-        return await self._do(c.Close(request.waiver), request)
+        return await self._do(c.Close(request.waiver, self._mesh.city.policy.follow_up_attempts), request)
 
     async def ReopenCase(self, request: pb.ReopenCaseRequest, context: Any) -> case_pb2.Case:
         actor = self._mesh.caller()
 
         def ask(case: Case) -> c.Command:
+            city = self._mesh.city
             target = self._target(case, request.agency, actor.agency)
-            return c.Reopen(request.reason, target, self._mesh.city.calendar)
+            return c.Reopen(request.reason, target, city.calendar, city.policy.reopen_days, city.policy.commander_round)
 
         return await self._do(ask, request)
+
+    async def SendBackResolution(self, request: pb.SendBackResolutionRequest, context: Any) -> case_pb2.Case:
+        return await self._review(c.SendBack(request.name, request.reason), request)
+
+    async def ApproveResolution(self, request: pb.ApproveResolutionRequest, context: Any) -> case_pb2.Case:
+        return await self._review(c.Approve(request.name, request.reason), request)
+
+    async def ChangeSupervisor(self, request: pb.ChangeSupervisorRequest, context: Any) -> case_pb2.Case:
+        if len(request.supervisor) > STAFF_NUMBER_LENGTH:
+            reason = {"supervisor": f"at most {STAFF_NUMBER_LENGTH} characters"}
+            raise Invalid("supervisor is too long", "督办人工号过长", reason)
+        return await self._do(c.ChangeSupervisor(request.supervisor), request)
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""
@@ -52,6 +67,11 @@ class SupervisionServicer(SupervisionServiceServicer):
         if named:
             return routing.name_agency(city, question, named, Role.LEAD, "重办")
         return next(iter(routing.choose(city, question)), routing.fallback(city, question))
+
+    async def _review(self, command: c.Command, request: Any) -> case_pb2.Case:
+        case_id = case_of_referral(request.name)
+        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
+        return outcome.head.reply()
 
     async def _do(self, ask: Ask, request: Any) -> case_pb2.Case:
         case_id = case_id_of(request.name)

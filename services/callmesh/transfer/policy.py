@@ -60,8 +60,8 @@ class Policy:
         for referral in case.this_round:
             if referral.state != ReferralState.RETURN_REQUESTED:
                 continue
-            if referral.hop >= self._mesh.city.policy.auto_grant_returns:
-                continue  # a dispatcher decides
+            if referral.hop >= self._mesh.city.policy.auto_grant_returns and not case.emergency:
+                continue  # a dispatcher decides; an emergency waits for nobody
             command: c.Command = self._transfers.grant(case, referral, "", "按规则准予退单, 自动改派")
             await self._mesh.by_policy(case_id, command, "grant_return", sequence)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
-from callmesh.domain import routing
+from callmesh.domain import returns, routing
 from callmesh.domain.case import Case, Referral
+from callmesh.domain.decide_referral import plan_applied
 from callmesh.domain.errors import Invalid, WrongState, no_case
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Channel, Mode, ReferralState, Role
@@ -15,7 +16,6 @@ from callmesh.ledger.boot import Mesh
 
 _HAS_IT = frozenset({ReferralState.OFFERED, ReferralState.ACCEPTED, ReferralState.IN_PROGRESS, ReferralState.SUSPENDED})
 """A lead in one of these may be chosen again: the key pressed once more leads to the same body, and changes nothing."""
-_OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ class Transfers:
 
     def grant(self, case: Case, referral: Referral, agency: str, reason: str) -> c.GrantReturn:
         """Grant a return: to the agency named, else onwards by the city's data."""
-        city = self._mesh.city
         question = self._question(case, referral.sender)
+        return returns.grant(self._mesh.city, case, referral, question, agency, reason)
+
+    def designate(self, case: Case, agency: str, reason: str) -> c.Designate:
+        """A commander's decision: for the agency named, else for whom the city makes keep what nobody takes."""
+        city, question = self._mesh.city, self._question(case, case.origin)
         if agency:
-            target = routing.name_agency(city, question, agency, Role.LEAD, f"改派: {reason}")
-        elif referral.hop + 1 >= city.policy.max_hops:
-            target = routing.fallback(city, question)
+            target = routing.name_agency(city, question, agency, Role.LEAD, f"指定管辖: {reason}")
         else:
-            runners_up = [one.category for one in case.classification.candidates] if case.classification else []
-            other_node = referral.return_reason in _OTHER_NODE
-            target = routing.reassign(city, question, runners_up, other_node)
-        return c.GrantReturn(referral.name, reason, target, city.calendar)
+            target = routing.last_resort(city, question)
+        return c.Designate(reason, target, city.calendar)
 
     def _targets(self, case: Case, origin: str, wish: Wish) -> tuple[c.Target, ...]:
         city, question = self._mesh.city, self._question(case, origin)
@@ -76,6 +76,8 @@ class Transfers:
             plan = city.plan.get(wish.plan)
             if plan is None:
                 raise Invalid("no such plan", f"没有预案 {wish.plan}", {"plan": "unknown plan"})
+            if plan_applied(case, wish.plan):
+                return ()  # whoever is done with it need not be found again
             return _added(case, routing.apply_plan(city, question, plan))
         extra = tuple(
             routing.name_agency(city, question, one, Role.SUPPORT, wish.reason or "接警员指定") for one in wish.support

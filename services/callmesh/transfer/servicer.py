@@ -57,6 +57,12 @@ class TransferServicer(TransferServiceServicer):
 
         return await self._do(case_id, ask, request)
 
+    async def DesignateJurisdiction(self, request: pb.DesignateJurisdictionRequest, context: Any) -> case_pb2.Case:
+        def ask(case: Case) -> c.Command:
+            return self._transfers.designate(case, request.agency, request.reason)
+
+        return await self._do(case_id_of(request.name), ask, request)
+
     async def RecallReferral(self, request: pb.RecallReferralRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
         return await self._do(case_id, c.Recall(request.name, request.reason), request)

@@ -31,7 +31,7 @@ READS = ("Get", "List", "Watch", "Suggest", "Pull")
 # A receipt is idempotent by what it says; the stream's actions carry a request_id each.
 NO_REQUEST_ID = {"AcknowledgeReferral", "ReceiveReferrals"}
 # A new case has no etag yet; a partner is guarded by its referral's state, not by the case it cannot see whole.
-NO_ETAG = {"OpenCase", "AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral"}
+NO_ETAG = {"OpenCase", "AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral", "ContestReturn"}
 RESOURCES = ("Case", "Referral", "CaseEvent")
 
 

@@ -171,7 +171,7 @@ class TestTransfer:
         given(*BASE).when(transfer(target("water")), RULE).then_nothing()
 
     def test_the_same_again_changes_nothing(self) -> None:
-        given(*BASE).when(transfer(), HOTLINE).then_nothing()
+        given(*BASE).when(transfer(), replace(HOTLINE, role="supervisor")).then_nothing()
 
     def test_a_second_lead_is_refused(self) -> None:
         answer = given(*BASE).when(transfer(target("water")))

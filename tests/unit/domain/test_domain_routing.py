@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callmesh.domain import routing
+from callmesh.domain.case import Actor
 from callmesh.domain.commands import Target
 from callmesh.domain.decide import decide
 from callmesh.domain.directory import Agency
 from callmesh.domain.errors import Invalid
 from callmesh.domain.facts import CaseTransferred
 from callmesh.domain.routing import Question
-from callmesh.domain.words import EmergencyRule, Level, Role
+from callmesh.domain.words import ActorKind, EmergencyRule, Level, Role
 from support.builders import classified, opened, speaks, stamp, told, transfer
 from support.city import demo_city
 
@@ -32,6 +33,10 @@ DIVISIONS = ["", *CITY.division]
 
 def ask(category: str, origin: str = "12345", division: str = "990101", **more: Any) -> Question:
     return Question(category, division, origin, more.pop("at", NOON), **more)
+
+
+def operator(agency: str) -> Actor:
+    return Actor(ActorKind.PERSON, agency, "p-1", "operator")
 
 
 def chosen(category: str, *args: Any, **more: Any) -> list[tuple[str, str]]:
@@ -73,7 +78,8 @@ class TestCatalogue:
             if targets:
                 assert [one.role for one in targets].count(Role.LEAD) == 1
                 assert targets[0].role == Role.LEAD
-                assert targets[0].agency != origin
+                kept = category.lead in CITY.policy.emergency_kinds and origin in CITY.agency
+                assert targets[0].agency != origin or (kept and CITY.agency[origin].kind == category.lead)
 
 
 class TestDirection:
@@ -149,6 +155,13 @@ class TestNode:
     def test_an_unknown_place_counts_as_the_whole_city(self) -> None:
         assert chosen("street_vending", division="")[0][0] == "urban-mgmt"
         assert chosen("street_vending", division="110000")[0][0] == "urban-mgmt"
+
+    @pytest.mark.parametrize("emergency", [False, True])
+    def test_a_crime_whose_place_is_not_known_stays_with_the_police(self, emergency: bool) -> None:
+        """Not with the fallback owner, whom the catalogue means for what nobody's duty is."""
+        (one,) = routing.choose(CITY, ask("theft_fraud", "110", "", emergency=emergency))
+        assert (one.agency, one.binding, one.emergency_service) == ("110", False, True)
+        assert chosen("theft_fraud", "110", "990101")[0][0] == "police-jiangcheng", "a known place has its body"
 
     def test_nobody_fits_means_the_fallback_owner_who_keeps_it(self) -> None:
         (one,) = routing.choose(CITY, ask("gas_outage", origin="gas"))
@@ -266,7 +279,7 @@ class TestPlans:
             for at in (NOON, NIGHT):
                 targets = routing.apply_plan(CITY, ask(plan.category, origin, division, at=at), plan)
                 case = told(opened(origin=origin), classified(plan.category, Level.P0))
-                fact = decide(case, transfer(*targets, plan=plan.id), stamp())
+                fact = decide(case, transfer(*targets, plan=plan.id), stamp(operator(origin)))
                 assert isinstance(fact, CaseTransferred)
                 assert [one.task for one in fact.referrals] == [task.task for task in plan.tasks]
                 assert len(fact.referrals) == len(plan.tasks)
@@ -322,4 +335,4 @@ def test_every_choice_can_be_carried_out(
     assert [one.role for one in targets] == [Role.LEAD] + [Role.SUPPORT] * (len(targets) - 1)
     assert all(one.basis and one.agency in CITY.agency for one in targets)
     case = told(opened(origin=origin, emergency=emergency), classified(category, Level.P2, emergency))
-    assert isinstance(decide(case, transfer(*targets), stamp()), CaseTransferred)
+    assert isinstance(decide(case, transfer(*targets), stamp(operator(origin))), CaseTransferred)

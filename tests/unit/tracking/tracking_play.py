@@ -73,14 +73,16 @@ class Play:
         await self.do(case, c.Open(opened), origin, after)
         return case
 
-    async def classify(self, case: str, category: str = "water_outage", level: Level = Level.P2) -> None:
-        await self.do(case, c.Classify(Classification(Verdict.ROUTE, level, category)), after=1)
+    async def classify(
+        self, case: str, category: str = "water_outage", level: Level = Level.P2, by: str = "110"
+    ) -> None:
+        await self.do(case, c.Classify(Classification(Verdict.ROUTE, level, category)), by, after=1)
 
-    async def transfer(self, case: str, lead: str = "water", *support: str) -> str:
+    async def transfer(self, case: str, lead: str = "water", *support: str, by: str = "110") -> str:
         """The name of the lead's referral."""
         targets = [c.Target(lead, Role.LEAD, LIMITS, "catalogue")]
         targets += [c.Target(one, Role.SUPPORT, LIMITS, "catalogue") for one in support]
-        head = await self.do(case, c.Transfer(tuple(targets), Mode.PUSH, CALENDAR), after=1)
+        head = await self.do(case, c.Transfer(tuple(targets), Mode.PUSH, CALENDAR), by, after=1)
         lead_referral = head.case.lead
         assert lead_referral is not None
         return lead_referral.name
@@ -104,12 +106,12 @@ class Play:
     async def returned(self) -> str:
         """A case that the first agency returns after a decision of 300 s, and the second has now."""
         case = await self.open(channel="app", origin="12345", division="990102001", order="W-7")
-        await self.classify(case, "gas_smell")
-        referral = await self.transfer(case, "water", "street")
+        await self.classify(case, "gas_smell", by="12345")
+        referral = await self.transfer(case, "water", "street", by="12345")
         await self.do(case, c.Receive(referral, CALENDAR, Span(2, "wd")), "water", 2)
         await self.do(case, c.RequestReturn(referral, "not_ours", "制度第三条"), "water", 30)
         target = c.Target("gas", Role.LEAD, LIMITS, "catalogue")
-        await self.do(case, c.GrantReturn(referral, "属实", target, CALENDAR), after=300)
+        await self.do(case, c.GrantReturn(referral, "属实", target, CALENDAR), "12345", after=300)
         return case
 
     async def missed(self) -> str:
