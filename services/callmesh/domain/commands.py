@@ -9,9 +9,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callmesh.domain.case import Classification, FollowUp, Situation
+from callmesh.domain.commands_clocks import (
+    ClocksCommand,
+    DecideExtension,
+    DenySuspension,
+    LiftSupervision,
+    MissDeadline,
+    RaiseSupervision,
+    Remind,
+    RequestExtension,
+    RequestSuspension,
+    Resume,
+    Suspend,
+    WarnDeadline,
+)
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
-from callmesh.domain.words import Limit, Mode, Role
+from callmesh.domain.oversight import Oversight
+from callmesh.domain.words import Mode, Role
+
+__all__ = [
+    "DecideExtension",
+    "DenySuspension",
+    "LiftSupervision",
+    "MissDeadline",
+    "RaiseSupervision",
+    "Remind",
+    "RequestExtension",
+    "RequestSuspension",
+    "Resume",
+    "Suspend",
+    "WarnDeadline",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +67,9 @@ class Classify:
     emergency: bool = False
     lower_emergency: bool = False
     flags: tuple[str, ...] = ()
+    oversight: Oversight | None = None
+    diverts: bool = False
+    """True when the matter belongs to another agency than its first receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +156,7 @@ class RequestReturn:
     reason: str
     basis: str
     flags: tuple[str, ...] = ()
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +184,7 @@ class Resolve:
     referral: str
     result: str
     public_reply: str = ""
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +224,7 @@ class Reopen:
     reason: str
     target: Target
     calendar: Calendar
-
-
-@dataclass(frozen=True, slots=True)
-class MissDeadline:
-    """A limit's timer fired."""
-
-    referral: str
-    limit: Limit
+    oversight: Oversight | None = None
 
 
 Command = (
@@ -220,5 +247,5 @@ Command = (
     | RecordFollowUp
     | Close
     | Reopen
-    | MissDeadline
+    | ClocksCommand
 )

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from callmesh.domain import evolve_clocks
 from callmesh.domain import facts as f
-from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Referral
-from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
+from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Pending, Referral
+from callmesh.domain.watch import LATE_DIVERSION, higher
+from callmesh.domain.words import CaseState, PendingKind, ReferralState, Role, Supervision
 
 
 def evolve(case: Case | None, fact: f.Fact) -> Case:
@@ -63,6 +65,7 @@ def _classified(case: Case, body: f.CaseClassified, stamp: f.Stamp) -> Case:
         classification=body.classification,
         emergency=body.emergency,
         flags=_merged(case.flags, body.flags),
+        diversion_due=body.diversion_due,
     )
 
 
@@ -90,8 +93,11 @@ def _cancelled(case: Case, body: f.CaseCancelled, stamp: f.Stamp) -> Case:
 
 
 def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
+    late = LATE_DIVERSION in body.flags
     return replace(
         case,
+        diversion_due=None,
+        supervision=higher(Supervision.YELLOW, case.supervision) if late else case.supervision,
         state=CaseState.REFERRED,
         referrals=(*case.referrals, *body.referrals),
         plan=body.plan or case.plan,
@@ -109,6 +115,9 @@ def _received(case: Case, body: f.ReferralReceived, stamp: f.Stamp) -> Case:
         feedback_due=body.feedback_due,
         resolve_due=body.resolve_due,
         return_due=body.return_due,
+        accept_warn_at=body.accept_warn_at,
+        feedback_warn_at=body.feedback_warn_at,
+        resolve_warn_at=body.resolve_warn_at,
     )
 
 
@@ -141,12 +150,14 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
         arrived_at=referral.arrived_at or (stamp.at if body.arrived else None),
         feedback_at=referral.feedback_at or stamp.at,
         feedback=(*referral.feedback, note),
+        answer_due=None,
     )
 
 
 def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     count = referral.return_count + 1 if referral else 1
+    back = Pending(PendingKind.RETURN, stamp.at, decision_due=body.decision_due)
     asked = _with(
         case,
         body.referral,
@@ -154,6 +165,8 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
         return_reason=body.reason,
         return_basis=body.basis,
         return_count=count,
+        answer_due=None,
+        pending=evolve_clocks.asking(referral, back) if referral else (back,),
     )
     return replace(asked, flags=_merged(case.flags, body.flags))
 
@@ -173,7 +186,8 @@ def _return_denied(case: Case, body: f.ReturnDenied, stamp: f.Stamp) -> Case:
     state = ReferralState.OFFERED
     if referral and referral.accepted_at:
         state = ReferralState.IN_PROGRESS if referral.feedback_at else ReferralState.ACCEPTED
-    return _with(case, body.referral, state=state)
+    left = evolve_clocks.without(referral, PendingKind.RETURN) if referral else ()
+    return _with(case, body.referral, state=state, pending=left)
 
 
 def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
@@ -184,11 +198,19 @@ def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
         resolved_at=stamp.at,
         result=body.result,
         public_reply=body.public_reply,
+        answer_due=None,
+        pending=(),
     )
     referral = case.referral(body.referral)
     if referral is None or referral.role != Role.LEAD:
         return done
-    return replace(done, state=CaseState.FOLLOW_UP, result=body.result, public_reply=body.public_reply)
+    return replace(
+        done,
+        state=CaseState.FOLLOW_UP,
+        result=body.result,
+        public_reply=body.public_reply,
+        follow_up_due=body.follow_up_due,
+    )
 
 
 def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
@@ -205,7 +227,7 @@ def _waived(case: Case, body: f.ReferralWaived, stamp: f.Stamp) -> Case:
 
 
 def _followed_up(case: Case, body: f.FollowUpRecorded, stamp: f.Stamp) -> Case:
-    return replace(case, follow_ups=(*case.follow_ups, body.follow_up))
+    return replace(case, follow_ups=(*case.follow_ups, body.follow_up), follow_up_due=None)
 
 
 def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:
@@ -228,7 +250,10 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
         state=CaseState.REFERRED,
         round=case.round + 1,
         referrals=(*case.referrals, *body.referrals),
-        supervision=max(Supervision.YELLOW, case.supervision, key=lambda one: one.rank),
+        supervision=higher(body.supervision or Supervision.YELLOW, case.supervision),
+        supervisor=body.supervisor or case.supervisor,
+        flags=_merged(case.flags, body.flags),
+        follow_up_due=None,
         owner=stamp.actor.agency or case.owner,
         closed_at=None,
         result="",
@@ -238,9 +263,7 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
 
 
 def _missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
-    referral = case.referral(body.referral)
-    missed = (*referral.missed, body.limit) if referral else (body.limit,)
-    return replace(_with(case, body.referral, missed=missed), supervision=body.supervision)
+    return evolve_clocks.missed(case, body)
 
 
 def _with(case: Case, name: str, **changes: Any) -> Case:
@@ -275,4 +298,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.CaseClosed: _closed,
     f.CaseReopened: _reopened,
     f.DeadlineMissed: _missed,
+    **evolve_clocks.EVOLVERS,
 }

@@ -20,6 +20,7 @@ from callmesh.domain.case import (
     Situation,
     Supplement,
 )
+from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.words import Limit, Supervision
 
 
@@ -76,6 +77,7 @@ class CaseClassified:
     classification: Classification
     emergency: bool = False
     flags: tuple[str, ...] = ()
+    diversion_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,9 @@ class ReferralReceived:
     feedback_due: datetime | None = None
     resolve_due: datetime | None = None
     return_due: datetime | None = None
+    accept_warn_at: datetime | None = None
+    feedback_warn_at: datetime | None = None
+    resolve_warn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ class ReturnRequested:
     reason: str
     basis: str
     flags: tuple[str, ...] = ()
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,7 @@ class ReferralResolved:
     referral: str
     result: str
     public_reply: str = ""
+    follow_up_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +215,18 @@ class CaseClosed:
 
 @dataclass(frozen=True, slots=True)
 class CaseReopened:
-    """A new round of the same case."""
+    """A new round of the same case; `supervision` None is at least yellow."""
 
     reason: str
     referrals: tuple[Referral, ...]
+    flags: tuple[str, ...] = ()
+    supervision: Supervision | None = None
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineMissed:
-    """A limit ran out: escalated once."""
+    """A limit ran out: escalated once. `referral` is "" for limits of the case as a whole."""
 
     referral: str
     limit: Limit
@@ -245,6 +255,7 @@ Body = (
     | CaseClosed
     | CaseReopened
     | DeadlineMissed
+    | ClocksBody
 )
 
 

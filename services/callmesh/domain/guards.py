@@ -45,6 +45,7 @@ _REFERRAL_MOVES = {
     ReferralState.ACCEPTED: ("ReportProgress", "ReturnReferral", "ResolveReferral"),
     ReferralState.IN_PROGRESS: ("ReportProgress", "ReturnReferral", "ResolveReferral"),
     ReferralState.RETURN_REQUESTED: ("DecideReturn",),
+    ReferralState.SUSPENDED: ("ResumeReferral",),
 }
 
 
