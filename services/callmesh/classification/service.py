@@ -12,6 +12,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nats.aio.msg import Msg
 
@@ -23,6 +24,8 @@ from callmesh.domain.case import Case
 from callmesh.domain.case import Classification as Classified
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NoDirectory, Unreachable
+from callmesh.domain.oversight import of_city
+from callmesh.domain.routing import diverts
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
@@ -91,7 +94,8 @@ class Classification:
         """The machine's own classification as a command."""
         found = self.assess_case(case)
         emergency = found.verdict == Verdict.EMERGENCY
-        return c.Classify(_recorded(found), found.category, emergency)
+        recorded = _recorded(found)
+        return c.Classify(recorded, found.category, emergency, **self._watched(case, recorded, emergency))
 
     def override(self, case: Case, wish: Override) -> c.Classify:
         """An operator's classification, beside what the machine thinks."""
@@ -112,7 +116,13 @@ class Classification:
             by_person=True,
         )
         flagged = flags.of_category(self._mesh.city, wish.category) + wish.flags
-        return c.Classify(recorded, found.category, emergency, wish.lower_emergency, flagged)
+        watched = self._watched(case, recorded, emergency)
+        return c.Classify(recorded, found.category, emergency, wish.lower_emergency, flagged, **watched)
+
+    def _watched(self, case: Case, found: Classified, emergency: bool) -> dict[str, Any]:
+        """Whether the matter is another agency's, so that its hand-over is watched."""
+        city = self._mesh.city
+        return {"oversight": of_city(city), "diverts": diverts(city, case, found.category, emergency)}
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Classifies what came in without an operator on the line."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from callmesh.directory.china import public_holidays
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
 from callmesh.directory.tables import Draft, Item
@@ -12,6 +15,7 @@ from callmesh.domain.words import EmergencyRule, Role
 _ALWAYS = "24h"
 _NOBODY = "-"
 _HALF_DAY = 12 * 60
+_SATURDAY = 5
 _MOST_EAST = 14 * 60
 
 
@@ -23,6 +27,7 @@ def check(draft: Draft, report: Report) -> None:
     _listed(draft, report)
     _plans(draft, report)
     _calendar(draft, report)
+    _limits(draft, report)
     if draft.policy is not None:
         _numbers(draft.policy, report)
         _always_open(draft.policy, draft, report)
@@ -69,6 +74,16 @@ def _plans(draft: Draft, report: Report) -> None:
             report.about(plan.row, f'plan "{plan.value.id}" has {leads} leads, it needs exactly one', "id")
 
 
+def _limits(draft: Draft, report: Report) -> None:
+    """Warnings come within their limit; a commander's round is not the first."""
+    for profile in draft.profiles.items:
+        if not 0 <= profile.value.warn_percent < 100:
+            report.about(profile.row, "warn_percent is not 0 to 99", "warn_percent")
+    rules = draft.supervision
+    if rules is not None and rules.value.commander_round < 2:
+        report.about(rules.row, "commander_round is less than 2", "commander_round")
+
+
 def _calendar(draft: Draft, report: Report) -> None:
     if draft.calendar is None:
         return
@@ -79,10 +94,24 @@ def _calendar(draft: Draft, report: Report) -> None:
         report.about(row, "utc_offset_minutes is no zone on Earth", "utc_offset_minutes")
     for day in sorted(calendar.holidays & calendar.make_up_days):
         report.about(row, f"{day} is a holiday and a make-up day", "make_up_days")
+    _days(row, report)
+
+
+def _days(row: Row, report: Report) -> None:
+    """What the file itself lists: a day given twice, or a make-up day that works anyhow, is a typing mistake."""
+    off: set[Any] = set(row.values.get("holidays", ()))  # type: ignore[call-overload]
+    off |= public_holidays() if row.values.get("base") else set()
+    for key in ("holidays", "make_up_days"):
+        listed: list[Any] = list(row.values.get(key, ()))  # type: ignore[call-overload]
+        for index, day in enumerate(listed):
+            if day in listed[:index]:
+                report.about(row, f"{day} is given twice", key, index)
+            elif key == "make_up_days" and day.weekday() < _SATURDAY and day not in off:
+                report.about(row, f"{day} works anyhow: it is no weekend day and no holiday", key, index)
 
 
 def _numbers(policy: Item[Policy], report: Report) -> None:
-    least_of = {"max_hops": 1, "auto_grant_returns": 0, "reopen_days": 0, "commander_round": 2, "follow_up_attempts": 1}
+    least_of = {"max_hops": 1, "auto_grant_returns": 0, "reopen_days": 0, "follow_up_attempts": 1}
     for key, least in least_of.items():
         if getattr(policy.value, key) < least:
             report.about(policy.row, f"{key} is less than {least}", key)

@@ -73,7 +73,7 @@ def clock(value: object) -> time:
     return found
 
 
-_WRITTEN: dict[Any, Reader] = {Span: span, time: clock}  # types that files write as a text
+_WRITTEN: dict[Any, Reader] = {Span: span, Span | None: span, time: clock}  # types that files write as a text
 
 
 def _complete(known: Mapping[str, Field[Any]], row: Row, report: Report) -> bool:

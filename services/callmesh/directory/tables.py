@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from callmesh.directory.china import BASES, with_base
 from callmesh.directory.files import children, features, toml_file, toml_tables, tsv_rows
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
@@ -31,6 +32,7 @@ from callmesh.domain.directory import (
     ReleasePolicy,
     ReturnReason,
     Route,
+    SupervisionRules,
 )
 
 if TYPE_CHECKING:
@@ -103,16 +105,17 @@ class Draft:
     plans: Table[Plan]
     return_reasons: Table[ReturnReason]
     devices: Table[Device]
+    supervision: Item[SupervisionRules] | None = None
 
 
 def read(folder: Path, report: Report) -> Draft:
     """Reads every file of the folder; all of them must be there, though most may list nothing."""
-    head, policy = _city(folder, report)
+    head, policy, supervision = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
         head=head,
         policy=policy,
-        calendar=_single(Calendar, toml_file(folder / "calendar.toml", report), report),
+        calendar=_calendar(folder, report),
         divisions=reading.divisions(),
         agencies=reading.toml(Agency, "agencies.toml", "agencies"),
         categories=reading.tsv(Category, "catalogue.tsv", _CATALOGUE),
@@ -123,6 +126,7 @@ def read(folder: Path, report: Report) -> Draft:
         plans=reading.plans(),
         return_reasons=reading.toml(ReturnReason, "reasons.toml", "return_reasons"),
         devices=reading.tsv(Device, "devices.tsv", _DEVICES),
+        supervision=supervision,
     )
 
 
@@ -167,19 +171,40 @@ def _table(rows: list[Row] | None, make: Callable[[Row], V | None]) -> Table[V]:
     return Table(rows, tuple(Item(value, row) for value, row in built if value is not None))
 
 
-def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy] | None]:
+def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy] | None, Item[SupervisionRules] | None]:
     whole = toml_file(folder / "city.toml", report)
     if whole is None:
-        return None, None
-    top = {key: value for key, value in whole.values.items() if key != "policy"}
-    inner = whole.values.get("policy")
-    if not isinstance(inner, dict):
+        return None, None, None
+    inner = {"policy", "supervision"}
+    top = {key: value for key, value in whole.values.items() if key not in inner}
+    if not isinstance(whole.values.get("policy"), dict):
         report.about(whole, "[policy] is missing", "policy")
-        inner = None
+    if not isinstance(whole.values.get("supervision", {}), dict):
+        report.about(whole, "supervision: expected a table [supervision]", "supervision")
     return (
         _single(Head, replace(whole, values=top), report),
-        _single(Policy, whole.child(inner, "policy") if inner is not None else None, report),
+        _single(Policy, _inner(whole, "policy"), report),
+        _single(SupervisionRules, _inner(whole, "supervision"), report),
     )
+
+
+def _inner(whole: Row, name: str) -> Row | None:
+    found = whole.values.get(name)
+    return whole.child(found, name) if isinstance(found, dict) else None
+
+
+def _calendar(folder: Path, report: Report) -> Item[Calendar] | None:
+    """What the file states, on top of the base that it names."""
+    whole = toml_file(folder / "calendar.toml", report)
+    base = whole.values.get("base") if whole is not None else None
+    if whole is None or base is None:
+        return _single(Calendar, whole, report)
+    if base not in BASES:
+        report.about(whole, f'base "{base}" is none of: {", ".join(BASES)}', "base")
+        return None
+    own = replace(whole, values={key: value for key, value in whole.values.items() if key != "base"})
+    stated = _single(Calendar, own, report)
+    return Item(with_base(stated.value), whole) if stated is not None else None
 
 
 def _single(kind: type[D], row: Row | None, report: Report) -> Item[D] | None:

@@ -19,6 +19,7 @@ from callmesh.domain.words import (
     Level,
     Limit,
     Mode,
+    PendingKind,
     ReferralState,
     Role,
     Supervision,
@@ -168,6 +169,17 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """Something an agency asked for that waits for a decision."""
+
+    kind: PendingKind
+    at: datetime | None = None
+    until: datetime | None = None
+    special: bool = False
+    decision_due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """One hand-over of a case to one agency."""
 
@@ -213,6 +225,18 @@ class Referral:
     suspended_seconds: int = 0
     approved_at: datetime | None = None
     sent_back_count: int = 0
+    answer_due: datetime | None = None
+    accept_warn_at: datetime | None = None
+    feedback_warn_at: datetime | None = None
+    resolve_warn_at: datetime | None = None
+    warned: tuple[Limit, ...] = ()
+    warn_before: Span | None = None
+    warn_percent: int = 0
+    pending: tuple[Pending, ...] = ()
+    special_extension_count: int = 0
+    suspended_until: datetime | None = None
+    suspended_by: str = ""
+    wall_time: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -224,17 +248,29 @@ class Referral:
         """True after a person took it and before it ended."""
         return self.state in WORKING_REFERRAL
 
-    def running_limit(self) -> tuple[Limit, datetime] | None:
-        """The next limit that runs and was not missed yet, with its due time."""
+    def running_limits(self) -> tuple[tuple[Limit, datetime, datetime | None], ...]:
+        """The limits that run and were not missed yet: due time, and when to warn of it.
+
+        While a return is undecided the total clock runs on; only an approved pause stops it.
+        """
+        result = (Limit.RESOLVE, self.resolve_due, self.resolve_warn_at)
         if self.state == ReferralState.OFFERED:
-            running = [(Limit.ACCEPT, self.accept_due), (Limit.RESOLVE, self.resolve_due)]
+            running = [(Limit.ACCEPT, self.accept_due, self.accept_warn_at), result]
         elif self.is_working:
             feedback = None if self.feedback_at else self.feedback_due
-            running = [(Limit.FEEDBACK, feedback), (Limit.RESOLVE, self.resolve_due)]
+            running = [(Limit.FEEDBACK, feedback, self.feedback_warn_at), result]
         else:
-            return None
-        due = [(limit, at) for limit, at in running if at is not None and limit not in self.missed]
+            running = [result] if self.state == ReferralState.RETURN_REQUESTED else []
+        return tuple((limit, due, warn) for limit, due, warn in running if due and limit not in self.missed)
+
+    def running_limit(self) -> tuple[Limit, datetime] | None:
+        """The next limit that runs and was not missed yet, with its due time."""
+        due = [(limit, at) for limit, at, _ in self.running_limits()]
         return min(due, key=lambda one: one[1], default=None)
+
+    def asked_for(self, kind: PendingKind) -> Pending | None:
+        """What of this kind waits for a decision."""
+        return next((one for one in self.pending if one.kind == kind), None)
 
 
 OPEN_REFERRAL = frozenset(
@@ -296,6 +332,8 @@ class Case:
     public_reply: str = ""
     waiver: str = ""
     annotations: tuple[Annotation, ...] = ()
+    follow_up_due: datetime | None = None
+    diversion_due: datetime | None = None
 
     @property
     def id(self) -> str:

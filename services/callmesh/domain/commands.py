@@ -9,6 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callmesh.domain.case import Classification, FollowUp, Situation
+from callmesh.domain.commands_clocks import (
+    ClocksCommand,
+    DecideExtension,
+    DenySuspension,
+    LiftSupervision,
+    MissDeadline,
+    RaiseSupervision,
+    Remind,
+    RequestExtension,
+    RequestSuspension,
+    Resume,
+    Suspend,
+    WarnDeadline,
+)
 from callmesh.domain.commands_life import Annotate as Annotate
 from callmesh.domain.commands_life import Approve as Approve
 from callmesh.domain.commands_life import ChangeSupervisor as ChangeSupervisor
@@ -16,7 +30,22 @@ from callmesh.domain.commands_life import Contest as Contest
 from callmesh.domain.commands_life import SendBack as SendBack
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
-from callmesh.domain.words import Limit, Mode, Role
+from callmesh.domain.oversight import Oversight
+from callmesh.domain.words import Mode, Role
+
+__all__ = [
+    "DecideExtension",
+    "DenySuspension",
+    "LiftSupervision",
+    "MissDeadline",
+    "RaiseSupervision",
+    "Remind",
+    "RequestExtension",
+    "RequestSuspension",
+    "Resume",
+    "Suspend",
+    "WarnDeadline",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,9 @@ class Classify:
     emergency: bool = False
     lower_emergency: bool = False
     flags: tuple[str, ...] = ()
+    oversight: Oversight | None = None
+    diverts: bool = False
+    """True when the matter belongs to another agency than its first receiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +163,7 @@ class RequestReturn:
     reason: str
     basis: str
     flags: tuple[str, ...] = ()
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +201,7 @@ class Resolve:
     referral: str
     result: str
     public_reply: str = ""
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +239,14 @@ class Close:
 class Reopen:
     """Begin a new round with `target`, at most `within_days` after the close; None is no such limit.
 
-    From round `commander_round` on it is a commander's, or a supervisor's who hands it to one.
+    From the round on that the city gives to a commander it is a commander's, or a supervisor's who hands it to one.
     """
 
     reason: str
     target: Target
     calendar: Calendar
     within_days: int | None = None
-    commander_round: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class MissDeadline:
-    """A limit's timer fired."""
-
-    referral: str
-    limit: Limit
+    oversight: Oversight | None = None
 
 
 Command = (
@@ -243,11 +269,11 @@ Command = (
     | RecordFollowUp
     | Close
     | Reopen
-    | MissDeadline
     | Contest
     | Designate
     | SendBack
     | Approve
     | Annotate
     | ChangeSupervisor
+    | ClocksCommand
 )

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from callmesh.domain import commands as c
 from callmesh.domain import decide_after, decide_life
+from callmesh.domain import decide_clocks as on_time
 from callmesh.domain import decide_referral as on_referral
+from callmesh.domain import decide_watch as on_watch
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
+from callmesh.domain.clocks import on_wall_time
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import COMMANDER, at_least_open, need_part, need_state
+from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
 
@@ -60,7 +65,22 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     if (differs or lowers) and not new.reason:
         raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
     emergency = (case.emergency or command.emergency) and not lower
-    return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags)
+    diversion = _diversion_due(case, command, stamp, emergency)
+    return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags, diversion)
+
+
+def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, emergency: bool) -> datetime | None:
+    """Until when a matter of another agency must be offered; a new classification does not start it anew."""
+    refused = case.report.caller.consent == Consent.REFUSED and not emergency
+    if command.oversight is None or not command.diverts or case.referrals or refused or _was_late(case):
+        return None
+    urgent = emergency or on_wall_time(command.classification.level)
+    due = command.oversight.diversion_due(stamp.at, urgent)
+    return min(due, case.diversion_due or due)
+
+
+def _was_late(case: Case) -> bool:
+    return LATE_DIVERSION in case.flags
 
 
 def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
@@ -132,6 +152,16 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.Resolve: on_referral.resolve,
     c.Recall: on_referral.recall,
     c.Waive: on_referral.waive,
-    c.MissDeadline: on_referral.miss_deadline,
     **decide_life.DECIDERS,
+    c.RequestExtension: on_time.request_extension,
+    c.DecideExtension: on_time.decide_extension,
+    c.RequestSuspension: on_time.request_suspension,
+    c.Suspend: on_time.suspend,
+    c.DenySuspension: on_time.deny_suspension,
+    c.Resume: on_time.resume,
+    c.Remind: on_watch.remind,
+    c.RaiseSupervision: on_watch.raise_supervision,
+    c.LiftSupervision: on_watch.lift_supervision,
+    c.WarnDeadline: on_watch.warn_deadline,
+    c.MissDeadline: on_watch.miss_deadline,
 }

@@ -15,12 +15,13 @@ from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import COMMANDER, FOLLOW_UP_AGENT, SUPERVISOR, need_part, need_state
-from callmesh.domain.words import ActorKind, CaseState
+from callmesh.domain.watch import COMMANDER as WATCHED_BY_COMMANDER
+from callmesh.domain.words import ActorKind, CaseState, Supervision
 
 UNREACHABLE = "unreachable"
 """The waiver of a case whose caller could not be reached."""
-FOR_COMMANDER = "for_commander"
-"""Flag of a late round that a supervisor opened: a commander is to look at it."""
+COMMANDER_ROUND = 3
+"""Where the city says nothing (domain.md section 4)."""
 
 
 def follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
@@ -78,10 +79,14 @@ def reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
     if not command.reason:
         raise missing("reason", "重办理由")
     _need_in_time(case, command, stamp)
-    flags = _need_rank(case, command, stamp)
+    _need_rank(case, command, stamp)
     need_emergency_service(case, command.target)
     referral = offer(case, command.target, stamp, command.calendar, 1)
-    return f.CaseReopened(command.reason, (replace(referral, round=case.round + 1),), flags)
+    following = (replace(referral, round=case.round + 1),)
+    if not _late(case, command):
+        return f.CaseReopened(command.reason, following)
+    commander = command.oversight.rules.commander if command.oversight else ""
+    return f.CaseReopened(command.reason, following, (WATCHED_BY_COMMANDER,), Supervision.RED, commander)
 
 
 def _need_in_time(case: Case, command: c.Reopen, stamp: f.Stamp) -> None:
@@ -96,13 +101,16 @@ def _need_in_time(case: Case, command: c.Reopen, stamp: f.Stamp) -> None:
     )
 
 
-def _need_rank(case: Case, command: c.Reopen, stamp: f.Stamp) -> tuple[str, ...]:
-    """The flags of the new round."""
-    late = case.round + 1 >= command.commander_round
-    if not late or stamp.actor.role == COMMANDER:
-        return ()
-    if stamp.actor.kind == ActorKind.PERSON and stamp.actor.role == SUPERVISOR:
-        return (FOR_COMMANDER,)
+def _late(case: Case, command: c.Reopen) -> bool:
+    """From the city's round on a commander watches: red, flagged, and under the commander's name."""
+    first = command.oversight.rules.commander_round if command.oversight else COMMANDER_ROUND
+    return case.round + 1 >= first
+
+
+def _need_rank(case: Case, command: c.Reopen, stamp: f.Stamp) -> None:
+    person = stamp.actor.kind == ActorKind.PERSON
+    if not _late(case, command) or (person and stamp.actor.role in (COMMANDER, SUPERVISOR)):
+        return
     raise NotYours(
         f"round {case.round + 1} is opened by a commander, or by a supervisor who hands it to one",
         f"第 {case.round + 1} 轮重办须由指挥长决定, 或由督办人提请指挥长",

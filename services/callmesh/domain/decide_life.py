@@ -27,7 +27,7 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
-from callmesh.domain.words import ActorKind, CaseState, Mode, ReferralState, Role
+from callmesh.domain.words import ActorKind, CaseState, Mode, PendingKind, ReferralState, Role
 
 _S = ReferralState
 _BEFORE_RESULT = (CaseState.RECEIVED, CaseState.CLASSIFIED, CaseState.REFERRED, CaseState.DISPUTED)
@@ -76,7 +76,8 @@ def _designated(case: Case, command: c.Designate, stamp: f.Stamp) -> Referral:
 
 def _kept(held: Referral, target: c.Target) -> Referral:
     """What the agency did so far counts: the same referral, back where it stood if a return was waiting."""
-    return replace(held, binding=True, basis=target.basis, state=standing(held))
+    undecided = tuple(one for one in held.pending if one.kind != PendingKind.RETURN)
+    return replace(held, binding=True, basis=target.basis, state=standing(held), pending=undecided)
 
 
 def standing(referral: Referral) -> ReferralState:

@@ -1,13 +1,15 @@
-"""The deciders about referrals: offer, receipt, acceptance, progress, return, result, limits."""
+"""The deciders about referrals: offer, receipt, acceptance, progress, return, result. Limits: `decide_watch`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case, Referral
-from callmesh.domain.clocks import due
+from callmesh.domain.clocks import due, on_wall_time
+from callmesh.domain.decide_clocks import dues
 from callmesh.domain.directory import Calendar
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import (
@@ -20,15 +22,14 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import (
     ActorKind,
     CaseState,
     Consent,
     Level,
-    Limit,
     ReferralState,
     Role,
-    Supervision,
 )
 
 _S = ReferralState
@@ -39,7 +40,7 @@ def offer(
 ) -> Referral:
     """The `number`-th new referral of the case; its due times count from now until receipt moves them."""
     limits = target.limits
-    return Referral(
+    made = Referral(
         name=f"{case.name}/referrals/{len(case.referrals) + number}",
         agency=target.agency,
         role=target.role,
@@ -54,9 +55,25 @@ def offer(
         feedback_within=limits.feedback,
         resolve_within=limits.resolve,
         offered_at=stamp.at,
-        accept_due=due(stamp.at, limits.accept, calendar),
-        feedback_due=due(stamp.at, limits.feedback, calendar),
-        resolve_due=due(stamp.at, limits.resolve, calendar),
+        warn_before=limits.warn_before,
+        warn_percent=limits.warn_percent,
+        wall_time=case.emergency or on_wall_time(case.level),
+    )
+    return _counted(made, stamp.at, calendar)
+
+
+def _counted(made: Referral, start: datetime, calendar: Calendar) -> Referral:
+    """With its limits counted from `start`."""
+    ends = dues(made, start, calendar)
+    assert ends is not None, "an offer carries limits"
+    return replace(
+        made,
+        accept_due=ends.accept,
+        feedback_due=ends.feedback,
+        resolve_due=ends.resolve,
+        accept_warn_at=ends.accept_warn,
+        feedback_warn_at=ends.feedback_warn,
+        resolve_warn_at=ends.resolve_warn,
     )
 
 
@@ -80,7 +97,9 @@ def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
         offer(case, target, stamp, command.calendar, number, command)
         for number, target in enumerate(command.targets, start=1)
     )
-    return f.CaseTransferred(referrals, command.plan, command.reason, command.city_version, command.flags)
+    late = case.diversion_due is not None and stamp.at > case.diversion_due  # the timer has not been here yet
+    flags = (*command.flags, LATE_DIVERSION) if late else command.flags
+    return f.CaseTransferred(referrals, command.plan, command.reason, command.city_version, flags)
 
 
 def _held_already(case: Case, command: c.Transfer) -> bool:
@@ -173,9 +192,20 @@ def receive(case: Case, command: c.Receive, stamp: f.Stamp) -> f.Body | None:
 
 
 def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c.Receive) -> f.ReferralReceived:
-    spans = (referral.accept_within, referral.feedback_within, referral.resolve_within)
-    dues = [due(stamp.at, span, calendar) if span else None for span in (*spans, command.return_within)]
-    return f.ReferralReceived(referral.name, *dues)
+    back = due(stamp.at, command.return_within, calendar, referral.wall_time)
+    ends = dues(referral, stamp.at, calendar)
+    if ends is None:
+        return f.ReferralReceived(referral.name, return_due=back)
+    return f.ReferralReceived(
+        referral.name,
+        accept_due=ends.accept,
+        feedback_due=ends.feedback,
+        resolve_due=ends.resolve,
+        return_due=back,
+        accept_warn_at=ends.accept_warn,
+        feedback_warn_at=ends.feedback_warn,
+        resolve_warn_at=ends.resolve_warn,
+    )
 
 
 def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:
@@ -211,7 +241,8 @@ def request_return(case: Case, command: c.RequestReturn, stamp: f.Stamp) -> f.Bo
     if referral.role != Role.LEAD:
         raise NotYours("a supporting agency cannot return the case", "协办单位不能退单, 请联系主办单位")
     _need_returnable(case, referral, stamp)
-    return f.ReturnRequested(referral.name, command.reason, command.basis, command.flags)
+    decide_by = command.oversight.decision_due(case, stamp.at) if command.oversight else None
+    return f.ReturnRequested(referral.name, command.reason, command.basis, command.flags, decide_by)
 
 
 def _need_returnable(case: Case, referral: Referral, stamp: f.Stamp) -> None:
@@ -295,7 +326,9 @@ def resolve(case: Case, command: c.Resolve, stamp: f.Stamp) -> f.Body:
         if not command.public_reply:
             raise missing("public_reply", "对来电人的答复")
         need_support_done(case)
-    return f.ReferralResolved(referral.name, command.result, command.public_reply)
+    ask_by = command.oversight.follow_up_due(case, stamp.at) if command.oversight else None
+    leads = referral.role == Role.LEAD
+    return f.ReferralResolved(referral.name, command.result, command.public_reply, ask_by if leads else None)
 
 
 def need_support_done(case: Case) -> None:
@@ -332,21 +365,7 @@ def waive(case: Case, command: c.Waive, stamp: f.Stamp) -> f.Body:
         need_sender(referral, case, stamp, "免办")
     if referral.role != Role.SUPPORT:
         raise Invalid("only a supporting referral can be waived", "只有协办单可以免办", {"name": "is the lead"})
-    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS}, "免办")
+    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS, _S.SUSPENDED}, "免办")
     if not command.reason:
         raise missing("reason", "免办理由")
     return f.ReferralWaived(referral.name, command.reason)
-
-
-def miss_deadline(case: Case, command: c.MissDeadline, stamp: f.Stamp) -> f.Body | None:
-    """Escalate a limit once, and never before it ran out."""
-    referral = case.referral(command.referral)
-    running = referral.running_limit() if referral else None
-    if referral is None or running is None:
-        return None
-    limit, at = running
-    if limit != command.limit or stamp.at < at:
-        return None
-    level = Supervision.RED if limit == Limit.RESOLVE else Supervision.YELLOW
-    raised = max(level, case.supervision, key=lambda one: one.rank)
-    return f.DeadlineMissed(referral.name, limit, at, raised)

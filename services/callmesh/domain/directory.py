@@ -97,13 +97,19 @@ class Span:
 
 @dataclass(frozen=True)
 class LimitProfile:
-    """The three limits of one profile (domain.md section 3) and where they come from."""
+    """The three limits of one profile (domain.md section 3) and where they come from.
+
+    A warning comes `warn_before` the end of a longer limit in the same sort of time, else after
+    `warn_percent` of a limit; without either there is none.
+    """
 
     id: str
     accept: Span
     feedback: Span
     resolve: Span
     source: str = ""
+    warn_before: Span | None = None
+    warn_percent: int = 0
 
 
 @dataclass(frozen=True)
@@ -181,11 +187,33 @@ class Policy:
     max_hops: int = 3
     auto_grant_returns: int = 2
     reopen_days: int = 15
-    commander_round: int = 3
     follow_up_attempts: int = 3
     return_within: Span = field(default_factory=lambda: Span(2, "wd"))
     auto_route: bool = True
     emergency_kinds: tuple[str, ...] = ("police", "fire", "ems", "traffic_police")
+
+
+@dataclass(frozen=True)
+class SupervisionRules:
+    """How closely a city watches: who must answer, decide, ask and divert by when (督办规则).
+
+    `urgent` is P0 and P1. Each default is an assumption that a city may change.
+    """
+
+    answer_p0: Span = field(default_factory=lambda: Span(30, "m"))
+    answer_p1: Span = field(default_factory=lambda: Span(2, "h"))
+    answer_p2: Span = field(default_factory=lambda: Span(1, "wd"))
+    answer_p3: Span = field(default_factory=lambda: Span(1, "wd"))
+    decide_urgent: Span = field(default_factory=lambda: Span(30, "m"))
+    decide_within: Span = field(default_factory=lambda: Span(1, "wd"))
+    divert_urgent: Span = field(default_factory=lambda: Span(5, "m"))
+    divert_within: Span = field(default_factory=lambda: Span(2, "h"))
+    follow_up_within: Span = field(default_factory=lambda: Span(2, "wd"))
+    extension_ordinary: Span = field(default_factory=lambda: Span(5, "wd"))
+    extension_special: Span = field(default_factory=lambda: Span(15, "wd"))
+    suspension_most: Span = field(default_factory=lambda: Span(30, "wd"))
+    commander_round: int = 3
+    commander: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,6 +236,7 @@ class City:
     devices: tuple[Device, ...] = ()
     calendar: Calendar = field(default_factory=Calendar)
     version: str = ""
+    supervision: SupervisionRules = field(default_factory=SupervisionRules)
 
     @cached_property
     def agency(self) -> dict[str, Agency]:

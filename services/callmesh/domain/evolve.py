@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from callmesh.domain import evolve_life
+from callmesh.domain import evolve_clocks, evolve_life
 from callmesh.domain import facts as f
-from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Referral
-from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
+from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Pending, Referral
+from callmesh.domain.watch import LATE_DIVERSION, higher
+from callmesh.domain.words import CaseState, PendingKind, ReferralState, Role, Supervision
 
 
 def evolve(case: Case | None, fact: f.Fact) -> Case:
@@ -64,6 +65,7 @@ def _classified(case: Case, body: f.CaseClassified, stamp: f.Stamp) -> Case:
         classification=body.classification,
         emergency=body.emergency,
         flags=_merged(case.flags, body.flags),
+        diversion_due=body.diversion_due,
     )
 
 
@@ -92,8 +94,11 @@ def _cancelled(case: Case, body: f.CaseCancelled, stamp: f.Stamp) -> Case:
 
 def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
     led = case.state != CaseState.DISPUTED or any(one.role == Role.LEAD for one in body.referrals)
+    late = LATE_DIVERSION in body.flags
     return replace(
         case,
+        diversion_due=None,
+        supervision=higher(Supervision.YELLOW, case.supervision) if late else case.supervision,
         state=CaseState.REFERRED if led else CaseState.DISPUTED,
         referrals=(*evolve_life.relieved(case, body.referrals, stamp).referrals, *body.referrals),
         plan=body.plan or case.plan,
@@ -111,6 +116,9 @@ def _received(case: Case, body: f.ReferralReceived, stamp: f.Stamp) -> Case:
         feedback_due=body.feedback_due,
         resolve_due=body.resolve_due,
         return_due=body.return_due,
+        accept_warn_at=body.accept_warn_at,
+        feedback_warn_at=body.feedback_warn_at,
+        resolve_warn_at=body.resolve_warn_at,
     )
 
 
@@ -146,12 +154,14 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
         arrived_at=referral.arrived_at or (stamp.at if body.arrived else None),
         feedback_at=referral.feedback_at or (stamp.at if said else None),
         feedback=(*referral.feedback, *note),
+        answer_due=None if said else referral.answer_due,
     )
 
 
 def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     count = referral.return_count + 1 if referral else 1
+    back = Pending(PendingKind.RETURN, stamp.at, decision_due=body.decision_due)
     asked = _with(
         case,
         body.referral,
@@ -159,6 +169,8 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
         return_reason=body.reason,
         return_basis=body.basis,
         return_count=count,
+        answer_due=None,
+        pending=evolve_clocks.asking(referral, back) if referral else (back,),
     )
     return replace(asked, flags=_merged(case.flags, body.flags))
 
@@ -179,7 +191,8 @@ def _return_denied(case: Case, body: f.ReturnDenied, stamp: f.Stamp) -> Case:
     state = ReferralState.OFFERED
     if referral and referral.accepted_at:
         state = ReferralState.IN_PROGRESS if referral.started_at else ReferralState.ACCEPTED
-    return _with(case, body.referral, state=state)
+    left = evolve_clocks.without(referral, PendingKind.RETURN) if referral else ()
+    return _with(case, body.referral, state=state, pending=left)
 
 
 def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
@@ -190,11 +203,19 @@ def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
         resolved_at=stamp.at,
         result=body.result,
         public_reply=body.public_reply,
+        answer_due=None,
+        pending=(),
     )
     referral = case.referral(body.referral)
     if referral is None or referral.role != Role.LEAD:
         return done
-    return replace(done, state=CaseState.FOLLOW_UP, result=body.result, public_reply=body.public_reply)
+    return replace(
+        done,
+        state=CaseState.FOLLOW_UP,
+        result=body.result,
+        public_reply=body.public_reply,
+        follow_up_due=body.follow_up_due,
+    )
 
 
 def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
@@ -211,7 +232,7 @@ def _waived(case: Case, body: f.ReferralWaived, stamp: f.Stamp) -> Case:
 
 
 def _followed_up(case: Case, body: f.FollowUpRecorded, stamp: f.Stamp) -> Case:
-    return replace(case, follow_ups=(*case.follow_ups, body.follow_up))
+    return replace(case, follow_ups=(*case.follow_ups, body.follow_up), follow_up_due=None)
 
 
 def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:
@@ -234,9 +255,11 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
         state=CaseState.REFERRED,
         round=case.round + 1,
         referrals=(*case.referrals, *body.referrals),
-        supervision=max(Supervision.YELLOW, case.supervision, key=lambda one: one.rank),
-        owner=case.origin,
+        supervision=higher(body.supervision or Supervision.YELLOW, case.supervision),
+        supervisor=body.supervisor or case.supervisor,
         flags=_merged(case.flags, body.flags),
+        follow_up_due=None,
+        owner=case.origin,
         closed_at=None,
         result="",
         public_reply="",
@@ -245,9 +268,7 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
 
 
 def _missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
-    referral = case.referral(body.referral)
-    missed = (*referral.missed, body.limit) if referral else (body.limit,)
-    return replace(_with(case, body.referral, missed=missed), supervision=body.supervision)
+    return evolve_clocks.missed(case, body)
 
 
 def _with(case: Case, name: str, **changes: Any) -> Case:
@@ -283,4 +304,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.CaseReopened: _reopened,
     f.DeadlineMissed: _missed,
     **evolve_life.EVOLVERS,
+    **evolve_clocks.EVOLVERS,
 }

@@ -70,7 +70,7 @@ def _sent_back(case: Case, body: f.ResolutionSentBack, stamp: f.Stamp) -> Case:
     )
     if referral is None or referral.role != Role.LEAD:
         return back
-    return replace(back, state=CaseState.REFERRED, result="", public_reply="")
+    return replace(back, state=CaseState.REFERRED, result="", public_reply="", follow_up_due=None)
 
 
 def _approved(case: Case, body: f.ResolutionApproved, stamp: f.Stamp) -> Case:

@@ -20,6 +20,7 @@ from callmesh.domain.case import (
     Situation,
     Supplement,
 )
+from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
 from callmesh.domain.facts_life import DisputeOpened as DisputeOpened
 from callmesh.domain.facts_life import JurisdictionDesignated as JurisdictionDesignated
@@ -82,6 +83,7 @@ class CaseClassified:
     classification: Classification
     emergency: bool = False
     flags: tuple[str, ...] = ()
+    diversion_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,9 @@ class ReferralReceived:
     feedback_due: datetime | None = None
     resolve_due: datetime | None = None
     return_due: datetime | None = None
+    accept_warn_at: datetime | None = None
+    feedback_warn_at: datetime | None = None
+    resolve_warn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ class ReturnRequested:
     reason: str
     basis: str
     flags: tuple[str, ...] = ()
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +188,7 @@ class ReferralResolved:
     referral: str
     result: str
     public_reply: str = ""
+    follow_up_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +223,18 @@ class CaseClosed:
 
 @dataclass(frozen=True, slots=True)
 class CaseReopened:
-    """A new round of the same case."""
+    """A new round of the same case; `supervision` None is at least yellow."""
 
     reason: str
     referrals: tuple[Referral, ...]
     flags: tuple[str, ...] = ()
+    supervision: Supervision | None = None
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineMissed:
-    """A limit ran out: escalated once."""
+    """A limit ran out: escalated once. `referral` is "" for limits of the case as a whole."""
 
     referral: str
     limit: Limit
@@ -260,6 +269,7 @@ Body = (
     | ResolutionApproved
     | CaseAnnotated
     | SupervisorChanged
+    | ClocksBody
 )
 
 

@@ -69,7 +69,7 @@ _REFERRAL_MOVES: dict[ReferralState, tuple[str, ...]] = {
     ReferralState.OFFERED: ("AcceptReferral", "ReturnReferral", "RecallReferral"),
     ReferralState.ACCEPTED: ("ReportProgress", "ReturnReferral", "ResolveReferral", "RecallReferral"),
     ReferralState.IN_PROGRESS: ("ReportProgress", "ReturnReferral", "ResolveReferral", "RecallReferral"),
-    ReferralState.SUSPENDED: ("RecallReferral",),
+    ReferralState.SUSPENDED: ("ResumeReferral", "RecallReferral"),
     ReferralState.RETURN_REQUESTED: ("DecideReturn", "RecallReferral"),
     ReferralState.RESOLVED: ("SendBackResolution", "ApproveResolution"),
     ReferralState.RETURNED: (),

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from callmesh.domain.case import Case
 from callmesh.domain.commands import Target
 from callmesh.domain.directory import Agency, City, LimitProfile, Plan, Route, Span
 from callmesh.domain.errors import Invalid
@@ -50,6 +51,19 @@ def choose(city: City, question: Question) -> tuple[Target, ...]:
         if agency and agency.id not in {question.origin, *(one.agency for one in found)}:
             found.append(_target(city, question, agency, Role.SUPPORT, f"{why}; 协办 {kind}"))
     return tuple(found)
+
+
+def diverts(city: City, case: Case, category: str, emergency: bool) -> bool:
+    """Whether a matter of this category belongs to another kind of agency than its first receiver's."""
+    origin = city.agency.get(case.origin)
+    question = Question(category, case.division, case.origin, case.opened_at, emergency)
+    row = city.category.get(category)
+    if origin is None or row is None:
+        return False
+    lead, _, _ = _kinds(city, question)
+    if emergency and lead not in city.policy.emergency_kinds:
+        return origin.kind not in city.policy.emergency_kinds or lead != NOBODY
+    return lead not in (NOBODY, origin.kind)
 
 
 def name_agency(city: City, question: Question, agency_id: str, role: Role, why: str) -> Target:

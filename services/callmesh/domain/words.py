@@ -104,11 +104,23 @@ class EmergencyRule(StrEnum):
 
 
 class Limit(StrEnum):
-    """The three limits of a referral (domain.md section 3)."""
+    """The three limits of a referral (domain.md section 3), then those of who reminds, decides, asks and diverts."""
 
     ACCEPT = "accept"
     FEEDBACK = "feedback"
     RESOLVE = "resolve"
+    ANSWER = "answer"
+    DECISION = "decision"
+    FOLLOW_UP = "follow_up"
+    DIVERSION = "diversion"
+
+
+class PendingKind(StrEnum):
+    """What an agency may ask for that somebody else decides."""
+
+    RETURN = "return"
+    EXTENSION = "extension"
+    SUSPENSION = "suspension"
 
 
 class Mode(StrEnum):

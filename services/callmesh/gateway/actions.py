@@ -1,7 +1,8 @@
-"""What a partner does to a referral: the same six actions on the stream and as unary calls."""
+"""What a partner does to a referral: the same actions on the stream and as unary calls."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
@@ -9,11 +10,13 @@ from callmesh.api.v1 import referral_pb2
 from callmesh.domain import commands as c
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
+from callmesh.domain.oversight import Oversight, of_city
 from callmesh.gateway.pump import Pumps
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Outcome
 from callmesh.ledger.port import Head
+from callmesh.ledger.wire import from_timestamp
 
 TEXT_LENGTH = 4_000
 
@@ -63,7 +66,7 @@ class Actions:
         """Not ours."""
         _bounded(basis=request.basis)
         flagged = flags.of_return_reason(self._mesh.city, request.reason)
-        command = c.RequestReturn(request.name, request.reason, request.basis, flagged)
+        command = c.RequestReturn(request.name, request.reason, request.basis, flagged, self._oversight())
         return await self._do(command, request, request_id)
 
     async def contest(self, request: pb.ContestReturnRequest, request_id: str) -> referral_pb2.Referral:
@@ -74,8 +77,24 @@ class Actions:
     async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Done."""
         _bounded(result=request.result, public_reply=request.public_reply)
-        command = c.Resolve(request.name, request.result, request.public_reply)
+        command = c.Resolve(request.name, request.result, request.public_reply, self._oversight())
         return await self._do(command, request, request_id)
+
+    async def request_extension(self, request: pb.RequestExtensionRequest, request_id: str) -> referral_pb2.Referral:
+        """More time, please."""
+        _bounded(reason=request.reason)
+        until = wished(request)
+        command = c.RequestExtension(request.name, request.reason, self._oversight(), until, request.special)
+        return await self._do(command, request, request_id)
+
+    async def request_suspension(self, request: pb.RequestSuspensionRequest, request_id: str) -> referral_pb2.Referral:
+        """A pause, please."""
+        _bounded(reason=request.reason)
+        command = c.RequestSuspension(request.name, request.reason, self._oversight(), wished(request))
+        return await self._do(command, request, request_id)
+
+    def _oversight(self) -> Oversight:
+        return of_city(self._mesh.city)
 
     async def _do(self, command: c.Command, request: Any, request_id: str) -> referral_pb2.Referral:
         case_id = case_of_referral(request.name)
@@ -88,6 +107,11 @@ def _own(head: Head, name: str) -> referral_pb2.Referral:
         if one.name == name:
             return one
     raise NotFound("no such referral", "没有这个转办单, 请核对编号")
+
+
+def wished(request: pb.RequestExtensionRequest | pb.RequestSuspensionRequest) -> datetime | None:
+    """The time that is asked for, None for as long as the city allows."""
+    return from_timestamp(request.until) if request.HasField("until") else None
 
 
 def _bounded(**texts: str) -> None:

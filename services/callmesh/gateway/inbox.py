@@ -16,8 +16,10 @@ from nats.aio.msg import Msg
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
+from callmesh.domain import facts_clocks as fc
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
+from callmesh.domain.watch import AGENCY_LIMITS
 from callmesh.domain.words import ReferralState, Role
 from callmesh.gateway.news import TOLD, life_items
 from callmesh.kernel import headers
@@ -43,6 +45,12 @@ _TOLD = frozenset(
         "referral_resolved",
         "case_closed",
         *TOLD,
+        "deadline_warned",
+        "referral_reminded",
+        "extension_decided",
+        "referral_suspended",
+        "suspension_denied",
+        "referral_resumed",
     }
 )
 _TOLD_TO_LEAD = frozenset({"referral_resolved"})
@@ -52,7 +60,12 @@ _NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
     f.ReturnDenied: _K.RETURN_DENIED,
     f.ReferralRecalled: _K.RECALLED,
     f.ReferralWaived: _K.WAIVED,
-    f.DeadlineMissed: _K.REMINDED,
+    fc.DeadlineWarned: _K.WARNED,
+    fc.ReferralReminded: _K.REMINDED,
+    fc.ExtensionDecided: _K.EXTENSION_DECIDED,
+    fc.ReferralSuspended: _K.SUSPENDED,
+    fc.SuspensionDenied: _K.SUSPENSION_DENIED,
+    fc.ReferralResumed: _K.RESUMED,
 }
 Item = tuple[Referral, "pb.Delivery.Kind.ValueType"]
 
@@ -116,6 +129,8 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from ((one, _K.RECALLED) for one in case.this_round if one.state == ReferralState.RECALLED)
         case f.ReportAmended():
             yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
+        case f.DeadlineMissed() if body.limit in AGENCY_LIMITS:
+            yield from _named(case, body.referral, _K.REMINDED)
         case f.CaseClosed():
             yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
     yield from life_items(body, case)

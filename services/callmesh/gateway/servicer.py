@@ -57,3 +57,9 @@ class GatewayServicer(GatewayServiceServicer):
 
     async def ResolveReferral(self, request: pb.ResolveReferralRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.resolve(request, request.request_id)
+
+    async def RequestExtension(self, request: pb.RequestExtensionRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.request_extension(request, request.request_id)
+
+    async def RequestSuspension(self, request: pb.RequestSuspensionRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.request_suspension(request, request.request_id)

@@ -148,6 +148,10 @@ class PartnerStream:
                 outcome.referral.CopyFrom(await do.contest(action.contest, request_id))
             case "resolve":
                 outcome.referral.CopyFrom(await do.resolve(action.resolve, request_id))
+            case "request_extension":
+                outcome.referral.CopyFrom(await do.request_extension(action.request_extension, request_id))
+            case "request_suspension":
+                outcome.referral.CopyFrom(await do.request_suspension(action.request_suspension, request_id))
             case _:
                 raise Invalid("the action is empty", "动作为空", {"action": "required"})
 

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.domain import facts as f
 from callmesh.domain.case import Actor, Case
+from callmesh.domain.watch import next_watch
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.wire import converter, from_timestamp, message_class, to_timestamp
 
@@ -51,9 +52,9 @@ def encode(fact: f.Fact, case: Case, recent: tuple[int, ...]) -> facts_pb2.Recor
     record = facts_pb2.Record()
     _write_fact(fact, record.fact)
     _CASE.write(case, record.case)
-    following = case.next_deadline()
+    following = next_watch(case, fact.stamp.at)
     if following is not None:
-        to_timestamp(following[0], record.next_due)
+        to_timestamp(following.at, record.next_due)
     record.recent.extend((*recent[-RECENT + 1 :], command_key(fact.stamp.command_id)))
     return record
 
@@ -73,7 +74,7 @@ def case_of(record: facts_pb2.Record) -> Case:
 
 
 def next_due_of(record: facts_pb2.Record) -> datetime | None:
-    """The earliest running limit of the case, without decoding the case."""
+    """When the case must be looked at next, without decoding the case."""
     return from_timestamp(record.next_due) if record.HasField("next_due") else None
 
 

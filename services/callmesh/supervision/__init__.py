@@ -1,13 +1,15 @@
-"""Supervision (督办): watches limits, reviews results, records what the caller says, closes and reopens.
+"""Supervision (督办): watches limits, grants time and pauses, reminds, reviews results, follows up, closes, reopens.
 
-RPCs served: RecordFollowUp, CloseCase, ReopenCase, SendBackResolution, ApproveResolution, ChangeSupervisor
+RPCs served: RecordFollowUp, CloseCase, ReopenCase, SendBackResolution, ApproveResolution, ChangeSupervisor,
+DecideExtension, SuspendReferral, DenySuspension, ResumeReferral, RemindReferral, RaiseSupervision, LiftSupervision
 (SupervisionService).
-Facts written: DeadlineMissed, FollowUpRecorded, CaseClosed, CaseReopened, ResolutionSentBack, ResolutionApproved,
-SupervisorChanged.
+Facts written: DeadlineWarned, DeadlineMissed, ReferralReminded, ExtensionDecided, ReferralSuspended,
+SuspensionDenied, ReferralResumed, SupervisionRaised, SupervisionLifted, SupervisorChanged, FollowUpRecorded,
+CaseClosed, CaseReopened, ResolutionSentBack, ResolutionApproved.
 Signs: the state of the log, every few minutes, into `AUDIT_<region>` (notary.py).
-Reads: the log (to arm the next limit of every case, and to close those whose callers cannot be reached),
-`due.>` (limits that ran out), the directory.
-A limit is one scheduled message a case on `tm.<region>.<shard>.<case>`; NATS fires it, nobody
+Reads: the log (to arm the next moment of every case, to end a pause of a case that turns urgent, and to close cases
+whose callers cannot be reached), `due.>` (moments that came), the directory.
+Time is one scheduled message a case on `tm.<region>.<shard>.<case>`; NATS fires it, nobody
 scans. When NATS or this service is down, what fell due meanwhile fires when both are back: late,
-never lost, never early, and escalated once.
+never lost, never early, and escalated once. A warning that comes after its limit is left out.
 """

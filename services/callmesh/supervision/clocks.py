@@ -1,10 +1,14 @@
-"""Limits as scheduled messages: one slot a case, holding its earliest running limit.
+"""Time as scheduled messages: one slot a case, holding the next moment it is watched for (domain/watch.py).
 
-A fact moves the earliest limit. If it moved *earlier*, or nothing is known to be armed, the slot is
-published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
+A moment is a warning, a limit that runs out (of an agency, of who must decide, ask or divert, of an answer to a
+reminder) or the end of a pause. A fact moves the earliest one. If it moved *earlier*, or nothing is known to be armed,
+the slot is published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
 left alone: when it fires too soon the case is read, found not due, and armed again. So a whole
-life costs about one timer message, and a lost or doubled message mends itself. What fires is
-decided on the case itself (`MissDeadline`): each limit is escalated once, and never early.
+life costs few timer messages, and a lost or doubled message mends itself. What fires is
+decided on the case itself: each moment is acted on once, and never early. What fell due while NATS or this
+service was down is done when both are back, the earliest first; a warning whose limit has run out is skipped.
+
+A P2 or P3 case in a pause that turns out urgent goes on at once: P0 and P1 never pause.
 """
 
 from __future__ import annotations
@@ -19,9 +23,13 @@ from opentelemetry.trace import SpanKind
 
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
+from callmesh.domain.clocks import on_wall_time
+from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
+from callmesh.domain.watch import Alarm, Watch, next_watch
+from callmesh.domain.words import ReferralState
 from callmesh.kernel import headers, telemetry
 from callmesh.kernel.ids import now
-from callmesh.kernel.messaging import publish_once
+from callmesh.kernel.messaging import publish_once, sequence_of
 from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
@@ -29,48 +37,77 @@ from callmesh.ledger.handle import handle
 from callmesh.ledger.record import decode, next_due_of
 
 ARMED = 50_000
+_CLASSIFIED = "case_classified"
 _ARMING = frozenset(
     {
+        _CLASSIFIED,
         "case_transferred",
         "referral_received",
         "referral_accepted",
         "progress_reported",
+        "return_requested",
         "return_granted",
         "return_denied",
         "case_reopened",
         "jurisdiction_designated",
         "resolution_sent_back",
         "deadline_missed",
+        "deadline_warned",
+        "referral_reminded",
+        "referral_resolved",
+        "extension_requested",
+        "extension_decided",
+        "suspension_requested",
+        "suspension_denied",
+        "referral_suspended",
+        "referral_resumed",
     }
 )
 _SCHEDULE_TTL = "168h"
 
 
 class Clocks:
-    """Arms limits and escalates those that ran out."""
+    """Arms the next moment of every case and acts on those that came."""
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._armed: OrderedDict[str, datetime] = OrderedDict()
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Arms the next limit of every case that moved."""
-        await each(self._mesh, messages, self._on_fact, self._moves_earlier)
+        """Arms the next moment of every case that moved."""
+        await each(self._mesh, messages, self._on_fact, self._concerns)
 
     async def on_due(self, messages: Sequence[Msg]) -> None:
-        """Escalates what ran out, arms what comes next."""
+        """Acts on what came due, arms what comes next."""
         await asyncio.gather(*(self._on_due(message) for message in messages))
 
-    def _moves_earlier(self, case_id: str, message: Msg) -> bool:
-        if kind_of(message) not in _ARMING:
+    def _concerns(self, case_id: str, message: Msg) -> bool:
+        kind = kind_of(message)
+        if kind not in _ARMING:
             return False
+        return self._moves_earlier(case_id, message) or kind == _CLASSIFIED
+
+    def _moves_earlier(self, case_id: str, message: Msg) -> bool:
         due, armed = next_due_of(decode(message.data)), self._armed.get(case_id)
         return due is not None and (armed is None or armed > due)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         due = next_due_of(decode(message.data))
-        assert due is not None
-        await self._arm(case_id, due)
+        if due is not None and self._moves_earlier(case_id, message):  # first of all: in the order of the log
+            await self._arm(case_id, due)
+        if kind_of(message) == _CLASSIFIED:
+            await self._end_pauses(case_id, sequence_of(message))
+
+    async def _end_pauses(self, case_id: str, sequence: int) -> None:
+        """Whatever pauses in a case that became urgent goes on."""
+        head = await self._mesh.ledger.head(case_id)
+        case = head.case if head else None
+        if case is None or not (case.emergency or on_wall_time(case.level)):
+            return
+        for one in case.referrals:
+            if one.state == ReferralState.SUSPENDED:
+                command = c.Resume(one.name, self._mesh.city.calendar, "转为紧急, 不得挂账")
+                await self._mesh.by_policy(case_id, command, f"resume:{one.name[-8:]}", sequence)
 
     async def _arm(self, case_id: str, due: datetime) -> None:
         await self._schedule(case_id, due)
@@ -94,23 +131,43 @@ class Clocks:
             telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
             head = await self._mesh.ledger.head(case_id, fresh=True)
-            case = await self._escalate(case_id, head.case) if head else None
-            following = case.next_deadline() if case else None
+            case = await self._catch_up(case_id, head.case) if head else None
+            following = next_watch(case, now()) if case else None
             if following is not None:
-                await self._arm(case_id, following[0])
+                await self._arm(case_id, following.at)
 
-    async def _escalate(self, case_id: str, case: Case) -> Case:
-        """Every limit that ran out, each once; the case after it."""
-        while (following := case.next_deadline()) and following[0] <= now():
-            at, limit, referral = following
-            stamp = stamps.by_timer(case_id, f"{limit.value}:{referral.name[-8:]}", at.isoformat())
-            outcome = await handle(self._mesh.ledger, case_id, c.MissDeadline(referral.name, limit), stamp)
-            if outcome.fact is not None and not outcome.repeated:
-                telemetry.missed_total.add(1, {"agency": referral.agency, "limit": limit.value})
-            if outcome.head.case == case:
-                break
-            case = outcome.head.case
+    async def _catch_up(self, case_id: str, case: Case) -> Case | None:
+        """Everything that came due, each once; the case after it, None when nothing more can be done."""
+        while (following := next_watch(case, now())) and following.at <= now():
+            after = await self._act(case_id, following)
+            if after is None or after == case:
+                return after
+            case = after
         return case
+
+    async def _act(self, case_id: str, watch: Watch) -> Case | None:
+        """One moment; the case after it. A refusal is a defect: it is told, and not tried for ever."""
+        limit = watch.limit.value if watch.limit else ""
+        rule = f"{limit}:{watch.referral[-8:]}"
+        rule = rule if watch.alarm == Alarm.MISS else f"{watch.alarm.value}:{rule}"
+        stamp = stamps.by_timer(case_id, rule, watch.at.isoformat())
+        try:
+            outcome = await handle(self._mesh.ledger, case_id, self._command(watch), stamp)
+        except (Unreachable, Overloaded, NoDirectory):
+            raise
+        except DomainError as refused:
+            telemetry.log.error("a timer was refused", case=case_id, reason=type(refused).__name__)
+            return None
+        if outcome.fact is not None and not outcome.repeated and watch.alarm == Alarm.MISS:
+            telemetry.missed_total.add(1, {"agency": watch.agency, "limit": limit})
+        return outcome.head.case
+
+    def _command(self, watch: Watch) -> c.Command:
+        if watch.alarm == Alarm.RESUME or watch.limit is None:
+            return c.Resume(watch.referral, self._mesh.city.calendar, "挂账期满")
+        if watch.alarm == Alarm.WARN:
+            return c.WarnDeadline(watch.referral, watch.limit)
+        return c.MissDeadline(watch.referral, watch.limit)
 
     def _remember(self, case_id: str, at: datetime) -> None:
         self._armed[case_id] = at

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.api.v1 import supervision_service_pb2 as pb
 from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceServicer
 from callmesh.domain import commands as c
@@ -12,11 +13,16 @@ from callmesh.domain import routing
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.errors import Invalid, missing
 from callmesh.domain.names import case_id_of, case_of_referral
-from callmesh.domain.words import Role
+from callmesh.domain.oversight import Oversight, of_city
+from callmesh.domain.release import view
+from callmesh.domain.words import Role, Supervision
 from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask
-from callmesh.ledger.wire import from_proto
+from callmesh.ledger.port import Head
+from callmesh.ledger.wire import enum_numbers, from_proto, from_timestamp, to_proto
+
+_LEVELS = {number: word for word, number in enum_numbers(Supervision, common_pb2.Supervision.DESCRIPTOR).items()}
 
 STAFF_NUMBER_LENGTH = 64
 
@@ -42,21 +48,49 @@ class SupervisionServicer(SupervisionServiceServicer):
         def ask(case: Case) -> c.Command:
             city = self._mesh.city
             target = self._target(case, request.agency, actor.agency)
-            return c.Reopen(request.reason, target, city.calendar, city.policy.reopen_days, city.policy.commander_round)
+            days = city.policy.reopen_days
+            return c.Reopen(request.reason, target, city.calendar, days, self._oversight())
 
         return await self._do(ask, request)
 
     async def SendBackResolution(self, request: pb.SendBackResolutionRequest, context: Any) -> case_pb2.Case:
-        return await self._review(c.SendBack(request.name, request.reason), request)
+        return await self._do_referral(c.SendBack(request.name, request.reason), request)
 
     async def ApproveResolution(self, request: pb.ApproveResolutionRequest, context: Any) -> case_pb2.Case:
-        return await self._review(c.Approve(request.name, request.reason), request)
+        return await self._do_referral(c.Approve(request.name, request.reason), request)
 
     async def ChangeSupervisor(self, request: pb.ChangeSupervisorRequest, context: Any) -> case_pb2.Case:
         if len(request.supervisor) > STAFF_NUMBER_LENGTH:
             reason = {"supervisor": f"at most {STAFF_NUMBER_LENGTH} characters"}
             raise Invalid("supervisor is too long", "督办人工号过长", reason)
         return await self._do(c.ChangeSupervisor(request.supervisor), request)
+
+    async def DecideExtension(self, request: pb.DecideExtensionRequest, context: Any) -> case_pb2.Case:
+        calendar, until = self._mesh.city.calendar, _until(request)
+        command = c.DecideExtension(request.name, request.granted, request.reason, calendar, until)
+        return await self._do_referral(command, request)
+
+    async def SuspendReferral(self, request: pb.SuspendReferralRequest, context: Any) -> case_pb2.Case:
+        command = c.Suspend(request.name, request.reason, self._oversight(), _until(request))
+        return await self._do_referral(command, request)
+
+    async def DenySuspension(self, request: pb.DenySuspensionRequest, context: Any) -> case_pb2.Case:
+        return await self._do_referral(c.DenySuspension(request.name, request.reason), request)
+
+    async def ResumeReferral(self, request: pb.ResumeReferralRequest, context: Any) -> case_pb2.Case:
+        return await self._do_referral(c.Resume(request.name, self._mesh.city.calendar, request.reason), request)
+
+    async def RemindReferral(self, request: pb.RemindReferralRequest, context: Any) -> case_pb2.Case:
+        return await self._do_referral(c.Remind(request.name, request.reason, self._oversight()), request)
+
+    async def RaiseSupervision(self, request: pb.RaiseSupervisionRequest, context: Any) -> case_pb2.Case:
+        return await self._do(c.RaiseSupervision(_LEVELS.get(request.supervision), request.reason), request)
+
+    async def LiftSupervision(self, request: pb.LiftSupervisionRequest, context: Any) -> case_pb2.Case:
+        return await self._do(c.LiftSupervision(request.reason), request)
+
+    def _oversight(self) -> Oversight:
+        return of_city(self._mesh.city)
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""
@@ -68,12 +102,22 @@ class SupervisionServicer(SupervisionServiceServicer):
             return routing.name_agency(city, question, named, Role.LEAD, "重办")
         return next(iter(routing.choose(city, question)), routing.fallback(city, question))
 
-    async def _review(self, command: c.Command, request: Any) -> case_pb2.Case:
-        case_id = case_of_referral(request.name)
-        outcome = await self._mesh.by_person(case_id, command, request, request.request_id, request.etag)
-        return outcome.head.reply()
-
     async def _do(self, ask: Ask, request: Any) -> case_pb2.Case:
-        case_id = case_id_of(request.name)
-        outcome = await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)
-        return outcome.head.reply()
+        return (await self._carry_out(case_id_of(request.name), ask, request)).reply()
+
+    async def _do_referral(self, ask: Ask, request: Any) -> case_pb2.Case:
+        """The same for what is about a referral; the agency that has it sees its own part of the case only."""
+        head = await self._carry_out(case_of_referral(request.name), ask, request)
+        agency, referral = self._mesh.caller().agency, head.case.referral(request.name)
+        if referral is None or referral.agency != agency:
+            return head.reply()
+        shown = to_proto(view(head.case, agency, self._mesh.city), case_pb2.Case)
+        shown.etag = head.etag
+        return shown
+
+    async def _carry_out(self, case_id: str, ask: Ask, request: Any) -> Head:
+        return (await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)).head
+
+
+def _until(request: pb.DecideExtensionRequest | pb.SuspendReferralRequest) -> datetime | None:
+    return from_timestamp(request.until) if request.HasField("until") else None

@@ -21,6 +21,7 @@ _SUPERVISE = (
 _FEEDBACK = (*("ReferralResolved", "FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseRejected", "CaseCancelled"),)
 _HANDLE = (
     *("ReferralAccepted", "ProgressReported", "ReferralSuspended", "ReferralResumed"),
+    *("SuspensionRequested", "SuspensionDenied"),
     *("ExtensionRequested", "ExtensionDecided", "CaseAnnotated", "CallLegChanged", "MediationRecorded"),
     *("DisclosureRequested", "DisclosureDecided", "DataReleased"),
 )

@@ -15,7 +15,15 @@ from callmesh.tracking.words import LEVEL, LIMIT, ROLE, SUPERVISION
 
 _CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
 _ROLES = {"lead": "主办", "support": "协办"}
-_LIMITS = {"accept": "签收", "feedback": "反馈", "resolve": "办结"}
+_LIMITS = {
+    "accept": "签收",
+    "feedback": "反馈",
+    "resolve": "办结",
+    "answer": "催办回复",
+    "decision": "审批",
+    "follow_up": "回访",
+    "diversion": "分流",
+}
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
 Case = case_pb2.Case
 
@@ -84,7 +92,20 @@ def _closed(body: Any, case: Case) -> str:
 
 def _missed(body: Any, case: Case) -> str:
     limit, colour = _LIMITS.get(LIMIT.word(body.limit), ""), SUPERVISION.word(body.supervision)
-    return f"{_agency(case, body.referral)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+    return f"{_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+
+
+def _late(body: Any, case: Case) -> str:
+    """Who let a limit pass: the agency, who sent it to them, or who has or opened the case."""
+    limit = LIMIT.word(body.limit)
+    if limit == "decision":
+        return next((one.sender for one in case.referrals if one.name == body.referral), "")
+    return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
+
+
+def _asked_by(body: Any, case: Case) -> str:
+    asked = body.asked_by
+    return f", 由 {asked} 提出" if asked and asked != _agency(case, body.referral) else ""
 
 
 def _warned(body: Any, case: Case) -> str:
@@ -118,7 +139,9 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "ReferralReceived": _of_agency("{} 系统已接收"),
     "ReferralAccepted": _of_agency("{} 签收"),
     "ProgressReported": _progress,
-    "ReferralSuspended": _of_agency("{} 挂账"),
+    "ReferralSuspended": lambda body, case: f"{_agency(case, body.referral)} 挂账{_asked_by(body, case)}",
+    "SuspensionRequested": _of_agency("{} 申请挂账"),
+    "SuspensionDenied": _of_agency("{} 的挂账申请未获准"),
     "ReferralResumed": _of_agency("{} 恢复办理"),
     "ExtensionRequested": _of_agency("{} 申请延期"),
     "ExtensionDecided": _extension,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
 
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.case import Case
+from callmesh.domain.waits import Hold, Pause, holds, slowest
 from callmesh.ledger.port import Head
-from callmesh.tracking.holds import Hold, holds, slowest
+from callmesh.ledger.record import case_of
+from callmesh.ledger.wire import from_timestamp
 from callmesh.tracking.items import Change, event_proto, items_of
 from callmesh.tracking.projector import read_digestible
 from callmesh.tracking.stages import stage_of
-from callmesh.tracking.words import LIMIT, duration, micros_of, timestamp
+from callmesh.tracking.words import LIMIT, PENDING, duration, micros_of, timestamp
 
 
 def timeline(case_id: str, heads: Sequence[Head], stream: str, now: datetime) -> api.Timeline:
     """The timeline of a case with at least one message."""
     changes = read_digestible(items_of(case_id, heads), stream)
-    held = holds(changes, micros_of(now))
+    held = holds([(from_timestamp(one.record.fact.at), case_of(one.record)) for one in changes], now)
     longest = slowest(held)
     made = api.Timeline(
         case=heads[-1].reply(),
@@ -43,8 +47,18 @@ def _entries(changes: Sequence[Change]) -> list[api.TimelineEntry]:
 
 
 def _hold(one: Hold, longest: bool) -> api.Hold:
-    waits = {name: duration(length) for name, length in one.waits.items()}
-    return api.Hold(referral=one.referral, agency=one.agency, slowest=longest, **waits)
+    waits = {wait.value: _length(length) for wait, length in one.waits.items()}
+    pauses = [_pause(pause) for pause in one.pauses]
+    return api.Hold(referral=one.referral, agency=one.agency, slowest=longest, pauses=pauses, **waits)
+
+
+def _pause(one: Pause) -> api.Pause:
+    start, kind = timestamp(micros_of(one.start)), PENDING.number(one.kind.value)
+    return api.Pause(agency=one.agency, kind=kind, start=start, length=_length(one.length))
+
+
+def _length(length: timedelta) -> Duration:
+    return duration(length // timedelta(microseconds=1))
 
 
 def _put_deadline(made: api.Timeline, case: Case) -> None:

@@ -43,6 +43,7 @@ ROLE = Words(w.Role, referral_pb2.Referral.Role.DESCRIPTOR)
 LEVEL = Words(w.Level, common_pb2.Level.DESCRIPTOR)
 VERDICT = Words(w.Verdict, common_pb2.Verdict.DESCRIPTOR)
 SUPERVISION = Words(w.Supervision, common_pb2.Supervision.DESCRIPTOR)
+PENDING = Words(w.PendingKind, referral_pb2.Pending.Kind.DESCRIPTOR)
 LIMIT = Words(w.Limit, common_pb2.Limit.DESCRIPTOR)
 ACTOR_KIND = Words(w.ActorKind, common_pb2.ActorKind.DESCRIPTOR)
 

@@ -93,7 +93,7 @@ def test_acceptance_by_state(state: S) -> None:
 def test_waiving_support_by_state(state: S) -> None:
     case = in_state(told(*WITH_SUPPORT), state, 2)
     answer = given(case).when(c.Waive(name(2), "不需要"))
-    if state in (S.OFFERED, S.ACCEPTED, S.IN_PROGRESS):
+    if state in (S.OFFERED, S.ACCEPTED, S.IN_PROGRESS, S.SUSPENDED):
         answer.then(f.ReferralWaived(name(2), "不需要"))
     else:
         answer.then_refused(WrongState, state=state.value)

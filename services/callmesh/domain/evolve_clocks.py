@@ -1,0 +1,160 @@
+"""The case after the facts of time and watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from callmesh.domain import facts as f
+from callmesh.domain import facts_clocks as fc
+from callmesh.domain.case import Case, Pending, Referral
+from callmesh.domain.watch import FLAG_OF
+from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
+
+
+def asking(one: Referral, asked: Pending) -> tuple[Pending, ...]:
+    """What waits for a decision, this one among it."""
+    return (*without(one, asked.kind), asked)
+
+
+def without(one: Referral, kind: PendingKind) -> tuple[Pending, ...]:
+    """What waits for a decision except this kind."""
+    return tuple(asked for asked in one.pending if asked.kind != kind)
+
+
+def missed(case: Case, body: f.DeadlineMissed) -> Case:
+    """The limit leaves a mark, so that it is escalated once."""
+    flag = FLAG_OF.get(body.limit, "")
+    flags = (*case.flags, flag) if flag and flag not in case.flags else case.flags
+    after = replace(case, supervision=body.supervision, flags=flags)
+    if body.limit == Limit.DIVERSION:
+        return replace(after, diversion_due=None)
+    if body.limit == Limit.FOLLOW_UP:
+        return replace(after, follow_up_due=None)
+    return _on(after, body.referral, lambda one: _missed(one, body))
+
+
+def _missed(one: Referral, body: f.DeadlineMissed) -> Referral:
+    if body.limit == Limit.ANSWER:
+        return replace(one, answer_due=None)
+    if body.limit != Limit.DECISION:
+        return replace(one, missed=(*one.missed, body.limit))
+    told = (replace(asked, decision_due=None) if _over(asked, body) else asked for asked in one.pending)
+    return replace(one, pending=tuple(told))
+
+
+def _over(asked: Pending, body: f.DeadlineMissed) -> bool:
+    return asked.decision_due is not None and asked.decision_due <= body.due
+
+
+def _extension_requested(case: Case, body: fc.ExtensionRequested, stamp: f.Stamp) -> Case:
+    asked = Pending(PendingKind.EXTENSION, stamp.at, body.until, body.special, body.decision_due)
+    return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
+
+
+def _extension_decided(case: Case, body: fc.ExtensionDecided, stamp: f.Stamp) -> Case:
+    return _on(case, body.referral, lambda one: _extended(one, body))
+
+
+def _extended(one: Referral, body: fc.ExtensionDecided) -> Referral:
+    """More time wipes out what was missed or warned of meanwhile: the new limit is watched anew."""
+    decided = replace(one, pending=without(one, PendingKind.EXTENSION))
+    if not body.granted:
+        return decided
+    return replace(
+        decided,
+        resolve_due=body.resolve_due,
+        resolve_warn_at=body.resolve_warn_at,
+        missed=tuple(limit for limit in one.missed if limit != Limit.RESOLVE),
+        warned=tuple(limit for limit in one.warned if limit != Limit.RESOLVE),
+        extension_count=one.extension_count + 1,
+        special_extension_count=one.special_extension_count + body.special,
+    )
+
+
+def _suspension_requested(case: Case, body: fc.SuspensionRequested, stamp: f.Stamp) -> Case:
+    asked = Pending(PendingKind.SUSPENSION, stamp.at, body.until, decision_due=body.decision_due)
+    return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
+
+
+def _suspension_denied(case: Case, body: fc.SuspensionDenied, stamp: f.Stamp) -> Case:
+    return _on(case, body.referral, lambda one: replace(one, pending=without(one, PendingKind.SUSPENSION)))
+
+
+def _suspended(case: Case, body: fc.ReferralSuspended, stamp: f.Stamp) -> Case:
+    return _on(
+        case,
+        body.referral,
+        lambda one: replace(
+            one,
+            state=ReferralState.SUSPENDED,
+            suspended_at=stamp.at,
+            suspended_until=body.until,
+            suspended_by=body.asked_by,
+            pending=without(one, PendingKind.SUSPENSION),
+        ),
+    )
+
+
+def _resumed(case: Case, body: fc.ReferralResumed, stamp: f.Stamp) -> Case:
+    return _on(
+        case,
+        body.referral,
+        lambda one: replace(
+            one,
+            state=ReferralState.IN_PROGRESS if one.feedback_at else ReferralState.ACCEPTED,
+            suspended_at=None,
+            suspended_until=None,
+            suspended_seconds=one.suspended_seconds + _seconds(one, stamp),
+            feedback_due=body.feedback_due,
+            resolve_due=body.resolve_due,
+            return_due=body.return_due,
+            answer_due=body.answer_due,
+            feedback_warn_at=body.feedback_warn_at,
+            resolve_warn_at=body.resolve_warn_at,
+        ),
+    )
+
+
+def _seconds(one: Referral, stamp: f.Stamp) -> int:
+    return int((stamp.at - one.suspended_at).total_seconds()) if one.suspended_at else 0
+
+
+def _warned(case: Case, body: fc.DeadlineWarned, stamp: f.Stamp) -> Case:
+    told = _on(case, body.referral, lambda one: replace(one, warned=(*one.warned, body.limit)))
+    return replace(told, supervision=body.supervision)
+
+
+def _reminded(case: Case, body: fc.ReferralReminded, stamp: f.Stamp) -> Case:
+    return _on(
+        case,
+        body.referral,
+        lambda one: replace(one, remind_count=one.remind_count + 1, answer_due=body.answer_due),
+    )
+
+
+def _raised(case: Case, body: fc.SupervisionRaised, stamp: f.Stamp) -> Case:
+    return replace(case, supervision=body.supervision, supervisor=body.supervisor or case.supervisor)
+
+
+def _lifted(case: Case, body: fc.SupervisionLifted, stamp: f.Stamp) -> Case:
+    return replace(case, supervision=Supervision.NONE)
+
+
+def _on(case: Case, name: str, change: Callable[[Referral], Referral]) -> Case:
+    return replace(case, referrals=tuple(change(one) if one.name == name else one for one in case.referrals))
+
+
+EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
+    fc.ExtensionRequested: _extension_requested,
+    fc.ExtensionDecided: _extension_decided,
+    fc.SuspensionRequested: _suspension_requested,
+    fc.SuspensionDenied: _suspension_denied,
+    fc.ReferralSuspended: _suspended,
+    fc.ReferralResumed: _resumed,
+    fc.DeadlineWarned: _warned,
+    fc.ReferralReminded: _reminded,
+    fc.SupervisionRaised: _raised,
+    fc.SupervisionLifted: _lifted,
+}

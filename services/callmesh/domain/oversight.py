@@ -1,0 +1,58 @@
+"""The city's rules of supervision with its calendar: until when somebody must answer, decide, ask, divert.
+
+Commands carry one, so that deciding stays pure; where none is given nothing is watched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from callmesh.domain.case import Case
+from callmesh.domain.clocks import due, on_wall_time
+from callmesh.domain.directory import Calendar, City, Span, SupervisionRules
+from callmesh.domain.words import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Oversight:
+    """Rules and calendar of one city."""
+
+    rules: SupervisionRules
+    calendar: Calendar
+
+    def answer_due(self, case: Case, at: datetime) -> datetime:
+        """Feedback after a reminder at `at`; by level, an unclassified case counts as P2."""
+        level = Level.P0 if case.emergency else case.level or Level.P2
+        spans = {
+            Level.P0: self.rules.answer_p0,
+            Level.P1: self.rules.answer_p1,
+            Level.P2: self.rules.answer_p2,
+            Level.P3: self.rules.answer_p3,
+        }
+        return self.until(case, at, spans[level])
+
+    def decision_due(self, case: Case, at: datetime) -> datetime:
+        """Deciding what an agency asked for at `at`."""
+        return self.until(case, at, self.rules.decide_urgent if _urgent(case) else self.rules.decide_within)
+
+    def diversion_due(self, at: datetime, urgent: bool) -> datetime:
+        """The first offer of a case classified at `at`."""
+        return due(at, self.rules.divert_urgent if urgent else self.rules.divert_within, self.calendar, urgent)
+
+    def follow_up_due(self, case: Case, at: datetime) -> datetime:
+        """Asking the caller after a result at `at`; working days for every level, the danger is over."""
+        return due(at, self.rules.follow_up_within, self.calendar)
+
+    def until(self, case: Case, at: datetime, span: Span) -> datetime:
+        """`span` from `at`, in the case's sort of time."""
+        return due(at, span, self.calendar, _urgent(case))
+
+
+def of_city(city: City) -> Oversight:
+    """The rules in force."""
+    return Oversight(city.supervision, city.calendar)
+
+
+def _urgent(case: Case) -> bool:
+    return case.emergency or on_wall_time(case.level)

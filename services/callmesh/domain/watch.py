@@ -1,0 +1,119 @@
+"""What a case is watched for: the next moment at which somebody must be warned, escalated, or a pause ends.
+
+Everything that has a time stands in the case, put there by the fact that began it; so what comes next is a
+function of the case alone, and the timer that fires (supervision/clocks.py) only asks it. An alarm that was raised
+leaves a mark in the case (`warned`, `missed`, or its due time is gone), so it is raised once. A warning
+lapses when its limit has run out: late warnings help nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Case, Referral
+from callmesh.domain.words import CaseState, Limit, ReferralState, Supervision
+
+AGENCY_LIMITS = frozenset({Limit.ACCEPT, Limit.FEEDBACK, Limit.RESOLVE, Limit.ANSWER})
+"""What the agency that has the referral must keep; the others bind who sends, decides or asks."""
+LATE_DIVERSION = "late_diversion"
+FLAG_OF = {
+    Limit.DIVERSION: LATE_DIVERSION,
+    Limit.FOLLOW_UP: "late_follow_up",
+    Limit.DECISION: "late_decision",
+    Limit.ANSWER: "reminder_unanswered",
+}
+COMMANDER = "commander"
+"""Flag of a case that a commander has to watch."""
+_NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
+
+
+class Alarm(StrEnum):
+    """What happens at the moment."""
+
+    RESUME = "resume"
+    WARN = "warn"
+    MISS = "miss"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One moment to come. `referral` is "" for the case as a whole, `agency` is who is watched."""
+
+    at: datetime
+    alarm: Alarm
+    agency: str
+    referral: str = ""
+    limit: Limit | None = None
+    lapses: datetime | None = None
+
+
+def next_watch(case: Case, now: datetime) -> Watch | None:
+    """The earliest moment that still means something at `now`; it may have passed already."""
+    live = (one for one in watches(case) if one.lapses is None or one.lapses > now)
+    return min(live, key=lambda one: one.at, default=None)
+
+
+def watches(case: Case) -> Iterator[Watch]:
+    """Every moment the case is watched for."""
+    if case.state in ENDED_CASE:
+        return
+    for one in case.referrals:
+        if one.state in OPEN_REFERRAL:
+            yield from _of_referral(one)
+    if case.diversion_due and case.state in _NOT_OFFERED:
+        yield Watch(case.diversion_due, Alarm.MISS, case.owner, limit=Limit.DIVERSION)
+    if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
+        yield Watch(case.follow_up_due, Alarm.MISS, case.origin, limit=Limit.FOLLOW_UP)
+
+
+def missed(case: Case, referral: str, limit: Limit) -> Watch | None:
+    """The moment at which that limit runs out, None when it does not run."""
+    found = (one for one in watches(case) if (one.alarm, one.referral, one.limit) == (Alarm.MISS, referral, limit))
+    return min(found, key=lambda one: one.at, default=None)
+
+
+def warned(case: Case, referral: str, limit: Limit) -> Watch | None:
+    """The moment at which that limit is warned of, None when it is not to be."""
+    found = (one for one in watches(case) if (one.alarm, one.referral, one.limit) == (Alarm.WARN, referral, limit))
+    return next(found, None)
+
+
+def level_after(case: Case, limit: Limit) -> Supervision:
+    """The watch after a missed limit: red for the result, one closer for an unanswered reminder, else yellow."""
+    if limit == Limit.RESOLVE:
+        return Supervision.RED
+    closer = list(Supervision)[min(case.supervision.rank + 1, Supervision.RED.rank)]
+    return higher(Supervision.YELLOW, closer if limit == Limit.ANSWER else case.supervision)
+
+
+def level_warned(case: Case, limit: Limit) -> Supervision:
+    """The watch after a warning: yellow for the result, blue for what comes before it."""
+    return higher(Supervision.YELLOW if limit == Limit.RESOLVE else Supervision.BLUE, case.supervision)
+
+
+def higher(one: Supervision, other: Supervision) -> Supervision:
+    """The closer of two."""
+    return max(one, other, key=lambda level: level.rank)
+
+
+def _of_referral(one: Referral) -> Iterator[Watch]:
+    if one.state == ReferralState.SUSPENDED:
+        if one.suspended_until:
+            yield Watch(one.suspended_until, Alarm.RESUME, one.suspended_by, one.name)
+    else:
+        yield from _limits(one)
+        if one.answer_due:
+            yield Watch(one.answer_due, Alarm.MISS, one.agency, one.name, Limit.ANSWER)
+    for asked in one.pending:
+        if asked.decision_due:
+            yield Watch(asked.decision_due, Alarm.MISS, one.sender, one.name, Limit.DECISION)
+
+
+def _limits(one: Referral) -> Iterator[Watch]:
+    for limit, due, warn in one.running_limits():
+        yield Watch(due, Alarm.MISS, one.agency, one.name, limit)
+        if warn and warn < due and limit not in one.warned:
+            yield Watch(warn, Alarm.WARN, one.agency, one.name, limit, lapses=due)
