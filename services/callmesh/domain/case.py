@@ -11,6 +11,7 @@ from datetime import datetime
 
 from callmesh.domain.assessment import Candidate, Evidence
 from callmesh.domain.directory import Span
+from callmesh.domain.matters import Finding, Link, Mediation, Patrol, Repeat
 from callmesh.domain.words import (
     ActorKind,
     CaseState,
@@ -284,6 +285,14 @@ class Case:
     result: str = ""
     public_reply: str = ""
     waiver: str = ""
+    parent: str = ""
+    children: tuple[str, ...] = ()
+    children_count: int = 0
+    links: tuple[Link, ...] = ()
+    mediations: tuple[Mediation, ...] = ()
+    repeat: Repeat | None = None
+    findings: tuple[Finding, ...] = ()
+    patrol: Patrol | None = None
 
     @property
     def id(self) -> str:

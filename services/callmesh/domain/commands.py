@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callmesh.domain import commands_matters as m
 from callmesh.domain.case import Classification, FollowUp, Situation
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
@@ -221,4 +222,5 @@ Command = (
     | Close
     | Reopen
     | MissDeadline
+    | m.Command
 )

@@ -15,6 +15,8 @@ from callmesh.domain import commands as c
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
+from callmesh.domain.decide_matters import DECIDERS as _MATTERS
+from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_not_support, need_state
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
@@ -55,6 +57,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     differs = bool(command.machine_category) and new.category != command.machine_category
     lower = command.lower_emergency and stamp.actor.kind == ActorKind.PERSON
     lowers = case.emergency and lower
+    need_threat_kept(case, lowers, stamp)
     if (differs or lowers) and not new.reason:
         raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
     emergency = (case.emergency or command.emergency) and not lower
@@ -64,6 +67,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
 def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "当场答复")
     _not_for_emergency(case, "当场答复")
+    need_rechecked(case, "当场答复")
     on_referral.need_support_done(case)
     if not command.result:
         raise missing("result", "处理结果")
@@ -91,7 +95,7 @@ def _cancel(case: Case, command: c.Cancel, stamp: f.Stamp) -> f.Body:
 
 
 def _follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
-    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "回访")
+    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED, CaseState.MERGED}, "回访")
     asked = command.follow_up
     if not 0 <= asked.satisfied <= 5:
         reason = {"follow_up.satisfied": "0 to 5"}
@@ -105,6 +109,7 @@ def _follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
 def _close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.FOLLOW_UP}, "归档")
     need_not_support(case, stamp, "归档")
+    need_rechecked(case, "归档")
     if not case.result:
         raise missing("result", "办理结果")
     asked = any(one.round == case.round for one in case.follow_ups)
@@ -160,4 +165,5 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.Recall: on_referral.recall,
     c.Waive: on_referral.waive,
     c.MissDeadline: on_referral.miss_deadline,
+    **_MATTERS,
 }

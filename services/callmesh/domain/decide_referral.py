@@ -58,6 +58,11 @@ def offer(
     )
 
 
+def in_round(referral: Referral, number: int) -> Referral:
+    """The same offer in another round."""
+    return replace(referral, round=number)
+
+
 def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
     """Offer to all targets in one fact; exactly one lead unless a lead is at work already."""
     open_states = {CaseState.RECEIVED, CaseState.CLASSIFIED, CaseState.REFERRED, CaseState.DISPUTED}

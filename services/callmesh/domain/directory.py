@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from functools import cached_property
 
+from callmesh.domain.city_rules import FoldRule, Linking, PatrolRule, RepeatType
+from callmesh.domain.spans import Span as Span
 from callmesh.domain.words import EmergencyRule, Level, Role
 
 
@@ -81,14 +83,6 @@ class Guide:
     prompt: str
     ask: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Span:
-    """A length of time as the rules state it: minutes of wall time, or working days."""
-
-    amount: int
-    unit: str  # "s", "m", "h" or "wd"
 
 
 @dataclass(frozen=True)
@@ -202,6 +196,10 @@ class City:
     devices: tuple[Device, ...] = ()
     calendar: Calendar = field(default_factory=Calendar)
     version: str = ""
+    linking: Linking = field(default_factory=Linking)
+    repeat_types: tuple[RepeatType, ...] = ()
+    fold_rules: tuple[FoldRule, ...] = ()
+    patrol_rules: tuple[PatrolRule, ...] = ()
 
     @cached_property
     def agency(self) -> dict[str, Agency]:

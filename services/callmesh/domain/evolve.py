@@ -8,6 +8,7 @@ from typing import Any
 
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Referral
+from callmesh.domain.evolve_matters import EVOLVERS as _MATTERS
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 
 
@@ -218,6 +219,8 @@ def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:
         state=CaseState.CLOSED,
         referrals=referrals,
         waiver=body.waiver,
+        result=body.result or case.result,
+        public_reply=body.public_reply or case.public_reply,
         closed_at=stamp.at,
     )
 
@@ -275,4 +278,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.CaseClosed: _closed,
     f.CaseReopened: _reopened,
     f.DeadlineMissed: _missed,
+    **_MATTERS,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from callmesh.domain import facts_matters as m
 from callmesh.domain.case import (
     Actor,
     Classification,
@@ -201,9 +202,11 @@ class FollowUpRecorded:
 
 @dataclass(frozen=True, slots=True)
 class CaseClosed:
-    """Ended; `waiver` says why nobody was asked."""
+    """Ended; `waiver` says why nobody was asked. A folded case gets its parent's result here."""
 
     waiver: str = ""
+    result: str = ""
+    public_reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ Body = (
     | CaseClosed
     | CaseReopened
     | DeadlineMissed
+    | m.Body
 )
 
 

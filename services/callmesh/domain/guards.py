@@ -39,6 +39,7 @@ _CASE_MOVES = {
     CaseState.REFERRED: ("AmendCase", "TransferCase", "RecallReferral", "CancelCase"),
     CaseState.FOLLOW_UP: ("RecordFollowUp", "CloseCase", "ReopenCase"),
     CaseState.CLOSED: ("ReopenCase",),
+    CaseState.MERGED: ("RecordFollowUp", "UnmergeCase"),
 }
 _REFERRAL_MOVES = {
     ReferralState.OFFERED: ("AcceptReferral", "ReturnReferral"),
