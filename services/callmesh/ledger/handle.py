@@ -48,13 +48,13 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
         try:
             head = await _load(ledger, case_id, command, fresh)
         except Unreachable as away:
-            raise (_gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
+            raise (gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
         if head is not None and command_key(stamp.command_id) in head.recent:
-            return await _repeated(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
+            return await repeated_of(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
         try:
             return await _once(ledger, case_id, head, command, stamp, etag)
         except Conflict:
-            if fresh and (before := await _repeated(ledger, case_id, head, stamp)):
+            if fresh and (before := await repeated_of(ledger, case_id, head, stamp)):
                 return before  # carried out long ago: not among the last commands any more
             fresh = True
         except Ambiguous as wrong:
@@ -63,7 +63,7 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
             if head is None or not head.cached:
                 raise
             fresh = True
-    raise _gave_up(unknown)
+    raise gave_up(unknown)
 
 
 async def _load(ledger: Ledger, case_id: str, command: Ask, fresh: bool) -> Head | None:
@@ -85,7 +85,7 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
     assert body is not None
     fact = Fact(stamp, body)
     after = evolve(case, fact)
-    record = _fits(encode(fact, after, tuple(head.recent) if head else ()), command)
+    record = fits(encode(fact, after, tuple(head.recent) if head else ()), command)
     stored = await ledger.append(case_id, record, head.sequence if head else 0)
     return Outcome(stored.knowing(after, record), fact)
 
@@ -96,7 +96,7 @@ def _existing(case: Case | None) -> Case:
     return case
 
 
-async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stamp) -> Outcome | None:
+async def repeated_of(ledger: Ledger, case_id: str, head: Head | None, stamp: Stamp) -> Outcome | None:
     """The outcome of a command that was carried out before, None if it was not."""
     for old in await ledger.history(case_id) if head else ():
         if old.record.fact.command_id != stamp.command_id:
@@ -110,7 +110,7 @@ async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stam
     return None
 
 
-def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
+def fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     """The record, unless it grew too large: words stop long before the steps that end a case do."""
     if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Progress)) else RECORD_BYTES):
         raise Invalid(
@@ -121,7 +121,7 @@ def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     return record
 
 
-def _gave_up(unknown: Ambiguous | None) -> DomainError:
+def gave_up(unknown: Ambiguous | None) -> DomainError:
     if unknown is not None:
         return Unreachable(
             "the log did not answer; send the same request_id again",
