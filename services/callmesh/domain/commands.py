@@ -87,6 +87,8 @@ class Transfer:
     reason: str = ""
     city_version: str = ""
     flags: tuple[str, ...] = ()
+    forced: bool = False
+    """True when a rule adds a body although the case has been offered: a threat of extreme acts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,15 @@ class Names:
         """What partners are to receive."""
         return f"INBOX_{self.region}"
 
+    @property
+    def recent_stream(self) -> str:
+        """Who came lately under a key."""
+        return f"RECENT_{self.region}"
+
+    def recent(self, key: str) -> str:
+        """Where a key's last comers stand."""
+        return f"rc.{self.region}.{key}"
+
     def log_all(self, shard: int | str) -> str:
         """Every case of a shard."""
         return f"ev.{self.region}.{shard}.>"

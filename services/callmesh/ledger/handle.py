@@ -122,6 +122,7 @@ def fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
 
 
 def gave_up(unknown: Ambiguous | None) -> DomainError:
+    """What to tell after so many attempts."""
     if unknown is not None:
         return Unreachable(
             "the log did not answer; send the same request_id again",

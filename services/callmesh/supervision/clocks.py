@@ -38,6 +38,7 @@ _ARMING = frozenset(
         "return_granted",
         "return_denied",
         "case_reopened",
+        "case_unmerged",
         "deadline_missed",
     }
 )

@@ -17,6 +17,7 @@ from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask
 from callmesh.ledger.wire import from_proto
+from callmesh.supervision import requests
 
 
 class SupervisionServicer(SupervisionServiceServicer):
@@ -42,6 +43,18 @@ class SupervisionServicer(SupervisionServiceServicer):
             return c.Reopen(request.reason, target, self._mesh.city.calendar)
 
         return await self._do(ask, request)
+
+    async def RecordMediation(self, request: pb.RecordMediationRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.mediation(request), request)
+
+    async def AdvanceRepeat(self, request: pb.AdvanceRepeatRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.repeat_step(request), request)
+
+    async def RectifyFinding(self, request: pb.RectifyFindingRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.rectified(request), request)
+
+    async def VerifyFinding(self, request: pb.VerifyFindingRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.verified(request), request)
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""
