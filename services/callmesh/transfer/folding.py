@@ -36,6 +36,7 @@ from callmesh.ledger.pair import handle_pair
 SUGGESTED = "fold_suggested"
 RULE = "fold"
 _LOCKS = 1_000
+_SURGES = 1_000
 _ATTENDED = frozenset(one.value for one in Channel if one.attended)
 
 
@@ -47,6 +48,7 @@ class Folding:
         runtime = mesh.runtime
         self._recent = Recent(runtime.client, runtime.publisher, runtime.names)
         self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        self._surges: OrderedDict[str, Seen] = OrderedDict()
 
     def concerns(self, category: str) -> bool:
         """Whether a category may be folded; True while nobody knows, so that the reader waits for the city."""
@@ -62,7 +64,11 @@ class Folding:
         if rule is None or not key or case.children_count or case.state in ENDED_CASE:
             return False
         async with self._lock(key):
-            seen = await self._recent.come(key, Seen(case.id, case.opened_at))
+            me = Seen(case.id, case.opened_at)
+            if (surge := await self._running(key, case, rule)) is not None:
+                await self._recent.note(key, me)
+                return await self._merge(case, surge, sequence)
+            seen = await self._recent.come(key, me)
             others = await self._cases(one for one in seen if one.id != case.id and _near(one, case, rule))
             parent = await self._parent(case, others)
             if parent is None or len(others) + 1 < rule.count:
@@ -72,6 +78,7 @@ class Folding:
                 return False
             folded = await self._merge(case, parent, sequence)
             await self._follow(others, parent, sequence)
+            self._remember(key, Seen(parent.id, case.opened_at))
             return folded
 
     async def confirmed(self, child: Case, sequence: int) -> None:
@@ -87,6 +94,23 @@ class Folding:
             seen = await self._recent.last(key)
             others = await self._cases(one for one in seen if _near(one, child, rule))
             await self._follow(others, parent, sequence)
+
+    async def _running(self, key: str, case: Case, rule: FoldRule) -> Case | None:
+        """The parent of a surge that this process folded into a moment ago: nothing needs looking up again."""
+        known = self._surges.get(key)
+        if known is None or not _near(known, case, rule):
+            return None
+        parent = await self._case(f"cases/{known.id}")
+        if parent is None or not _is_open(parent) or parent.name == case.name or not _by_rule(case, parent, rule):
+            return None
+        self._remember(key, Seen(parent.id, max(known.at, case.opened_at)))
+        return parent
+
+    def _remember(self, key: str, surge: Seen) -> None:
+        self._surges[key] = surge
+        self._surges.move_to_end(key)
+        if len(self._surges) > _SURGES:
+            self._surges.popitem(last=False)
 
     def _key(self, case: Case, rule: FoldRule | None) -> str:
         text = fold_key(case, rule) if rule else ""

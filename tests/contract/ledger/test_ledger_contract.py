@@ -173,9 +173,9 @@ class TestAppendBoth:
         other = await ledger.append(OTHER, record("other"), 0)
         pair = Append(CASE_ID, record("mine 2"), mine.sequence), Append(OTHER, record("other 2"), other.sequence)
         first, second = await ledger.append_both(*pair)
-        for case_id, head, text in ((CASE_ID, first, "mine 2"), (OTHER, second, "other 2")):
+        for which, head, text in ((CASE_ID, first, "mine 2"), (OTHER, second, "other 2")):
             for fresh in (False, True):
-                found = await ledger.head(case_id, fresh)
+                found = await ledger.head(which, fresh)
                 assert found is not None
                 assert (text_of(found), found.sequence) == (text, head.sequence)
         await ledger.append(CASE_ID, record("mine 3"), first.sequence)
