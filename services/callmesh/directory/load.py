@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callmesh.directory import geography, references, rules
+from callmesh.directory import geography, references, repeat_rules, rules
 from callmesh.directory.codec import stamp
 from callmesh.directory.problems import BadCity, Problem, Report
 from callmesh.directory.tables import Draft, read
+from callmesh.domain.city_rules import Linking
 from callmesh.domain.directory import City, SupervisionRules
 
 __all__ = ["BadCity", "Problem", "load_city"]
@@ -24,7 +25,7 @@ def load_city(folder: Path) -> City:
         raise BadCity([Problem(str(folder), 0, "no such folder")])
     report = Report()
     draft = read(folder, report)
-    for check in (references.check, rules.check, geography.check):
+    for check in (references.check, rules.check, repeat_rules.check, geography.check):
         check(draft, report)
     city = _city(draft)
     if report.problems or city is None:
@@ -36,7 +37,7 @@ def _city(draft: Draft) -> City | None:
     """None when a part is missing, which the report then says."""
     if draft.head is None or draft.policy is None or draft.calendar is None:
         return None
-    head = draft.head.value
+    head, repeats = draft.head.value, draft.repeats
     return City(
         id=head.id,
         name=head.name,
@@ -54,4 +55,8 @@ def _city(draft: Draft) -> City | None:
         devices=draft.devices.values,
         calendar=draft.calendar.value,
         supervision=draft.supervision.value if draft.supervision else SupervisionRules(),
+        linking=repeats.linking[0] if repeats.linking else Linking(),
+        repeat_types=tuple(one for one, _ in repeats.types),
+        fold_rules=tuple(one for one, _ in repeats.folding),
+        patrol_rules=tuple(one for one, _ in repeats.patrol),
     )

@@ -7,7 +7,7 @@ refers to it is not reported as well.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from callmesh.directory.china import BASES, with_base
 from callmesh.directory.files import children, features, toml_file, toml_tables, tsv_rows
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
+from callmesh.directory.repeat_tables import RepeatDraft, read_repeats
 from callmesh.directory.shapes import Reported, build
 from callmesh.domain.directory import (
     Agency,
@@ -106,10 +107,11 @@ class Draft:
     return_reasons: Table[ReturnReason]
     devices: Table[Device]
     supervision: Item[SupervisionRules] | None = None
+    repeats: RepeatDraft = field(default_factory=RepeatDraft)
 
 
 def read(folder: Path, report: Report) -> Draft:
-    """Reads every file of the folder; all of them must be there, though most may list nothing."""
+    """Reads every file of the folder; all but repeats.toml and patrol.toml must be there."""
     head, policy, supervision = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
@@ -127,6 +129,7 @@ def read(folder: Path, report: Report) -> Draft:
         return_reasons=reading.toml(ReturnReason, "reasons.toml", "return_reasons"),
         devices=reading.tsv(Device, "devices.tsv", _DEVICES),
         supervision=supervision,
+        repeats=read_repeats(folder, report),
     )
 
 

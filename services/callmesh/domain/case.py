@@ -11,6 +11,7 @@ from datetime import datetime
 
 from callmesh.domain.assessment import Candidate, Evidence
 from callmesh.domain.directory import Span
+from callmesh.domain.matters import Finding, Link, Mediation, Patrol, Repeat
 from callmesh.domain.words import (
     ActorKind,
     CaseState,
@@ -334,6 +335,14 @@ class Case:
     annotations: tuple[Annotation, ...] = ()
     follow_up_due: datetime | None = None
     diversion_due: datetime | None = None
+    parent: str = ""
+    children: tuple[str, ...] = ()
+    children_count: int = 0
+    links: tuple[Link, ...] = ()
+    mediations: tuple[Mediation, ...] = ()
+    repeat: Repeat | None = None
+    findings: tuple[Finding, ...] = ()
+    patrol: Patrol | None = None
 
     @property
     def id(self) -> str:

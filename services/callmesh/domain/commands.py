@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callmesh.domain import commands_matters as m
 from callmesh.domain.case import Classification, FollowUp, Situation
 from callmesh.domain.commands_clocks import (
     ClocksCommand,
@@ -123,6 +124,8 @@ class Transfer:
     reason: str = ""
     city_version: str = ""
     flags: tuple[str, ...] = ()
+    forced: bool = False
+    """True when a rule adds a body although the case has been offered: a threat of extreme acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,4 +279,5 @@ Command = (
     | Annotate
     | ChangeSupervisor
     | ClocksCommand
+    | m.Command
 )

@@ -20,6 +20,8 @@ from callmesh.domain import decide_watch as on_watch
 from callmesh.domain import facts as f
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
 from callmesh.domain.clocks import on_wall_time
+from callmesh.domain.decide_matters import DECIDERS as _MATTERS
+from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import COMMANDER, at_least_open, need_part, need_state
 from callmesh.domain.watch import LATE_DIVERSION
@@ -62,6 +64,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     differs = bool(command.machine_category) and new.category != command.machine_category
     lower = command.lower_emergency and stamp.actor.kind == ActorKind.PERSON
     lowers = case.emergency and lower
+    need_threat_kept(case, lowers, stamp)
     if (differs or lowers) and not new.reason:
         raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
     emergency = (case.emergency or command.emergency) and not lower
@@ -87,6 +90,7 @@ def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
     need_part(case, stamp, "当场答复")
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "当场答复")
     _not_for_emergency(case, "当场答复")
+    need_rechecked(case, "当场答复")
     on_referral.need_support_done(case)
     if not command.result:
         raise missing("result", "处理结果")
@@ -164,4 +168,5 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.LiftSupervision: on_watch.lift_supervision,
     c.WarnDeadline: on_watch.warn_deadline,
     c.MissDeadline: on_watch.miss_deadline,
+    **_MATTERS,
 }

@@ -13,6 +13,7 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.decide_referral import need_emergency_service, offer
+from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import COMMANDER, FOLLOW_UP_AGENT, SUPERVISOR, need_part, need_state
 from callmesh.domain.watch import COMMANDER as WATCHED_BY_COMMANDER
@@ -27,7 +28,7 @@ COMMANDER_ROUND = 3
 def follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
     """What the caller said, or that nobody answered; never of a caller who must not be called."""
     need_part(case, stamp, "回访", FOLLOW_UP_AGENT)
-    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "回访")
+    need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED, CaseState.MERGED}, "回访")
     asked = command.follow_up
     _need_sense(asked)
     if case.report.caller.confidential or case.report.caller.silent:
@@ -63,6 +64,7 @@ def close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
     """With a result, and an outcome or a reason for none; never by an agency that only helps."""
     need_part(case, stamp, "归档", FOLLOW_UP_AGENT)
     need_state(case, {CaseState.FOLLOW_UP}, "归档")
+    need_rechecked(case, "归档")
     if not case.result:
         raise missing("result", "办理结果")
     if command.waiver or any(one.reached for one in since_result(case)):

@@ -77,12 +77,17 @@ def _counted(made: Referral, start: datetime, calendar: Calendar) -> Referral:
     )
 
 
+def in_round(referral: Referral, number: int) -> Referral:
+    """The same offer in another round."""
+    return replace(referral, round=number)
+
+
 def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
     """Offer to all targets in one fact; exactly one lead unless a lead is at work already."""
     open_states = {CaseState.RECEIVED, CaseState.CLASSIFIED, CaseState.REFERRED, CaseState.DISPUTED}
     if not case.emergency:
         need_part(case, stamp, "转接")
-    if stamp.actor.kind != ActorKind.PERSON and case.this_round:
+    if stamp.actor.kind != ActorKind.PERSON and case.this_round and not command.forced:
         return None  # the rule ran already, or an operator was faster
     if case.lead is not None and _held_already(case, command):
         return None  # the mesh, or another desk, did the same a moment ago

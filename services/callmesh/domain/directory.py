@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from functools import cached_property
 
+from callmesh.domain.city_rules import FoldRule, Linking, PatrolRule, RepeatType
+from callmesh.domain.spans import Span as Span
 from callmesh.domain.words import EmergencyRule, Level, Role
 
 
@@ -85,14 +87,6 @@ class Guide:
     prompt: str
     ask: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Span:
-    """A length of time as the rules state it: minutes of wall time, or working days."""
-
-    amount: int
-    unit: str  # "s", "m", "h" or "wd"
 
 
 @dataclass(frozen=True)
@@ -237,6 +231,10 @@ class City:
     calendar: Calendar = field(default_factory=Calendar)
     version: str = ""
     supervision: SupervisionRules = field(default_factory=SupervisionRules)
+    linking: Linking = field(default_factory=Linking)
+    repeat_types: tuple[RepeatType, ...] = ()
+    fold_rules: tuple[FoldRule, ...] = ()
+    patrol_rules: tuple[PatrolRule, ...] = ()
 
     @cached_property
     def agency(self) -> dict[str, Agency]:

@@ -9,6 +9,7 @@ from typing import Any
 from callmesh.domain import evolve_clocks, evolve_life
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Pending, Referral
+from callmesh.domain.evolve_matters import EVOLVERS as _MATTERS
 from callmesh.domain.watch import LATE_DIVERSION, higher
 from callmesh.domain.words import CaseState, PendingKind, ReferralState, Role, Supervision
 
@@ -245,6 +246,8 @@ def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:
         state=CaseState.CLOSED,
         referrals=referrals,
         waiver=body.waiver,
+        result=body.result or case.result,
+        public_reply=body.public_reply or case.public_reply,
         closed_at=stamp.at,
     )
 
@@ -305,4 +308,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.DeadlineMissed: _missed,
     **evolve_life.EVOLVERS,
     **evolve_clocks.EVOLVERS,
+    **_MATTERS,
 }

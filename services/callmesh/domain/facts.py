@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from callmesh.domain import facts_matters as m
 from callmesh.domain.case import (
     Actor,
     Classification,
@@ -216,9 +217,11 @@ class FollowUpRecorded:
 
 @dataclass(frozen=True, slots=True)
 class CaseClosed:
-    """Ended; `waiver` says why nobody was asked."""
+    """Ended; `waiver` says why nobody was asked. A folded case gets its parent's result here."""
 
     waiver: str = ""
+    result: str = ""
+    public_reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +273,7 @@ Body = (
     | CaseAnnotated
     | SupervisorChanged
     | ClocksBody
+    | m.Body
 )
 
 

@@ -60,7 +60,7 @@ _CASE_MOVES: dict[CaseState, tuple[str, ...]] = {
     ),
     CaseState.CLOSED: ("ReopenCase", "RecordFollowUp"),
     CaseState.ANSWERED: (),
-    CaseState.MERGED: (),
+    CaseState.MERGED: ("RecordFollowUp", "UnmergeCase"),
     CaseState.CANCELLED: (),
     CaseState.REJECTED: (),
 }
@@ -96,6 +96,8 @@ _MOVES_ZH = {
     "ReturnReferral": "退单",
     "SendBackResolution": "退回重办",
     "TransferCase": "转接",
+    "ResumeReferral": "恢复办理",
+    "UnmergeCase": "解除并单",
 }
 
 

@@ -8,6 +8,7 @@ out, and a confidential or silent caller is never exposed.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from callmesh.domain.case import Annotation, Caller, Case, Place, Report
 from callmesh.domain.directory import City
@@ -28,7 +29,22 @@ def view(case: Case, agency: str, city: City) -> Case:
         follow_ups=(),
         annotations=_advice(case, agency),
         operator="",
+        **_of_other_cases(case, agency),
     )
+
+
+def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
+    """Who else called, what others agreed on and what others have to mend is not this agency's; how many it is."""
+    repeat = replace(case.repeat, steps=()) if case.repeat else None
+    return {
+        "parent": "",
+        "children": (),
+        "links": (),
+        "mediations": tuple(one for one in case.mediations if one.agency == agency),
+        "findings": tuple(one for one in case.findings if one.agency == agency),
+        "repeat": repeat,
+        "patrol": None,
+    }
 
 
 def allowed_fields(case: Case, agency: str, city: City) -> frozenset[str]:

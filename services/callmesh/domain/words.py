@@ -152,3 +152,22 @@ class FollowUpMethod(StrEnum):
     SMS = "sms"
     APP = "app"
     VISIT = "visit"
+
+
+class RepeatStage(StrEnum):
+    """How far the review of a repeated matter is: 梳理, 研判, 流转, 督办, 复核."""
+
+    OPENED = "opened"
+    SORTED = "sorted"
+    ASSESSED = "assessed"
+    ROUTED = "routed"
+    SUPERVISED = "supervised"
+    RECHECKED = "rechecked"
+
+
+class FindingState(StrEnum):
+    """Where a finding of the record patrol (巡查) stands."""
+
+    OPEN = "open"
+    RECTIFIED = "rectified"
+    VERIFIED = "verified"

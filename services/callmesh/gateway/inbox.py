@@ -17,6 +17,7 @@ from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
+from callmesh.domain import facts_matters as m
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
@@ -51,6 +52,8 @@ _TOLD = frozenset(
         "referral_suspended",
         "suspension_denied",
         "referral_resumed",
+        "case_merged",
+        "case_unmerged",
     }
 )
 _TOLD_TO_LEAD = frozenset({"referral_resolved"})
@@ -118,7 +121,7 @@ def _has_support(message: Msg) -> bool:
 def items_of(body: f.Body, case: Case) -> Iterator[Item]:
     """Who must be told what after a fact."""
     match body:
-        case f.CaseTransferred() | f.CaseReopened():
+        case f.CaseTransferred() | f.CaseReopened() | m.CaseUnmerged():
             yield from _current(case, body.referrals, _K.OFFERED)
         case f.ReturnGranted():
             yield from _current(case, body.referrals, _K.OFFERED)
@@ -127,6 +130,8 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from _support_done(case)
         case f.CaseCancelled():
             yield from ((one, _K.RECALLED) for one in case.this_round if one.state == ReferralState.RECALLED)
+        case m.CaseMerged():
+            yield from ((one, _K.RECALLED) for one in case.referrals if one.ended_at == case.updated_at)
         case f.ReportAmended():
             yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
         case f.DeadlineMissed() if body.limit in AGENCY_LIMITS:

@@ -11,6 +11,7 @@ from callmesh.domain import commands as c
 from callmesh.domain.case import Situation
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
+from callmesh.intake.folding import Folding
 from callmesh.intake.service import NARRATIVE_LENGTH, NOTE_LENGTH, Intake
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.wire import from_proto
@@ -19,8 +20,8 @@ from callmesh.ledger.wire import from_proto
 class IntakeServicer(IntakeServiceServicer):
     """One method an RPC."""
 
-    def __init__(self, mesh: Mesh, intake: Intake) -> None:
-        self._mesh, self._intake = mesh, intake
+    def __init__(self, mesh: Mesh, intake: Intake, folding: Folding) -> None:
+        self._mesh, self._intake, self._folding = mesh, intake, folding
 
     async def OpenCase(self, request: pb.OpenCaseRequest, context: Any) -> case_pb2.Case:
         opened = self._intake.opened(request, self._mesh.caller())
@@ -51,6 +52,12 @@ class IntakeServicer(IntakeServiceServicer):
             raise Invalid("text is too long", "意见内容过长", reason)
         advisory = self._mesh.city.agency[self._mesh.caller().agency].advisory
         return await self._do(case_id_of(request.name), c.Annotate(request.text, advisory), request)
+
+    async def MergeCase(self, request: pb.MergeCaseRequest, context: Any) -> case_pb2.Case:
+        return (await self._folding.merge(request)).head.reply()
+
+    async def UnmergeCase(self, request: pb.UnmergeCaseRequest, context: Any) -> case_pb2.Case:
+        return (await self._folding.unmerge(request)).head.reply()
 
     async def _do(self, case_id: str, command: c.Command, request: Any) -> case_pb2.Case:
         etag = getattr(request, "etag", "")

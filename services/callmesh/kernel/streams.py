@@ -2,8 +2,9 @@
 
 LOG keeps every fact for ever: nothing may be deleted, purged, rolled up or expire in it, so it
 carries no schedules (allowing them silently makes a stream erasable). TIMERS holds one scheduled
-message a case. INBOX holds what partners are to receive. AUDIT holds signed heads of the logs
-(ledger/chain.py) and can be erased as little as they. DLQ keeps what could not be delivered or
+message a case. INBOX holds what partners are to receive. RECENT holds keyed hashes of who called
+lately. AUDIT holds signed heads of the logs (ledger/chain.py) and can be erased as little as they.
+DLQ keeps what could not be delivered or
 digested. Services verify at boot and refuse to run on other settings; `callmesh streams apply`
 makes them.
 """
@@ -16,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+from callmesh.kernel.recent import DAYS, KEPT
 from callmesh.kernel.subjects import ADVISORIES, DLQ_PARKED, DLQ_STREAM, Names
 
 _DAY = 86400.0
@@ -37,7 +39,8 @@ class StreamProblem:
 def wanted(names: Names, shards: range, replicas: int) -> list[StreamConfig]:
     """The settings of every stream of a region."""
     logs = [_log(names, shard, replicas) for shard in shards]
-    return [*logs, _timers(names, replicas), _inbox(names, replicas), _audit(names, replicas), _dlq(replicas)]
+    once = (_timers, _inbox, _recent, _audit, _dlq)
+    return [*logs, *(make(names, replicas) for make in once)]
 
 
 async def apply(js: JetStreamContext, configs: list[StreamConfig]) -> list[str]:
@@ -156,7 +159,21 @@ def _audit(names: Names, replicas: int) -> StreamConfig:
     )
 
 
-def _dlq(replicas: int) -> StreamConfig:
+def _recent(names: Names, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=names.recent_stream,
+        subjects=[f"rc.{names.region}.>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        allow_direct=True,
+        max_msgs_per_subject=KEPT,
+        duplicate_window=120.0,
+        max_age=DAYS * _DAY,
+    )
+
+
+def _dlq(names: Names, replicas: int) -> StreamConfig:
     return StreamConfig(
         name=DLQ_STREAM,
         subjects=[*ADVISORIES, f"{DLQ_PARKED}.>"],

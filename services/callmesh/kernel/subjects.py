@@ -42,6 +42,15 @@ class Names:
         """Signed heads of one shard's log."""
         return f"au.{self.region}.{shard}"
 
+    @property
+    def recent_stream(self) -> str:
+        """Who came lately under a key."""
+        return f"RECENT_{self.region}"
+
+    def recent(self, key: str) -> str:
+        """Where a key's last comers stand."""
+        return f"rc.{self.region}.{key}"
+
     def log_all(self, shard: int | str) -> str:
         """Every case of a shard."""
         return f"ev.{self.region}.{shard}.>"

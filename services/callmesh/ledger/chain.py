@@ -20,12 +20,21 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from callmesh.facts.v1 import facts_pb2
+from callmesh.ledger.port import Head
 from callmesh.ledger.record import Damaged, decode
 
 
 def digest(data: bytes) -> bytes:
     """SHA-256 of a stored message."""
     return sha256(data).digest()
+
+
+def follow(record: facts_pb2.Record, head: Head | None) -> facts_pb2.Record:
+    """The record, linked to the message that it follows on its case."""
+    if head is not None:
+        record.previous = digest(head.data)
+    return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from callmesh.domain.errors import Changed, DomainError, Invalid, Overloaded, Re
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.facts.v1 import facts_pb2
-from callmesh.ledger import chain
+from callmesh.ledger.chain import follow
 from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger
 from callmesh.ledger.record import command_key, encode, fact_of
 
@@ -49,13 +49,13 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
         try:
             head = await _load(ledger, case_id, command, fresh)
         except Unreachable as away:
-            raise (_gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
+            raise (gave_up(unknown) if unknown else away) from None  # after silence it may have been stored
         if head is not None and command_key(stamp.command_id) in head.recent:
-            return await _repeated(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
+            return await repeated_of(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
         try:
             return await _once(ledger, case_id, head, command, stamp, etag)
         except Conflict:
-            if fresh and (before := await _repeated(ledger, case_id, head, stamp)):
+            if fresh and (before := await repeated_of(ledger, case_id, head, stamp)):
                 return before  # carried out long ago: not among the last commands any more
             fresh = True
         except Ambiguous as wrong:
@@ -64,7 +64,7 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
             if head is None or not head.cached:
                 raise
             fresh = True
-    raise _gave_up(unknown)
+    raise gave_up(unknown)
 
 
 async def _load(ledger: Ledger, case_id: str, command: Ask, fresh: bool) -> Head | None:
@@ -86,10 +86,8 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
     assert body is not None
     fact = Fact(stamp, body)
     after = evolve(case, fact)
-    record = encode(fact, after, tuple(head.recent) if head else ())
-    if head is not None:
-        record.previous = chain.digest(head.data)
-    stored = await ledger.append(case_id, _fits(record, command), head.sequence if head else 0)
+    record = fits(follow(encode(fact, after, tuple(head.recent) if head else ()), head), command)
+    stored = await ledger.append(case_id, record, head.sequence if head else 0)
     return Outcome(stored.knowing(after, record), fact)
 
 
@@ -99,7 +97,7 @@ def _existing(case: Case | None) -> Case:
     return case
 
 
-async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stamp) -> Outcome | None:
+async def repeated_of(ledger: Ledger, case_id: str, head: Head | None, stamp: Stamp) -> Outcome | None:
     """The outcome of a command that was carried out before, None if it was not."""
     for old in await ledger.history(case_id) if head else ():
         if old.record.fact.command_id != stamp.command_id:
@@ -113,7 +111,7 @@ async def _repeated(ledger: Ledger, case_id: str, head: Head | None, stamp: Stam
     return None
 
 
-def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
+def fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     """The record, unless it grew too large: words stop long before the steps that end a case do."""
     if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Annotate, c.Progress)) else RECORD_BYTES):
         raise Invalid(
@@ -124,7 +122,8 @@ def _fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     return record
 
 
-def _gave_up(unknown: Ambiguous | None) -> DomainError:
+def gave_up(unknown: Ambiguous | None) -> DomainError:
+    """What to tell after so many attempts."""
     if unknown is not None:
         return Unreachable(
             "the log did not answer; send the same request_id again",

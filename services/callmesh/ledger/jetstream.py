@@ -19,15 +19,17 @@ from nats.js.errors import APIError, NotFoundError
 
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
+from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
-from callmesh.ledger.port import Ambiguous, Conflict, Head
+from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
 
 READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
 _WRONG_SEQUENCE = {10071, 10164}
+_KNOWN_IN_BATCH = {10201}
 _HISTORY_BATCH = 256
 _END_OF_BATCH = ("204", "404")
 
@@ -91,6 +93,33 @@ class JetStreamLedger:
         head = Head(data, ack.seq, cached=True)
         self._remember(case_id, head)
         return head
+
+    async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
+        """One atomic batch with both guards, committed by the second message; the new heads."""
+        require_connection(self._client)
+        kinds = [one.record.fact.WhichOneof("body") or "" for one in (first, second)]
+        mark(case=first.case_id, agency=first.record.fact.actor.agency, fact=kinds[0])
+        batch = {headers.BATCH_ID: new_id()}
+        data = [one.record.SerializeToString() for one in (first, second)]
+        sent = [
+            self._headers(one.record.fact, kind, one.expected) | batch | {headers.BATCH_SEQUENCE: str(place)}
+            for place, (one, kind) in enumerate(zip((first, second), kinds, strict=True), start=1)
+        ]
+        subjects = [self._names.case(one.case_id) for one in (first, second)]
+        try:
+            await self._client.publish(subjects[0], data[0], headers=sent[0])
+            ack = await self._publisher.publish(subjects[1], data[1], sent[1] | {headers.BATCH_COMMIT: "1"})
+        except Refused as wrong:
+            if wrong.code in _WRONG_SEQUENCE | _KNOWN_IN_BATCH:
+                raise Conflict from None
+            raise unreachable() from wrong
+        except (Unanswered, NatsError, OSError) as wrong:
+            raise Ambiguous from wrong
+        heads = Head(data[0], ack.seq - 1, cached=True), Head(data[1], ack.seq, cached=True)
+        for one, head, kind in zip((first, second), heads, kinds, strict=True):
+            facts_total.add(1, {"fact": kind})
+            self._remember(one.case_id, head)
+        return heads
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callmesh.facts.v1 import facts_pb2
-from callmesh.ledger.port import Conflict, Head
+from callmesh.ledger.port import Append, Conflict, Head
 
 
 class MemoryLedger:
@@ -29,6 +29,18 @@ class MemoryLedger:
         self._ids.add(record.fact.command_id)
         messages.append(Head(record.SerializeToString(), self._last))
         return messages[-1]
+
+    async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
+        """Both guards hold, or nothing is stored."""
+        for one in (first, second):
+            messages = self._cases.get(one.case_id)
+            last = messages[-1].sequence if messages else 0
+            if last != one.expected or one.record.fact.command_id in self._ids:
+                raise Conflict
+        return (
+            await self.append(first.case_id, first.record, first.expected),
+            await self.append(second.case_id, second.record, second.expected),
+        )
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, oldest first."""

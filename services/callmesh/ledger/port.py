@@ -63,6 +63,15 @@ class Head:
         return case
 
 
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One record to store on a case, if its last sequence is still `expected`."""
+
+    case_id: str
+    record: facts_pb2.Record
+    expected: int
+
+
 class Ledger(Protocol):
     """One append-only log, a subject a case, guarded by the subject's last sequence."""
 
@@ -74,6 +83,9 @@ class Ledger(Protocol):
 
         Raises Conflict (nothing stored), Ambiguous (unknown) or Unreachable (nothing stored).
         """
+
+    async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
+        """Stores both or neither; the two cases share a shard. Raises like `append`."""
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, oldest first; raises Unreachable."""

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.domain import facts as f
 from callmesh.domain.case import Actor, Case
+from callmesh.domain.facts_matters import MAY_IGNORE
 from callmesh.domain.watch import next_watch
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.wire import converter, from_timestamp, message_class, to_timestamp
@@ -59,6 +60,13 @@ def encode(fact: f.Fact, case: Case, recent: tuple[int, ...]) -> facts_pb2.Recor
     return record
 
 
+def encode_aside(fact: f.Fact, case: Case, recent: tuple[int, ...]) -> facts_pb2.Record:
+    """Like `encode`, without a place among the last commands: what another case did must not push those out."""
+    record = encode(fact, case, ())
+    record.recent[:] = recent
+    return record
+
+
 def decode(data: bytes) -> facts_pb2.Record:
     """Parses stored bytes; raises Damaged."""
     try:
@@ -91,6 +99,7 @@ def fact_of(record: facts_pb2.Record) -> f.Fact:
 def _write_fact(fact: f.Fact, into: facts_pb2.Fact) -> None:
     stamp = fact.stamp
     into.command_id, into.cause, into.fingerprint = stamp.command_id, stamp.cause, stamp.fingerprint
+    into.may_ignore = isinstance(fact.body, MAY_IGNORE)
     to_timestamp(stamp.at, into.at)
     _ACTOR.write(stamp.actor, into.actor)
     name = _FIELDS[type(fact.body)]

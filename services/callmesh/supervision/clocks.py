@@ -51,6 +51,7 @@ _ARMING = frozenset(
         "case_reopened",
         "jurisdiction_designated",
         "resolution_sent_back",
+        "case_unmerged",
         "deadline_missed",
         "deadline_warned",
         "referral_reminded",

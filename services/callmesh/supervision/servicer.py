@@ -21,6 +21,7 @@ from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask
 from callmesh.ledger.port import Head
 from callmesh.ledger.wire import enum_numbers, from_proto, from_timestamp, to_proto
+from callmesh.supervision import requests
 
 _LEVELS = {number: word for word, number in enum_numbers(Supervision, common_pb2.Supervision.DESCRIPTOR).items()}
 
@@ -91,6 +92,18 @@ class SupervisionServicer(SupervisionServiceServicer):
 
     def _oversight(self) -> Oversight:
         return of_city(self._mesh.city)
+
+    async def RecordMediation(self, request: pb.RecordMediationRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.mediation(request), request)
+
+    async def AdvanceRepeat(self, request: pb.AdvanceRepeatRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.repeat_step(request), request)
+
+    async def RectifyFinding(self, request: pb.RectifyFindingRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.rectified(request), request)
+
+    async def VerifyFinding(self, request: pb.VerifyFindingRequest, context: Any) -> case_pb2.Case:
+        return await self._do(requests.verified(request), request)
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""

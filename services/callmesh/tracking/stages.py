@@ -7,7 +7,7 @@ from callmesh.api.v1 import tracking_service_pb2
 Stage = tracking_service_pb2.TimelineEntry.Stage
 _RECEIVE = (
     *("CaseOpened", "ReportAmended", "CaseClassified", "CaseLinked"),
-    *("CaseMerged", "CaseUnmerged", "ChildJoined"),
+    *("CaseMerged", "CaseUnmerged", "ChildJoined", "ChildLeft"),
 )
 _ASSIGN = (
     *("CaseTransferred", "ReferralReceived", "DeliveryFailed", "ReferralRecalled", "ReferralWaived"),
@@ -17,6 +17,7 @@ _ASSIGN = (
 _SUPERVISE = (
     *("DeadlineWarned", "DeadlineMissed", "ReferralReminded", "SupervisionRaised", "SupervisionLifted"),
     *("SupervisorChanged", "ResolutionSentBack", "ResolutionApproved", "FindingRecorded"),
+    *("RepeatAdvanced", "PatrolVisited"),
 )
 _FEEDBACK = (*("ReferralResolved", "FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseRejected", "CaseCancelled"),)
 _HANDLE = (

@@ -25,6 +25,8 @@ _LIMITS = {
     "diversion": "分流",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
+_FOUND = {"OPEN": "待整改", "RECTIFIED": "已整改", "VERIFIED": "已复核"}
+_STEPS = {"SORTED": "梳理", "ASSESSED": "研判", "ROUTED": "流转", "SUPERVISED": "督办", "RECHECKED": "复核"}
 Case = case_pb2.Case
 
 
@@ -117,6 +119,22 @@ def _raised(body: Any, case: Case) -> str:
     return f"升级为{_COLOURS.get(colour, colour)}督办"
 
 
+def _finding(body: Any, case: Case) -> str:
+    found = body.finding
+    done = _FOUND.get(case_pb2.Finding.State.Name(found.state), "")
+    again = "未通过复核, 再次整改" if found.reopened and done == "待整改" else done
+    return f"巡查记录 {found.rule}, 责任单位 {found.agency}, {again}"
+
+
+def _repeat(body: Any, case: Case) -> str:
+    if body.threat:
+        return f"重复警情 {body.type}, 第 {body.count} 次, 扬言极端, 交 110"
+    if body.type:
+        return f"重复警情 {body.type}, 第 {body.count} 次, 开始核查"
+    step = _STEPS.get(case_pb2.Repeat.Stage.Name(body.step.stage), "")
+    return f"重复警情核查: {step}" + ("" if step != "复核" or body.step.settled else ", 未解决")
+
+
 def _of_agency(words: str) -> Callable[[Any, Case], str]:
     return lambda body, case: words.format(_agency(case, body.referral))
 
@@ -135,6 +153,7 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "CaseMerged": lambda body, case: f"并入 {body.parent}",
     "CaseUnmerged": _plain("解除并单"),
     "ChildJoined": lambda body, case: f"{body.child} 并入本单",
+    "ChildLeft": lambda body, case: f"{body.child} 已从本单分出",
     "CaseTransferred": _transferred,
     "ReferralReceived": _of_agency("{} 系统已接收"),
     "ReferralAccepted": _of_agency("{} 签收"),
@@ -169,7 +188,9 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "CaseAnnotated": lambda body, case: f"{body.annotation.agency} 提出意见",
     "CallLegChanged": lambda body, case: f"与 {body.leg.agency} 的通话状态变化",
     "MediationRecorded": lambda body, case: f"{body.mediation.agency} 主持调解",
-    "FindingRecorded": lambda body, case: f"巡查记录 {body.finding.rule}, 责任单位 {body.finding.agency}",
+    "FindingRecorded": _finding,
+    "PatrolVisited": lambda body, case: f"巡查, 查出 {body.visit.found} 项",
+    "RepeatAdvanced": _repeat,
     "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看更多信息",
     "DisclosureDecided": lambda body, case: f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}",
     "DataReleased": lambda body, case: f"向 {body.agency} 提供信息 {len(body.fields)} 项",

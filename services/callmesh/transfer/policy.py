@@ -6,9 +6,11 @@ operator presses the key, or applies a plan. Everything else waits in the operat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nats.aio.msg import Msg
 
+from callmesh.api.v1 import common_pb2
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import may_travel_alone
@@ -17,6 +19,7 @@ from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.record import decode
+from callmesh.transfer.folding import Folding
 from callmesh.transfer.service import Transfers, Wish
 
 _ATTENDED = frozenset(one.value for one in Channel if one.attended)
@@ -27,16 +30,23 @@ class Policy:
 
     def __init__(self, mesh: Mesh, transfers: Transfers) -> None:
         self._mesh, self._transfers = mesh, transfers
+        self._folding = Folding(mesh)
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Classified cases and returns; the rest passes."""
-        await each(self._mesh, messages, self._on_fact, _concerns)
+        """Classified cases, returns, threats, and what a person folded; the rest passes."""
+        await each(self._mesh, messages, self._on_fact, self._concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         case = await self._transfers.case(case_id)
         sequence = sequence_of(message)
-        if kind_of(message) == "case_classified":
-            await self._classified(case_id, case, sequence)
+        kind = kind_of(message)
+        if kind == "case_classified":
+            if not await self._folding.fold(case, sequence):
+                await self._classified(case_id, case, sequence)
+        elif kind == "repeat_advanced":
+            await self._threatened(case_id, case, sequence)
+        elif kind == "case_merged":
+            await self._folding.confirmed(case, sequence)
         else:
             await self._returned(case_id, case, sequence)
 
@@ -65,11 +75,33 @@ class Policy:
             command: c.Command = self._transfers.grant(case, referral, "", "按规则准予退单, 自动改派")
             await self._mesh.by_policy(case_id, command, "grant_return", sequence)
 
+    async def _threatened(self, case_id: str, case: Case, sequence: int) -> None:
+        """A threat of extreme acts forces 110: it leads, or where another body leads already, it goes as well."""
+        city = self._mesh.city
+        desk = city.policy.emergency_desk
+        if case.lead is None or case.lead.agency == desk:
+            return await self._classified(case_id, case, sequence)
+        kinds = city.policy.emergency_kinds
+        serving = {one.agency for one in case.this_round if one.is_open or one.state == ReferralState.RESOLVED}
+        if case.origin == desk or any(city.agency[one].kind in kinds for one in serving if one in city.agency):
+            return None
 
-def _concerns(case_id: str, message: Msg) -> bool:
-    """A return, or a classification of an emergency or of an unattended report."""
-    kind = kind_of(message)
-    if kind != "case_classified":
+        def ask(now: Case) -> c.Command:
+            wish = Wish(support=(desk,), reason="扬言极端, 110 先行处置")
+            return replace(self._transfers.transfer(now, now.origin, wish), forced=True)
+
+        await self._mesh.by_policy(case_id, ask, "threat", sequence)
+        return None
+
+    def _concerns(self, case_id: str, message: Msg) -> bool:
+        """A return, a threat, a folding by a person, and classifications of what may travel or be folded."""
+        kind = kind_of(message)
+        if kind == "case_classified":
+            case = decode(message.data).case
+            moves = case.emergency or case.channel not in _ATTENDED
+            return moves or self._folding.concerns(case.classification.category)
+        if kind == "repeat_advanced":
+            return decode(message.data).fact.repeat_advanced.threat
+        if kind == "case_merged":
+            return decode(message.data).fact.actor.kind == common_pb2.ACTOR_KIND_PERSON
         return kind == "return_requested"
-    case = decode(message.data).case
-    return case.emergency or case.channel not in _ATTENDED

@@ -14,7 +14,7 @@ from callmesh.domain.evolve import evolve
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel.ids import case_id
 from callmesh.ledger.handle import handle
-from callmesh.ledger.port import Conflict, Head, Ledger
+from callmesh.ledger.port import Append, Conflict, Head, Ledger
 from callmesh.ledger.record import case_of, encode, fact_of
 from support.builders import CASE_ID, NOW, POLICE, opened, stamp, told
 
@@ -163,3 +163,59 @@ class TestHandle:
         await handle(ledger, CASE_ID, c.Open(opened()), f.Stamp("id", NOW, POLICE, fingerprint=1))
         with pytest.raises(Reused):
             await handle(ledger, CASE_ID, c.Open(opened()), f.Stamp("id", NOW, POLICE, fingerprint=2))
+
+
+class TestAppendBoth:
+    """Two cases in one step: both or neither."""
+
+    async def test_both_are_stored_and_are_the_heads(self, ledger: Ledger) -> None:
+        mine = await ledger.append(CASE_ID, record("mine"), 0)
+        other = await ledger.append(OTHER, record("other"), 0)
+        pair = Append(CASE_ID, record("mine 2"), mine.sequence), Append(OTHER, record("other 2"), other.sequence)
+        first, second = await ledger.append_both(*pair)
+        for which, head, text in ((CASE_ID, first, "mine 2"), (OTHER, second, "other 2")):
+            for fresh in (False, True):
+                found = await ledger.head(which, fresh)
+                assert found is not None
+                assert (text_of(found), found.sequence) == (text, head.sequence)
+        await ledger.append(CASE_ID, record("mine 3"), first.sequence)
+        await ledger.append(OTHER, record("other 3"), second.sequence)
+        assert [text_of(one) for one in await ledger.history(OTHER)] == ["other", "other 2", "other 3"]
+
+    @pytest.mark.parametrize("stale", [0, 1])
+    async def test_one_stale_guard_stores_neither(self, ledger: Ledger, stale: int) -> None:
+        mine = await ledger.append(CASE_ID, record("mine"), 0)
+        other = await ledger.append(OTHER, record("other"), 0)
+        expected = [mine.sequence, other.sequence]
+        expected[stale] += 7
+        with pytest.raises(Conflict):
+            await ledger.append_both(
+                Append(CASE_ID, record("mine 2"), expected[0]), Append(OTHER, record("other 2"), expected[1])
+            )
+        assert [text_of(one) for one in await ledger.history(CASE_ID)] == ["mine"]
+        assert [text_of(one) for one in await ledger.history(OTHER)] == ["other"]
+
+    async def test_the_same_ids_are_stored_once(self, ledger: Ledger) -> None:
+        mine = await ledger.append(CASE_ID, record("mine"), 0)
+        other = await ledger.append(OTHER, record("other"), 0)
+        sent = record("mine 2", "left"), record("other 2", "right")
+        first, second = await ledger.append_both(
+            Append(CASE_ID, sent[0], mine.sequence), Append(OTHER, sent[1], other.sequence)
+        )
+        for expected in ((mine.sequence, other.sequence), (first.sequence, second.sequence)):
+            with pytest.raises(Conflict):
+                await ledger.append_both(Append(CASE_ID, sent[0], expected[0]), Append(OTHER, sent[1], expected[1]))
+        assert len(await ledger.history(CASE_ID)) == len(await ledger.history(OTHER)) == 2
+
+    async def test_of_twenty_writers_one_wins(self, ledger: Ledger) -> None:
+        mine = (await ledger.append(CASE_ID, record("mine"), 0)).sequence
+        other = (await ledger.append(OTHER, record("other"), 0)).sequence
+        tries = [
+            ledger.append_both(Append(CASE_ID, record(f"m{one}"), mine), Append(OTHER, record(f"o{one}"), other))
+            for one in range(20)
+        ]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(one, tuple) for one in results) == 1
+        assert all(isinstance(one, (tuple, Conflict)) for one in results)
+        texts = [text_of((await ledger.history(one))[-1])[1:] for one in (CASE_ID, OTHER)]
+        assert texts[0] == texts[1]

@@ -50,7 +50,10 @@ COMMANDS: dict[str, tuple[c.Command, set[CaseState]]] = {
     "reject": (c.Reject("不属受理范围"), UNTRANSFERRED),
     "cancel": (c.Cancel("来电人撤销"), OPEN),
     "transfer": (transfer(), UNTRANSFERRED | {CaseState.REFERRED}),
-    "follow_up": (c.RecordFollowUp(FollowUp(reached=True)), {CaseState.FOLLOW_UP, CaseState.CLOSED}),
+    "follow_up": (
+        c.RecordFollowUp(FollowUp(reached=True)),
+        {CaseState.FOLLOW_UP, CaseState.CLOSED, CaseState.MERGED},
+    ),
     "close": (c.Close("来电人不愿回访"), {CaseState.FOLLOW_UP}),
     "reopen": (c.Reopen("未解决", target(), CALENDAR), {CaseState.FOLLOW_UP, CaseState.CLOSED}),
 }
@@ -89,7 +92,9 @@ def test_every_wrong_state_says_what_is_allowed_where_something_is() -> None:
     closed = given(standing(CaseState.CLOSED)).when(c.Cancel("晚了"))
     closed.then_refused(WrongState, allowed=("ReopenCase", "RecordFollowUp"))
     merged = given(standing(CaseState.MERGED)).when(c.Cancel("晚了"))
-    merged.then_refused(WrongState, allowed=())
+    merged.then_refused(WrongState, allowed=("RecordFollowUp", "UnmergeCase"))
+    answered = given(standing(CaseState.ANSWERED)).when(c.Cancel("晚了"))
+    answered.then_refused(WrongState, allowed=())
 
 
 class TestOpen:

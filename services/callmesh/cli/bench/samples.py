@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from callmesh.api.v1 import case_pb2, common_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
+from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gateway_pb2
 from callmesh.domain import commands as c
 from callmesh.domain import routing
@@ -44,6 +44,8 @@ FACTS = (
     "follow_up_recorded",
     "case_closed",
 )
+AFTERWARDS = frozenset({"patrol_visited", "finding_recorded"})
+"""What the mesh itself adds when nobody waits any more."""
 MOST_AGENCIES = 8
 
 
@@ -88,13 +90,14 @@ class Scene:
 
     def opening(self) -> intake_service_pb2.OpenCaseRequest:
         """A report as a desk sends it; the request id is still to be set."""
-        point = common_pb2.Point(longitude=self.longitude, latitude=self.latitude, source="operator")
         report = report_pb2.Report(
             caller=report_pb2.Caller(number="00000000000", name="来电人"),
             narrative=NARRATIVE,
-            place=report_pb2.Place(text=PLACE, point=point, landmark=LANDMARK),
+            place=report_pb2.Place(text=PLACE, landmark=LANDMARK),
         )
-        return intake_service_pb2.OpenCaseRequest(report=report, channel="phone", desk="A01", called_number="110")
+        return intake_service_pb2.OpenCaseRequest(
+            report=report, channel="phone", desk="A01", called_number="110", division=self.division
+        )
 
 
 def transfer_request(name: str, etag: str = "1234567") -> transfer_service_pb2.TransferCaseRequest:

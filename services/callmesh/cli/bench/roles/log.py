@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from callmesh.cli.bench.measure import times
-from callmesh.cli.bench.samples import FACTS
+from callmesh.cli.bench.samples import AFTERWARDS, FACTS
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers, ids, streams
 from callmesh.kernel.messaging import connect, sequence_of
@@ -75,7 +75,9 @@ class Log:
         lives: dict[str, list[str]] = defaultdict(list)
         async for message in self._read(after):
             case = f"cases/{self._names.case_id(message.subject)}"
-            lives[case].append((message.headers or {}).get(headers.CE_TYPE, ""))
+            kind = (message.headers or {}).get(headers.CE_TYPE, "")
+            if kind not in AFTERWARDS:
+                lives[case].append(kind)
         whole = list(FACTS)
         odd = [name for name in names if lives.get(name) != whole]
         kinds = Counter(kind for life in lives.values() for kind in life)

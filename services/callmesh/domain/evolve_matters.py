@@ -1,0 +1,130 @@
+"""The case after facts about folding, links, repeats, mediation and the patrol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from callmesh.domain import facts_matters as m
+from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
+from callmesh.domain.facts import Stamp
+from callmesh.domain.matters import MERGED, Link, Repeat
+from callmesh.domain.words import ActorKind, CaseState, Level, ReferralState, RepeatStage, Supervision
+
+CHILDREN_NAMED = 8
+LINKS_NAMED = 16
+CONFIRMED = "fold_confirmed"
+"""Flag of a parent that a person folded a case into: rules may follow."""
+
+
+def _merged(case: Case, body: m.CaseMerged, stamp: Stamp) -> Case:
+    recalled = any(one.is_open for one in case.referrals)
+    return replace(
+        case,
+        state=CaseState.MERGED,
+        parent=body.parent,
+        referrals=tuple(_recalled(one, stamp) for one in case.referrals),
+        owner=case.origin if recalled else case.owner,
+        flags=_flagged(case, *body.flags),
+    )
+
+
+def _recalled(one: Referral, stamp: Stamp) -> Referral:
+    open_one = one.state in OPEN_REFERRAL
+    return replace(one, state=ReferralState.RECALLED, ended_at=stamp.at) if open_one else one
+
+
+def _unmerged(case: Case, body: m.CaseUnmerged, stamp: Stamp) -> Case:
+    waiting = CaseState.CLASSIFIED if case.classification else CaseState.RECEIVED
+    out = replace(case, state=waiting, parent="", links=_linked(case, Link(body.parent, MERGED)))
+    if not body.referrals:
+        return out
+    return replace(
+        out,
+        state=CaseState.REFERRED,
+        round=case.round + 1,
+        referrals=(*case.referrals, *body.referrals),
+        owner=stamp.actor.agency or case.origin,
+        supervision=_at_least(case, Supervision.YELLOW),
+    )
+
+
+def _joined(case: Case, body: m.ChildJoined, stamp: Stamp) -> Case:
+    by_person = stamp.actor.kind == ActorKind.PERSON
+    return replace(
+        case,
+        children=(*case.children, body.child)[-CHILDREN_NAMED:],
+        children_count=case.children_count + 1,
+        flags=_flagged(case, CONFIRMED) if by_person else case.flags,
+    )
+
+
+def _left(case: Case, body: m.ChildLeft, stamp: Stamp) -> Case:
+    named = tuple(one for one in case.children if one != body.child)
+    return replace(case, children=named, children_count=max(0, case.children_count - 1))
+
+
+def _linked_to(case: Case, body: m.CaseLinked, stamp: Stamp) -> Case:
+    return replace(case, links=_linked(case, body.link), flags=_flagged(case, *body.flags))
+
+
+def _linked(case: Case, link: Link) -> tuple[Link, ...]:
+    others = (one for one in case.links if (one.case, one.kind) != (link.case, link.kind))
+    return (*others, link)[-LINKS_NAMED:]
+
+
+def _repeat_advanced(case: Case, body: m.RepeatAdvanced, stamp: Stamp) -> Case:
+    before = case.repeat or Repeat(body.type, RepeatStage.OPENED, body.kind, body.count)
+    threat = before.threat or body.threat
+    moved = replace(before, stage=body.step.stage, threat=threat, steps=(*before.steps, body.step))
+    closer = Supervision.YELLOW if body.step.stage == RepeatStage.SUPERVISED or body.threat else Supervision.BLUE
+    after = replace(
+        case, repeat=moved, supervision=_at_least(case, closer), flags=_flagged(case, f"repeat_{moved.type}")
+    )
+    return _threatened(after) if body.threat else after
+
+
+def _threatened(case: Case) -> Case:
+    """An emergency of P0, whatever it was classified as before."""
+    found = case.classification
+    return replace(
+        case,
+        emergency=True,
+        classification=replace(found, level=Level.P0) if found else None,
+        flags=_flagged(case, "threat_extreme"),
+    )
+
+
+def _mediated(case: Case, body: m.MediationRecorded, stamp: Stamp) -> Case:
+    return replace(case, mediations=(*case.mediations, body.mediation))
+
+
+def _found(case: Case, body: m.FindingRecorded, stamp: Stamp) -> Case:
+    others = tuple(one for one in case.findings if one.number != body.finding.number)
+    return replace(case, findings=tuple(sorted((*others, body.finding), key=lambda one: one.number)))
+
+
+def _visited(case: Case, body: m.PatrolVisited, stamp: Stamp) -> Case:
+    return replace(case, patrol=body.visit)
+
+
+def _flagged(case: Case, *new: str) -> tuple[str, ...]:
+    return (*case.flags, *(flag for flag in new if flag not in case.flags))
+
+
+def _at_least(case: Case, closer: Supervision) -> Supervision:
+    return max(closer, case.supervision, key=lambda one: one.rank)
+
+
+EVOLVERS: dict[type, Callable[[Case, Any, Stamp], Case]] = {
+    m.CaseMerged: _merged,
+    m.CaseUnmerged: _unmerged,
+    m.ChildJoined: _joined,
+    m.ChildLeft: _left,
+    m.CaseLinked: _linked_to,
+    m.RepeatAdvanced: _repeat_advanced,
+    m.MediationRecorded: _mediated,
+    m.FindingRecorded: _found,
+    m.PatrolVisited: _visited,
+}

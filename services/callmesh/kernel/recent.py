@@ -1,0 +1,86 @@
+"""Who came lately under a key: a stream of small messages that forget themselves.
+
+A key is a keyed hash (ids.keyed_hash), a value an id and a time; nothing in it says whom or where it is about. Each key
+is a subject that keeps its last `KEPT` messages for `DAYS` days, so that looking up is one batched read of one
+subject, and nothing is ever scanned, rewritten or swept. A repetition within two minutes is stored once, a
+later one is a second message with the same id, which `come` passes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from callmesh.kernel.messaging import publish_once, require_connection, unreachable
+from callmesh.kernel.publisher import Publisher
+from callmesh.kernel.subjects import Names
+
+KEPT = 64
+DAYS = 90
+READ_SECONDS = 2.0
+_END_OF_BATCH = ("204", "404")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An id that came under a key, and when it was opened."""
+
+    id: str
+    at: datetime
+
+
+class Recent:
+    """Notes who comes under a key, and tells who came before."""
+
+    def __init__(self, client: Client, publisher: Publisher, names: Names) -> None:
+        self._client, self._publisher, self._names = client, publisher, names
+
+    async def come(self, key: str, one: Seen) -> list[Seen]:
+        """Notes `one`; the last who came under the key, oldest first, `one` among them. Raises Unreachable."""
+        await self.note(key, one)
+        return await self.last(key)
+
+    async def note(self, key: str, one: Seen) -> None:
+        """Stores that `one` came; raises Unreachable."""
+        payload = f"{one.id} {one.at.timestamp():.6f}".encode()
+        subject, message_id = self._names.recent(key), f"{key}:{one.id}"
+        await publish_once(self._client, self._publisher, subject, payload, message_id)
+
+    async def last(self, key: str) -> list[Seen]:
+        """The last who came, each once, oldest first; raises Unreachable."""
+        require_connection(self._client)
+        try:
+            found = await asyncio.wait_for(self._read(self._names.recent(key)), READ_SECONDS)
+        except (TimeoutError, NatsError, OSError) as wrong:
+            raise unreachable() from wrong
+        return list({one.id: one for one in found}.values())
+
+    async def _read(self, subject: str) -> list[Seen]:
+        request = {"seq": 1, "next_by_subj": subject, "batch": KEPT}
+        inbox = self._client.new_inbox()
+        answers = await self._client.subscribe(inbox)
+        try:
+            asked = f"$JS.API.DIRECT.GET.{self._names.recent_stream}"
+            await self._client.publish(asked, json.dumps(request).encode(), reply=inbox)
+            found: list[Seen] = []
+            while True:
+                message = await answers.next_msg(READ_SECONDS)
+                status = (message.headers or {}).get("Status")
+                if status is None:
+                    found.append(_seen(message.data))
+                elif status in _END_OF_BATCH:
+                    return found
+                else:
+                    raise unreachable()
+        finally:
+            await answers.unsubscribe()
+
+
+def _seen(data: bytes) -> Seen:
+    name, _, at = data.decode().partition(" ")
+    return Seen(name, datetime.fromtimestamp(float(at), UTC))
