@@ -99,9 +99,9 @@ def _need_undisputed(case: Case, command: c.Transfer) -> None:
     if case.state == CaseState.DISPUTED and leads and not case.emergency:
         raise WrongState(
             "the case is disputed: a commander designates who leads",
-            "事件单争议中, 主办单位由指挥长指定; 可先增加协办单位",
+            "事件单争议中, 主办单位由指挥长指定, 请提请指挥长指定管辖",
             state=case.state.value,
-            allowed=("DesignateJurisdiction", "TransferCase (support)"),
+            allowed=("DesignateJurisdiction", "TransferCase (support)") if case.lead else ("DesignateJurisdiction",),
         )
 
 
