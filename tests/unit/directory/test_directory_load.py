@@ -97,7 +97,7 @@ FAULTS = [
     Fault("city.toml", "max_hops = 3", "commander_round = 1", "commander_round is less than 2"),
     Fault("city.toml", "max_hops = 3", "reopen_days = -1", "reopen_days is less than 0"),
     Fault("agencies.toml", 'backup = "12345"\n', 'backup = "12345"\nadvisory = "yes"\n',
-          "advisory: expected bool, got str"),
+          "advisory: expected bool, got str", at="advisory"),
     Fault("city.toml", "max_hops = 3", "auto_route = 1", "auto_route: expected bool, got int"),
     Fault("agencies.toml", "entry = true\n\n[[agencies]]\nid = \"police-west\"",
           "entri = true\n\n[[agencies]]\nid = \"police-west\"",
