@@ -38,11 +38,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
-    """The demo city, but every return waits for a dispatcher, so that a denial does not race with the city's rule."""
+    """The demo city, but every return waits for a dispatcher, so that a denial does not race with the city's rule,
+    and the time to reopen ends with the close, so that no test waits fifteen days."""
     folder = tmp_path_factory.mktemp("life")
     city = city_with(folder / "city", {})
     policy = city / "city.toml"
-    policy.write_text(policy.read_text().replace("auto_grant_returns = 2", "auto_grant_returns = 0"))
+    rules = policy.read_text().replace("auto_grant_returns = 2", "auto_grant_returns = 0")
+    policy.write_text(rules.replace("reopen_days = 15", "reopen_days = 0"))
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
@@ -216,6 +218,9 @@ async def test_a_result_is_sent_back_and_then_approved(clients: Clients) -> None
         await water.told(case, Kind.APPROVED)
         closed = await desk.close(await desk.follow_up(approved))
     assert closed.result == "换管并拍照" and closed.round == 1
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE") as late:
+        await desk.reopen(closed)
+    assert late.state == "reopen_expired" and "另开新单" in late.zh
 
 
 async def test_three_failed_calls_close_as_unreachable(clients: Clients) -> None:
@@ -296,7 +301,7 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
     """Row 25, 2+N: grid worker, police and volunteers handle it together; and an adviser's note reaches the lead."""
     desk = Desk(clients, "12345")
     async with partners(clients, "mediation", "volunteers", "grid") as at:
-        case = await desk.open("楼上楼下为漏水吵了半年, 快打起来了", division="990101001")
+        case = await desk.open("邻居在楼道堆杂物, 说了半年也不听", division="990101001")
         case = await desk.transfer(await desk.classify(case, "neighbor"), plan="dispute-2n")
         roles = {one.agency: one.role for one in case.referrals}
         bodies = list(roles)
@@ -306,7 +311,9 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
         again = await desk.transfer(case, plan="dispute-2n")
         assert again.etag == case.etag, "pressed twice it is done already"
         noted = await annotate(Desk(clients, "legal-aid"), case)
-        assert (noted.state, len(noted.referrals)) == (case.state, len(case.referrals)), "advice moves nothing"
+        assert not noted.referrals and not noted.report.narrative, "advice opens no files"
+        now = await desk.get(case, noted.etag)
+        assert (now.state, now.referrals) == (case.state, case.referrals), "and moves nothing"
         with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
             await annotate(Desk(clients, "gas"), case)
         told = await at["mediation"].told(case, Kind.ANNOTATED)

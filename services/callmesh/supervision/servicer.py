@@ -19,6 +19,7 @@ from callmesh.ledger.handle import Ask
 from callmesh.ledger.wire import from_proto
 
 STAFF_NUMBER_LENGTH = 64
+NOTE_LENGTH = 4_000
 
 
 class SupervisionServicer(SupervisionServiceServicer):
@@ -30,6 +31,9 @@ class SupervisionServicer(SupervisionServiceServicer):
     async def RecordFollowUp(self, request: pb.RecordFollowUpRequest, context: Any) -> case_pb2.Case:
         if not request.HasField("follow_up"):
             raise missing("follow_up", "回访结果")
+        if len(request.follow_up.note) > NOTE_LENGTH:
+            reason = {"follow_up.note": f"at most {NOTE_LENGTH} characters"}
+            raise Invalid("the note is too long", "回访备注过长", reason)
         command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up))
         return await self._do(command, request)
 
