@@ -301,7 +301,9 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
     """Row 25, 2+N: grid worker, police and volunteers handle it together; and an adviser's note reaches the lead."""
     desk = Desk(clients, "12345")
     async with partners(clients, "mediation", "volunteers", "grid") as at:
-        case = await desk.open("邻居在楼道堆杂物, 说了半年也不听", division="990101001")
+        caller = report_pb2.Caller(number="19900001112")
+        report = report_pb2.Report(caller=caller, narrative="邻居在楼道堆杂物, 说了半年也不听")
+        case = await desk.open(report=report, division="990101001")
         case = await desk.transfer(await desk.classify(case, "neighbor"), plan="dispute-2n")
         roles = {one.agency: one.role for one in case.referrals}
         bodies = list(roles)
@@ -311,7 +313,7 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
         again = await desk.transfer(case, plan="dispute-2n")
         assert again.etag == case.etag, "pressed twice it is done already"
         noted = await annotate(Desk(clients, "legal-aid"), case)
-        assert not noted.referrals and not noted.report.narrative, "advice opens no files"
+        assert not noted.referrals and not noted.report.caller.number, "advice opens no files"
         now = await desk.get(case, noted.etag)
         assert (now.state, now.referrals) == (case.state, case.referrals), "and moves nothing"
         with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
