@@ -142,6 +142,31 @@ async def test_unary_twin_of_a_contest(clients: Clients) -> None:
         await stub.ContestReturn(request, metadata=identity("gas", "g-1"), timeout=10)
 
 
+async def test_a_returned_emergency_waits_for_nobody(clients: Clients) -> None:
+    """Invariants 6 and 10: though no return is granted by rule here, an emergency goes on at once, from one emergency
+    service to the next, never into a dispute, and the last one keeps it."""
+    desk = Desk(clients, "12345")
+    chain = ("119", "110", "police-jiangcheng")
+    async with partners(clients, *chain) as at:
+        case = await desk.open("有人掉进河里了", emergency=True, division="990101")
+        case = await desk.transfer(case, agency="119", reason="溺水")
+        for hop, agency in enumerate(chain):
+            got = (await at[agency].told(case)).referral
+            assert (got.hop, got.sender, got.binding) == (hop, "12345", agency == chain[-1])
+            await at[agency].accept(got.name)
+            await at[agency].progress(got.name, "已派员先行处置")
+            if not got.binding:
+                await at[agency].give_back(got.name)
+                await at[agency].told(case, Kind.RETURN_GRANTED)
+        with pytest.raises(ActionRefused) as bound:
+            await at[chain[-1]].give_back(got.name)
+        assert bound.value.state == "binding"
+        await at[chain[-1]].resolve(got.name)
+        done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "done")
+        kinds = [one.kind for one in await desk.events(done)]
+    assert kinds.count("ReturnGranted") == 2 and "DisputeOpened" not in kinds
+
+
 async def test_row_16_jinjiang_commander(clients: Clients) -> None:
     """Row 16, Jinjiang commander: first action, designation, override with reason."""
     commander = Desk(clients, "110", "commander")
@@ -315,7 +340,8 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
         noted = await annotate(Desk(clients, "legal-aid"), case)
         assert not noted.referrals and not noted.report.caller.number, "advice opens no files"
         now = await desk.get(case, noted.etag)
-        assert (now.state, now.referrals) == (case.state, case.referrals), "and moves nothing"
+        assert (now.state, now.owner) == (case.state, case.owner), "and moves nothing"
+        assert [one.state for one in now.referrals] == [RState.OFFERED] * 5
         with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
             await annotate(Desk(clients, "gas"), case)
         told = await at["mediation"].told(case, Kind.ANNOTATED)
