@@ -387,6 +387,9 @@ async def test_who_has_no_part_finds_no_case(clients: Clients) -> None:
         with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"):
             await act(helper)
     assert (await desk.get(case)).etag == case.etag
+    bare = await desk.open("有点事")
+    with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
+        await stranger.transfer(bare)  # not even that it wants classifying first
 
 
 async def test_errors_say_what_to_do(clients: Clients) -> None:
