@@ -52,7 +52,7 @@ def standing(*states: CaseState) -> object:
 class Onward(Machine):
     """Ordinary lives: each step is one that befits where the case stands, so that they get far."""
 
-    @rule(turns=st.lists(st.integers(0, 11), min_size=2, max_size=6))
+    @rule(turns=st.lists(st.integers(0, 11), min_size=3, max_size=9))
     def goes_onward(self, turns: list[int]) -> None:
         for turn in turns:
             steps = self.steps()
@@ -67,7 +67,8 @@ class Onward(Machine):
             designation = c.Designate("裁定", self.target("119" if case.emergency else "gas"), CALENDAR)
             return [(designation, person("122", "commander")), *self.working()]
         if case.state in (C.CLASSIFIED, C.REFERRED):
-            return self.working() or [*[(self.key(), desk)] * 5, (c.Answer("已告知", "您好"), desk)]
+            ends: list[c.Command] = [c.Answer("已告知", "您好"), c.Reject("不属受理范围")]
+            return self.working() or [*[(self.key(), desk)] * 6, *((one, desk) for one in ends)]
         if case.state in (C.FOLLOW_UP, C.CLOSED):
             return self.ending()
         return []
