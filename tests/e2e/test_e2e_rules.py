@@ -65,7 +65,7 @@ async def test_every_channel_opens_once(clients: Clients, channel: str) -> None:
         await desk.open("另一件事", channel=channel, rid=rid)
 
 
-async def test_returned_twice_ends_with_the_fallback_owner(clients: Clients) -> None:
+async def test_returned_twice_ends_with_a_commander_and_the_fallback_owner(clients: Clients) -> None:
     """Nothing ends unrouted; every sequence of returns is bounded (section 2, invariant 10), row 18's 民生110."""
     desk = Desk(clients, "110")
     async with partners(clients, "urban-mgmt", "12345", "minsheng110") as at:
@@ -77,8 +77,13 @@ async def test_returned_twice_ends_with_the_fallback_owner(clients: Clients) -> 
         await at["urban-mgmt"].give_back(first, "not_our_duty")
         await at["urban-mgmt"].told(case, Kind.RETURN_GRANTED)
         second = (await at["12345"].told(case)).referral
-        assert second.hop == 1 and not second.binding
+        assert second.hop == 1 and not second.binding and second.sender == "110"
         await at["12345"].give_back(second.name, "needs_other_lead")
+        await at["12345"].told(case, Kind.RETURN_GRANTED)
+        disputed = await desk.until(case, lambda one: one.state == State.DISPUTED, "two refused: a dispute")
+        assert disputed.owner == "110" and disputed.supervision >= common_pb2.SUPERVISION_YELLOW
+        request = tra.DesignateJurisdictionRequest(request_id=request_id(), name=case.name, reason="无承接单位, 兜底")
+        await Desk(clients, "110", "commander").call(clients.transfer.DesignateJurisdiction, request)
         third = (await at["minsheng110"].told(case)).referral
         assert third.hop == 2 and third.binding
         with pytest.raises(ActionRefused) as bound:
@@ -88,8 +93,9 @@ async def test_returned_twice_ends_with_the_fallback_owner(clients: Clients) -> 
         now = await desk.until(case, lambda one: one.owner == "minsheng110", "the fallback owner has it")
         assert [one.state for one in now.referrals] == [RState.RETURNED, RState.RETURNED, RState.ACCEPTED]
         assert [one.agency for one in now.referrals] == ["urban-mgmt", "12345", "minsheng110"]
-        granted = [one.actor.kind for one in await desk.events(now) if one.kind == "ReturnGranted"]
-        assert granted == [common_pb2.ACTOR_KIND_POLICY] * 2
+        by = {one.kind: one.actor.kind for one in await desk.events(now)}
+        assert by["ReturnGranted"] == by["DisputeOpened"] == common_pb2.ACTOR_KIND_POLICY
+        assert by["JurisdictionDesignated"] == common_pb2.ACTOR_KIND_PERSON
 
 
 async def test_a_limit_missed_is_escalated_once(clients: Clients) -> None:

@@ -97,7 +97,7 @@ class _Worker:
         match delivery.kind:
             case _K.OFFERED:
                 self._partners.start(self._offered(delivery))
-            case _K.RETURN_DENIED:
+            case _K.RETURN_DENIED | _K.SENT_BACK:
                 self._partners.start(self._work(delivery))
             case _K.SUPPORT_DONE if name in self._support_done:
                 self._support_done[name].set()

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from callmesh.domain import commands as c
-from callmesh.domain import decide_after, decide_life
+from callmesh.domain import decide_after, decide_life, decide_returns
 from callmesh.domain import decide_clocks as on_time
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import decide_watch as on_watch
@@ -150,9 +150,9 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.Receive: on_referral.receive,
     c.Accept: on_referral.accept,
     c.Progress: on_referral.progress,
-    c.RequestReturn: on_referral.request_return,
-    c.GrantReturn: on_referral.grant_return,
-    c.DenyReturn: on_referral.deny_return,
+    c.RequestReturn: decide_returns.request_return,
+    c.GrantReturn: decide_returns.grant_return,
+    c.DenyReturn: decide_returns.deny_return,
     c.Resolve: on_referral.resolve,
     c.Recall: on_referral.recall,
     c.Waive: on_referral.waive,

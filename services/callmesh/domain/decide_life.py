@@ -110,6 +110,14 @@ def _under_review(case: Case, name: str, stamp: f.Stamp, action: str) -> Referra
     referral = find_referral(case, name)
     need_reviewer(referral, case, stamp, action)
     need_referral_state(referral, {_S.RESOLVED}, action)
+    others = [one for one in case.this_round if one.agency == referral.agency and one.name != referral.name]
+    if referral.round != case.round or any(one.is_open for one in others):
+        raise WrongState(
+            "the agency has the case again since then",
+            f"该单位此后已重新承办, 不能{action}",
+            state="superseded",
+            allowed=("ReportProgress", "ResolveReferral"),
+        )
     return referral
 
 

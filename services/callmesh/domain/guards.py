@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callmesh.domain.case import ENDED_CASE, Case, Referral
+from callmesh.domain.case import ENDED_CASE, Actor, Case, Referral
 from callmesh.domain.errors import NotFound, NotYours, WrongState, no_case
 from callmesh.domain.facts import Stamp
 from callmesh.domain.words import ActorKind, CaseState, ReferralState
@@ -168,14 +168,18 @@ def need_part(case: Case, stamp: Stamp, action: str, *roles: str) -> None:
 
     An agency that helps is told so; to any other the case looks as if it were not there. `roles` may do it too.
     """
-    actor = stamp.actor
+    need_part_of(case, stamp.actor, action, *roles)
+
+
+def need_part_of(case: Case, actor: Actor, action: str, *roles: str) -> None:
+    """The same, before there is a stamp: ahead of checks that would tell a stranger where the case stands."""
     if actor.kind != ActorKind.PERSON or actor.role in (COMMANDER, SUPERVISOR, *roles):
         return
     lead = case.lead
     answering = {case.origin, case.owner, lead.agency if lead else "", *(one.sender for one in case.this_round)}
     if actor.agency in answering:
         return
-    raise _not_yours(case, stamp, action)
+    raise _not_yours(case, actor, action)
 
 
 def need_reviewer(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:
@@ -186,15 +190,14 @@ def need_reviewer(referral: Referral, case: Case, stamp: Stamp, action: str) -> 
     if actor.agency == referral.agency:
         raise NotYours("nobody reviews its own result", f"不能对本单位的结果{action}, 请由派单单位或督办人审核")
     if actor.agency not in (referral.sender, case.origin):
-        raise _not_yours(case, stamp, action)
+        raise _not_yours(case, actor, action)
 
 
 _GONE = (ReferralState.RETURNED, ReferralState.RECALLED)
 
 
-def _not_yours(case: Case, stamp: Stamp, action: str) -> NotFound | NotYours:
+def _not_yours(case: Case, actor: Actor, action: str) -> NotFound | NotYours:
     """What an agency is told that may not: the truth if it has a part in the case, else nothing."""
-    agency = stamp.actor.agency
-    if any(one.agency == agency and one.state not in _GONE for one in case.this_round):
+    if any(one.agency == actor.agency and one.state not in _GONE for one in case.this_round):
         return NotYours("a supporting agency may not do this", f"协办单位不能{action}, 请联系主办单位")
     return no_case()

@@ -11,10 +11,11 @@ from callmesh.domain import commands as c
 from callmesh.domain.case import Situation
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
+from callmesh.domain.release import view
 from callmesh.intake.folding import Folding
 from callmesh.intake.service import NARRATIVE_LENGTH, NOTE_LENGTH, Intake
 from callmesh.ledger.boot import Mesh
-from callmesh.ledger.wire import from_proto
+from callmesh.ledger.wire import from_proto, to_proto
 
 
 class IntakeServicer(IntakeServiceServicer):
@@ -50,8 +51,16 @@ class IntakeServicer(IntakeServiceServicer):
         if len(request.text) > NOTE_LENGTH:
             reason = {"text": f"at most {NOTE_LENGTH} characters"}
             raise Invalid("text is too long", "意见内容过长", reason)
-        advisory = self._mesh.city.agency[self._mesh.caller().agency].advisory
-        return await self._do(case_id_of(request.name), c.Annotate(request.text, advisory), request)
+        actor, city = self._mesh.caller(), self._mesh.city
+        command = c.Annotate(request.text, city.agency[actor.agency].advisory)
+        outcome = await self._mesh.by_person(
+            case_id_of(request.name), command, request, request.request_id, request.etag
+        )
+        if actor.agency in (outcome.head.case.origin, outcome.head.case.owner):
+            return outcome.head.reply()
+        shown = to_proto(view(outcome.head.case, actor.agency, city), case_pb2.Case)  # advice opens no files
+        shown.etag = outcome.head.etag
+        return shown
 
     async def MergeCase(self, request: pb.MergeCaseRequest, context: Any) -> case_pb2.Case:
         return (await self._folding.merge(request)).head.reply()

@@ -26,6 +26,7 @@ from callmesh.supervision import requests
 _LEVELS = {number: word for word, number in enum_numbers(Supervision, common_pb2.Supervision.DESCRIPTOR).items()}
 
 STAFF_NUMBER_LENGTH = 64
+NOTE_LENGTH = 4_000
 
 
 class SupervisionServicer(SupervisionServiceServicer):
@@ -37,6 +38,9 @@ class SupervisionServicer(SupervisionServiceServicer):
     async def RecordFollowUp(self, request: pb.RecordFollowUpRequest, context: Any) -> case_pb2.Case:
         if not request.HasField("follow_up"):
             raise missing("follow_up", "回访结果")
+        if len(request.follow_up.note) > NOTE_LENGTH:
+            reason = {"follow_up.note": f"at most {NOTE_LENGTH} characters"}
+            raise Invalid("the note is too long", "回访备注过长", reason)
         command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up))
         return await self._do(command, request)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from callmesh.api.v1 import case_pb2, referral_pb2
+from callmesh.domain.decide_after import UNREACHABLE
 from callmesh.tracking.words import LEVEL, LIMIT, ROLE, SUPERVISION
 
 _CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
@@ -88,7 +89,14 @@ def _followed_up(body: Any, case: Case) -> str:
     return f"已回访, {'已解决' if asked.solved else '未解决'}{satisfied}"
 
 
+def _disputed(body: Any, case: Case) -> str:
+    agency = _agency(case, body.referral)
+    return f"再次同意 {agency} 退单, 提请指挥长指定管辖" if body.granted else f"{agency} 对驳回退单提出管辖争议"
+
+
 def _closed(body: Any, case: Case) -> str:
+    if body.waiver == UNREACHABLE:
+        return "归档, 多次回访未接通"
     return "归档, 免回访" if body.waiver else "归档"
 
 
@@ -167,7 +175,7 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "ReturnRequested": _return_asked,
     "ReturnGranted": _return_granted,
     "ReturnDenied": _of_agency("不同意 {} 退单"),
-    "DisputeOpened": _of_agency("{} 提出管辖争议"),
+    "DisputeOpened": _disputed,
     "JurisdictionDesignated": lambda body, case: f"指定管辖: {_agencies(body.referrals)}",
     "ReferralResolved": _of_agency("{} 办结"),
     "ResolutionSentBack": _of_agency("{} 的办理结果被退回"),

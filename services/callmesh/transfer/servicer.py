@@ -10,7 +10,7 @@ from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceServicer
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.errors import missing
-from callmesh.domain.guards import find_referral
+from callmesh.domain.guards import find_referral, need_part_of
 from callmesh.domain.names import case_id_of, case_of_referral
 from callmesh.domain.words import Mode
 from callmesh.ledger.boot import Mesh
@@ -40,6 +40,8 @@ class TransferServicer(TransferServiceServicer):
         )
 
         def ask(case: Case) -> c.Command:
+            if not case.emergency:
+                need_part_of(case, actor, "转接")
             return self._transfers.transfer(case, actor.agency, wish)
 
         return await self._do(case_id, ask, request)

@@ -196,7 +196,7 @@ class Histories(RuleBasedStateMachine):
     def ending(self, turn: int, to: str) -> c.Command:
         target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "重办")
         waived, again = c.Close("免回访"), c.Reopen("未解决", target, CITY.calendar)
-        return (waived, c.RecordFollowUp(FollowUp(satisfied=3)), again, c.Close())[turn]
+        return (waived, c.RecordFollowUp(FollowUp(reached=True, satisfied=3)), again, c.Close())[turn]
 
     def step_of(self, one: Referral, turn: int) -> c.Command:
         back = c.RequestReturn(one.name, "not_our_duty", "职责清单")
@@ -330,7 +330,7 @@ class Histories(RuleBasedStateMachine):
             assert any(serves) or not led, body
             assert all(serves) or planned, body
         if after.owner != before.owner:  # invariant 3: only these move it
-            moved = (f.ReferralAccepted, f.ReturnGranted, f.ReferralRecalled, f.CaseReopened)
+            moved = (f.ReferralAccepted, f.ReturnGranted, f.DisputeOpened, f.ReferralRecalled, f.CaseReopened)
             assert isinstance(body, moved), body
 
     def judge_log(self, fact: f.Fact) -> None:
