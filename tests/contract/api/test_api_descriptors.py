@@ -32,6 +32,7 @@ READS = ("Get", "List", "Watch", "Suggest", "Pull")
 NO_REQUEST_ID = {"AcknowledgeReferral", "ReceiveReferrals"}
 # A new case has no etag yet; a partner is guarded by its referral's state, not by the case it cannot see whole.
 NO_ETAG = {"OpenCase", "AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral"}
+NO_ETAG |= {"RequestExtension", "RequestSuspension"}
 RESOURCES = ("Case", "Referral", "CaseEvent")
 
 
