@@ -228,6 +228,21 @@ async def test_urgent_work_never_pauses(clients: Clients) -> None:
         assert (found.value.code, found.value.state) == ("FAILED_PRECONDITION", "p1") and "不得挂账" in found.value.zh
 
 
+async def test_what_turns_urgent_goes_on(clients: Clients) -> None:
+    """A pause of ordinary work ends at once, by rule, when the case is found to be a danger."""
+    desk = Leader(clients, "110", "operator", "110-007")
+    async with Timed(clients, "telecom") as body:
+        case = await desk.offered("光缆断了", "telecom")
+        name = (await body.told(case)).referral.name
+        await body.accept(name)
+        await desk.do("SuspendReferral", name, reason="等施工许可")
+        await desk.classify(case, level=common_pb2.LEVEL_P1, reason="断的是急救专线")
+        again = await desk.until(case, lambda one: one.referrals[0].state == RState.ACCEPTED, "goes on")
+        [ended] = [one for one in await desk.events(again) if one.kind == "ReferralResumed"]
+        assert ended.actor.kind == common_pb2.ACTOR_KIND_POLICY
+        await body.told(case, Kind.RESUMED)
+
+
 async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
     """Remind, answer due, escalated once when no feedback came; with feedback nothing happens."""
     desk = Leader(clients, "110", "operator", "110-007")

@@ -262,10 +262,6 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
     )
 
 
-def _missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
-    return evolve_clocks.missed(case, body)
-
-
 def _with(case: Case, name: str, **changes: Any) -> Case:
     referrals = tuple(replace(one, **changes) if one.name == name else one for one in case.referrals)
     return replace(case, referrals=referrals)
@@ -297,6 +293,5 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.FollowUpRecorded: _followed_up,
     f.CaseClosed: _closed,
     f.CaseReopened: _reopened,
-    f.DeadlineMissed: _missed,
     **evolve_clocks.EVOLVERS,
 }

@@ -23,7 +23,7 @@ def without(one: Referral, kind: PendingKind) -> tuple[Pending, ...]:
     return tuple(asked for asked in one.pending if asked.kind != kind)
 
 
-def missed(case: Case, body: f.DeadlineMissed) -> Case:
+def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
     """The limit leaves a mark, so that it is escalated once."""
     flag = FLAG_OF.get(body.limit, "")
     flags = (*case.flags, flag) if flag and flag not in case.flags else case.flags
@@ -153,6 +153,7 @@ EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     fc.SuspensionDenied: _suspension_denied,
     fc.ReferralSuspended: _suspended,
     fc.ReferralResumed: _resumed,
+    f.DeadlineMissed: _deadline_missed,
     fc.DeadlineWarned: _warned,
     fc.ReferralReminded: _reminded,
     fc.SupervisionRaised: _raised,
