@@ -11,10 +11,11 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain.case import Actor, Caller, Case, Report
-from callmesh.domain.directory import LimitProfile, Span, SupervisionRules
+from callmesh.domain.directory import City, LimitProfile, Span, SupervisionRules
 from callmesh.domain.errors import Invalid, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.oversight import Oversight
+from callmesh.domain.routing import diverts
 from callmesh.domain.watch import COMMANDER as BY_COMMANDER
 from callmesh.domain.watch import Alarm, next_watch
 from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, Supervision
@@ -226,6 +227,26 @@ class TestDiversion:
         assert self.classified(emergency=True).diversion_due == NOW + 5 * MINUTE
         again = replace(self.CLASSIFY, classification=classification(reason="改"))
         assert after(self.classified(), again, POLICE, NOW + 30 * MINUTE).diversion_due == self.DUE
+
+
+@pytest.mark.parametrize(
+    ("origin", "category", "emergency", "wanted"),
+    [
+        ("110", "water_outage", False, True),
+        ("110", "theft_fraud", True, False),
+        ("110", "gas_leak", True, True),
+        ("110", "gas_outage", True, True),
+        ("12345", "theft_fraud", True, True),
+        ("12345", "policy", False, True),  # what the hotline leads by the catalogue has a route away from itself
+        ("110", "prank_abuse", False, False),
+        ("110", "no_such_category", False, False),
+        ("water", "water_outage", False, False),
+    ],
+)
+def test_whose_matter_it_is(demo_city: City, origin: str, category: str, emergency: bool, wanted: bool) -> None:
+    """Diverted is what belongs to another kind of agency than the first receiver's."""
+    case = told(opened(origin=origin))
+    assert diverts(demo_city, case, category, emergency) is wanted
 
 
 class TestSupervision:
