@@ -256,7 +256,8 @@ async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
             due = reminded.answer_due
             if case is prompt:
                 await water.progress(name)
-            assert (await water.told(case, Kind.REMINDED)).referral.answer_due == due
+            told = (await water.told(case, Kind.REMINDED)).referral
+            assert (told.answer_due, told.remind_reason) == (due, "来电人再次催问")
         late = await desk.until(silent, lambda one: one.supervision == YELLOW, "no answer")
         await missed(desk, late, "催办回复", due)
         assert list(late.flags) == ["reminder_unanswered"]

@@ -109,8 +109,8 @@ def fired(log: Sequence[Entry]) -> list[tuple[Due, datetime]]:
     return found
 
 
-def check_fired(log: Sequence[Entry], due: Sequence[Due]) -> list[float]:
-    """Each exactly once, none early, nothing else; how late each was, in seconds, sorted."""
+def check_fired(log: Sequence[Entry], due: Sequence[Due]) -> list[tuple[datetime, float]]:
+    """Each exactly once, none early, nothing else; when each was due, and how late it was in seconds."""
     told = fired(log)
     counts = Counter(one for one, _ in told)
     doubled = [one for one, count in counts.items() if count > 1]
@@ -118,16 +118,19 @@ def check_fired(log: Sequence[Entry], due: Sequence[Due]) -> list[float]:
     lost = [one for one in due if one not in counts]
     assert not lost, f"never fired: {len(lost)} of {len(due)}, e.g. {lost[:3]}"
     assert len(told) == len(due), f"fired without being due: {[one for one in counts if one not in set(due)][:3]}"
-    late = sorted((at - one[2]) / timedelta(seconds=1) for one, at in told)
-    assert late[0] >= 0, f"{-late[0]:.6f} s early"
+    late = [(one[2], (at - one[2]) / timedelta(seconds=1)) for one, at in told]
+    early = min(seconds for _, seconds in late)
+    assert early >= 0, f"{-early:.6f} s early"
     limits = {Limit.ACCEPT, Limit.RESOLVE}
     assert {one[1].split()[1] for one, _ in told} == {limit.value for limit in limits}
     return late
 
 
-def share(late: Sequence[float], percent: float) -> float:
-    """That percentile of a sorted list."""
-    return late[min(len(late) - 1, int(len(late) * percent / 100))]
+def spread(late: Sequence[float]) -> str:
+    """Median, 99th percentile and worst."""
+    ordered = sorted(late)
+    half, most = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] for part in (0.5, 0.99))
+    return f"p50 {half:.3f} s, p99 {most:.3f} s, most {ordered[-1]:.3f} s"
 
 
 def _moment(stamp: object) -> datetime:

@@ -152,6 +152,7 @@ class TestExtensions:
         assert (asked.until, asked.special) == (local("2026-09-15 10:00"), False)
         assert asked.decision_due == local("2026-09-08 10:00")
         assert it.one.resolve_due == local("2026-09-08 10:00"), "asking moves nothing"
+        assert it.one.pending[0].reason == "配件到货延迟", "who decides sees why"
         it.do(c.DecideExtension(ONE, True, "同意", CALENDAR), POLICE)
         assert it.one.resolve_due == local("2026-09-15 10:00")
         assert it.one.resolve_warn_at == local("2026-09-14 10:00")
@@ -179,7 +180,7 @@ class TestExtensions:
         before = it.one
         it.do(self.ASK, GAS)
         it.do(c.DecideExtension(ONE, False, "理由不足", CALENDAR))
-        assert it.one == before
+        assert it.one == replace(before, decision_reason="理由不足"), "nothing but the words of it"
         assert it.when(self.ASK, GAS).fact
 
     def test_who_decides(self) -> None:
