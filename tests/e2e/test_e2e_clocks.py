@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -24,7 +25,7 @@ from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-LIMITS = {"LQ": ("2s", "3s", "5s"), "L1": ("60s", "60s", "90s"), "L2": ("30s", "40s", "6s")}
+LIMITS = {"LQ": ("2s", "3s", "5s"), "L1": ("60s", "60s", "90s"), "L2": ("30s", "40s", "10s")}
 RULES = {
     "answer_p1": "2s",
     "decide_within": "2s",
@@ -33,7 +34,7 @@ RULES = {
     "extension_ordinary": "3s",
     "suspension_most": "60s",
 }
-LATE_SECONDS = 3.0
+LATE_SECONDS = 6.0
 """Timers have a floor of a quarter of a second; the rest is room for a busy machine."""
 YELLOW, RED = common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED
 
@@ -94,12 +95,13 @@ async def test_row_1_the_five_minutes_of_suzhou_are_hit_or_missed(clients: Clien
     """Row 1: closed within the limit nothing is escalated; a second over it the case is red, once."""
     desk = Desk(clients, "110")
     async with Partner(clients, "12345") as hotline:
-        hit, miss = await desk.offered("有车堵住车库", "move_car"), await desk.offered("又一辆堵住车库", "move_car")
+        hit = await desk.offered("有车堵住车库", "move_car")
         assert hit.referrals[0].resolve_within.amount == 5
         await hotline.work(hit)
         done = await desk.until(hit, lambda one: one.state == State.FOLLOW_UP, "moved")
         assert at(done.referrals[0].resolved_at) < at(done.referrals[0].resolve_due)
         await desk.close(await desk.follow_up(done))
+        miss = await desk.offered("又一辆堵住车库", "move_car")
         name = (await hotline.told(miss)).referral.name
         await hotline.accept(name)
         await hotline.progress(name)
@@ -114,7 +116,7 @@ async def test_row_1_the_five_minutes_of_suzhou_are_hit_or_missed(clients: Clien
 
 
 async def test_a_warning_comes_once_before_the_limit(clients: Clients) -> None:
-    """Warn before, then miss: 80 % of the result's six seconds, to the agency and as a colour."""
+    """Warn before, then miss: 80 % of the result's ten seconds, to the agency and as a colour."""
     desk = Desk(clients, "110")
     async with Partner(clients, "water") as water:
         case = await desk.offered("停水", "water_outage")
@@ -204,9 +206,9 @@ async def test_a_pause_ends_by_itself(clients: Clients) -> None:
     async with Timed(clients, "drainage") as body:
         case = await desk.offered("下水道冒水", "drain_overflow")
         name = (await body.told(case)).referral.name
-        taken = await body.accept(name)
+        await body.accept(name)
         until = Timestamp()
-        until.FromNanoseconds(taken.accepted_at.ToNanoseconds() + 3_000_000_000)
+        until.FromNanoseconds(time.time_ns() + 4_000_000_000)
         await desk.do("SuspendReferral", name, reason="等取证", until=until)
         again = await desk.until(case, lambda one: one.referrals[0].state == RState.ACCEPTED, "goes on")
         ended = [one for one in await desk.events(again) if one.kind == "ReferralResumed"]
