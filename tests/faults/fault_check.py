@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mesh_play import until
@@ -23,6 +24,7 @@ from callmesh.cli.mesh import LocalMesh
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.evolve import evolve
+from callmesh.domain.watch import missed as running
 from callmesh.domain.words import CaseState as C
 from callmesh.domain.words import Limit
 from callmesh.domain.words import ReferralState as R
@@ -44,8 +46,12 @@ _CASE_MOVES = {
 }
 _REFERRAL_MOVES = {
     R.OFFERED: {R.OFFERED, R.ACCEPTED, R.RETURN_REQUESTED, R.RETURNED, R.RECALLED, R.WAIVED},
-    R.ACCEPTED: {R.ACCEPTED, R.IN_PROGRESS, R.RETURN_REQUESTED, R.RETURNED, R.RESOLVED, R.RECALLED, R.WAIVED},
-    R.IN_PROGRESS: {R.IN_PROGRESS, R.RETURN_REQUESTED, R.RETURNED, R.RESOLVED, R.RECALLED, R.WAIVED},
+    R.ACCEPTED: {
+        *(R.ACCEPTED, R.IN_PROGRESS, R.SUSPENDED, R.RETURN_REQUESTED, R.RETURNED),
+        *(R.RESOLVED, R.RECALLED, R.WAIVED),
+    },
+    R.IN_PROGRESS: {R.IN_PROGRESS, R.SUSPENDED, R.RETURN_REQUESTED, R.RETURNED, R.RESOLVED, R.RECALLED, R.WAIVED},
+    R.SUSPENDED: {R.SUSPENDED, R.ACCEPTED, R.IN_PROGRESS, R.RECALLED, R.WAIVED},
     R.RETURN_REQUESTED: {R.RETURN_REQUESTED, R.RETURNED, R.OFFERED, R.ACCEPTED, R.IN_PROGRESS, R.RECALLED},
     R.RESOLVED: {R.RESOLVED, R.CLOSED, R.IN_PROGRESS},
     R.RETURNED: {R.RETURNED},
@@ -115,7 +121,7 @@ def check_log(log: Sequence[Entry], acked: Collection[str], closed: Collection[s
 def _check_case(case_id: str, entries: Sequence[Entry]) -> None:
     case: Case | None = None
     before, recent = 0, []
-    missed: Counter[tuple[str, Limit]] = Counter()
+    missed: Counter[tuple[str, Limit, datetime]] = Counter()
     for one in entries:
         assert one.expected == before, f"{case_id}: {one.sequence} was guarded by {one.expected}, not {before}"
         fact = fact_of(one.record)
@@ -124,10 +130,10 @@ def _check_case(case_id: str, entries: Sequence[Entry]) -> None:
         assert after == case_of(one.record), f"{case_id}: {fact.kind} at {one.sequence} is not its replay"
         _check_moves(case, after)
         if isinstance(fact.body, f.DeadlineMissed):
-            missed[fact.body.referral, fact.body.limit] += 1
+            missed[fact.body.referral, fact.body.limit, fact.body.due] += 1
             assert fact.stamp.at >= fact.body.due, f"{case_id}: escalated early"
-            held = case.referral(fact.body.referral) if case else None
-            assert held and held.running_limit() == (fact.body.limit, fact.body.due), f"{case_id}: not running"
+            held = running(case, fact.body.referral, fact.body.limit) if case else None
+            assert held and held.at == fact.body.due, f"{case_id}: not running"
         recent = [*recent[-31:], command_key(one.command)]
         assert list(one.record.recent) == recent, f"{case_id}: last commands at {one.sequence}"
         case, before = after, one.sequence

@@ -26,6 +26,11 @@ _OPEN = {_RState.OFFERED, _RState.ACCEPTED, _RState.IN_PROGRESS, _RState.SUSPEND
 _STAGES = {0: "", 1: "接报", 2: "指派", 3: "处置", 4: "督办", 5: "反馈"}
 _STAGE_STYLES = {1: "cyan", 2: "magenta", 3: "green", 4: "red", 5: "blue"}
 _ROLES = {_LEAD: "主办", _SUPPORT: "协办"}
+_PAUSES = {
+    referral_pb2.Pending.RETURN: "return (退单)",
+    referral_pb2.Pending.EXTENSION: "extension (延期)",
+    referral_pb2.Pending.SUSPENSION: "pause (挂账)",
+}
 _AGENCY = 16
 _OVER = {_State.CLOSED, _State.ANSWERED, _State.MERGED, _State.CANCELLED, _State.REJECTED}
 
@@ -36,7 +41,7 @@ def draw(timeline: pb.Timeline, now: datetime | None = None) -> RenderableType:
     parts: list[RenderableType] = [_header(timeline.case), _turn(timeline, at), _entries(timeline)]
     if timeline.holds:
         parts += [Text(""), _holds(timeline)]
-    parts += [*_slowest(timeline), *_limits(timeline, at)]
+    parts += [*_slowest(timeline), *_pauses(timeline), *_limits(timeline, at)]
     return Group(*parts)
 
 
@@ -95,6 +100,12 @@ def _referred(case: case_pb2.Case, now: datetime) -> str:
         return f"a person at {lead.agency} has to take it (签收){_due(lead.accept_due, now)}"
     if lead.state == _RState.RETURN_REQUESTED:
         return f"{lead.sender} has to decide on the return that {lead.agency} asked for (退单)"
+    if lead.state == _RState.SUSPENDED:
+        until = f"{_local(lead.suspended_until):%m-%d %H:%M}"
+        return f"nobody's turn: {lead.agency} pauses until {until} (挂账), asked for by {lead.suspended_by}"
+    if lead.pending:
+        what = _PAUSES.get(lead.pending[0].kind, "request")
+        return f"{lead.sender} has to decide on the {what} that {lead.agency} asked for"
     if helpers:
         return f"{lead.agency} leads and waits for {', '.join(one.agency for one in helpers)}"
     return f"{lead.agency} has to finish it (办结){_due(lead.resolve_due, now)}"
@@ -167,6 +178,14 @@ def _slowest(timeline: pb.Timeline) -> Iterator[Text]:
             name = max(waits, key=lambda one: waits[one])
             total = wording.span(sum(waits.values()))
             yield Text(f"◀ slowest hop: {hold.agency}, {total}, most of it {name} ({wording.span(waits[name])})")
+
+
+def _pauses(timeline: pb.Timeline) -> Iterator[Text]:
+    """Who let others wait: each pause by the agency that asked for it."""
+    for hold in timeline.holds:
+        for one in hold.pauses:
+            length = wording.span(wording.seconds(one.length))
+            yield Text(f"waiting: {hold.agency} {length}, {_PAUSES.get(one.kind, 'pause')} asked for by {one.agency}")
 
 
 def _limits(timeline: pb.Timeline, now: datetime) -> Iterator[Text]:

@@ -178,6 +178,7 @@ class Pending:
     until: datetime | None = None
     special: bool = False
     decision_due: datetime | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,8 @@ class Referral:
     suspended_until: datetime | None = None
     suspended_by: str = ""
     wall_time: bool = False
+    remind_reason: str = ""
+    decision_reason: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -6,6 +6,7 @@ moves what was left of each limit when it ends, in the sort of time the limit ru
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -45,6 +46,21 @@ def dues(one: Referral, start: datetime, calendar: Calendar) -> Dues | None:
     ends = [clocks.due(start, span, calendar, one.wall_time) for span in spans]
     warnings = [_warning(one, span, start, end, calendar) for span, end in zip(spans, ends, strict=True)]
     return Dues(*ends, *warnings)
+
+
+def counted(made: Referral, start: datetime, calendar: Calendar) -> Referral:
+    """A new referral with its limits counted from `start`."""
+    ends = dues(made, start, calendar)
+    assert ends is not None, "an offer carries limits"
+    return replace(
+        made,
+        accept_due=ends.accept,
+        feedback_due=ends.feedback,
+        resolve_due=ends.resolve,
+        accept_warn_at=ends.accept_warn,
+        feedback_warn_at=ends.feedback_warn,
+        resolve_warn_at=ends.resolve_warn,
+    )
 
 
 def request_extension(case: Case, command: c.RequestExtension, stamp: f.Stamp) -> fc.ExtensionRequested:

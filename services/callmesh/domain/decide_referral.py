@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case, Referral
 from callmesh.domain.clocks import due, on_wall_time
-from callmesh.domain.decide_clocks import dues
+from callmesh.domain.decide_clocks import counted, dues
 from callmesh.domain.directory import Calendar
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import (
@@ -59,22 +58,7 @@ def offer(
         warn_percent=limits.warn_percent,
         wall_time=case.emergency or on_wall_time(case.level),
     )
-    return _counted(made, stamp.at, calendar)
-
-
-def _counted(made: Referral, start: datetime, calendar: Calendar) -> Referral:
-    """With its limits counted from `start`."""
-    ends = dues(made, start, calendar)
-    assert ends is not None, "an offer carries limits"
-    return replace(
-        made,
-        accept_due=ends.accept,
-        feedback_due=ends.feedback,
-        resolve_due=ends.resolve,
-        accept_warn_at=ends.accept_warn,
-        feedback_warn_at=ends.feedback_warn,
-        resolve_warn_at=ends.resolve_warn,
-    )
+    return counted(made, stamp.at, calendar)
 
 
 def in_round(referral: Referral, number: int) -> Referral:

@@ -270,10 +270,6 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
     )
 
 
-def _missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
-    return evolve_clocks.missed(case, body)
-
-
 def _with(case: Case, name: str, **changes: Any) -> Case:
     referrals = tuple(replace(one, **changes) if one.name == name else one for one in case.referrals)
     return replace(case, referrals=referrals)
@@ -305,7 +301,6 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.FollowUpRecorded: _followed_up,
     f.CaseClosed: _closed,
     f.CaseReopened: _reopened,
-    f.DeadlineMissed: _missed,
     **evolve_life.EVOLVERS,
     **evolve_clocks.EVOLVERS,
     **_MATTERS,

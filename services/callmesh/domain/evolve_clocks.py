@@ -23,7 +23,7 @@ def without(one: Referral, kind: PendingKind) -> tuple[Pending, ...]:
     return tuple(asked for asked in one.pending if asked.kind != kind)
 
 
-def missed(case: Case, body: f.DeadlineMissed) -> Case:
+def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
     """The limit leaves a mark, so that it is escalated once."""
     flag = FLAG_OF.get(body.limit, "")
     flags = (*case.flags, flag) if flag and flag not in case.flags else case.flags
@@ -49,7 +49,7 @@ def _over(asked: Pending, body: f.DeadlineMissed) -> bool:
 
 
 def _extension_requested(case: Case, body: fc.ExtensionRequested, stamp: f.Stamp) -> Case:
-    asked = Pending(PendingKind.EXTENSION, stamp.at, body.until, body.special, body.decision_due)
+    asked = Pending(PendingKind.EXTENSION, stamp.at, body.until, body.special, body.decision_due, body.reason)
     return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
 
 
@@ -59,7 +59,7 @@ def _extension_decided(case: Case, body: fc.ExtensionDecided, stamp: f.Stamp) ->
 
 def _extended(one: Referral, body: fc.ExtensionDecided) -> Referral:
     """More time wipes out what was missed or warned of meanwhile: the new limit is watched anew."""
-    decided = replace(one, pending=without(one, PendingKind.EXTENSION))
+    decided = replace(one, pending=without(one, PendingKind.EXTENSION), decision_reason=body.reason)
     if not body.granted:
         return decided
     return replace(
@@ -74,12 +74,16 @@ def _extended(one: Referral, body: fc.ExtensionDecided) -> Referral:
 
 
 def _suspension_requested(case: Case, body: fc.SuspensionRequested, stamp: f.Stamp) -> Case:
-    asked = Pending(PendingKind.SUSPENSION, stamp.at, body.until, decision_due=body.decision_due)
+    asked = Pending(PendingKind.SUSPENSION, stamp.at, body.until, decision_due=body.decision_due, reason=body.reason)
     return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
 
 
 def _suspension_denied(case: Case, body: fc.SuspensionDenied, stamp: f.Stamp) -> Case:
-    return _on(case, body.referral, lambda one: replace(one, pending=without(one, PendingKind.SUSPENSION)))
+    return _on(
+        case,
+        body.referral,
+        lambda one: replace(one, pending=without(one, PendingKind.SUSPENSION), decision_reason=body.reason),
+    )
 
 
 def _suspended(case: Case, body: fc.ReferralSuspended, stamp: f.Stamp) -> Case:
@@ -92,6 +96,7 @@ def _suspended(case: Case, body: fc.ReferralSuspended, stamp: f.Stamp) -> Case:
             suspended_at=stamp.at,
             suspended_until=body.until,
             suspended_by=body.asked_by,
+            decision_reason=body.reason,
             pending=without(one, PendingKind.SUSPENSION),
         ),
     )
@@ -130,7 +135,12 @@ def _reminded(case: Case, body: fc.ReferralReminded, stamp: f.Stamp) -> Case:
     return _on(
         case,
         body.referral,
-        lambda one: replace(one, remind_count=one.remind_count + 1, answer_due=body.answer_due),
+        lambda one: replace(
+            one,
+            remind_count=one.remind_count + 1,
+            remind_reason=body.reason,
+            answer_due=body.answer_due,
+        ),
     )
 
 
@@ -153,6 +163,7 @@ EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     fc.SuspensionDenied: _suspension_denied,
     fc.ReferralSuspended: _suspended,
     fc.ReferralResumed: _resumed,
+    f.DeadlineMissed: _deadline_missed,
     fc.DeadlineWarned: _warned,
     fc.ReferralReminded: _reminded,
     fc.SupervisionRaised: _raised,

@@ -9,9 +9,9 @@ lapses when its limit has run out: late warnings help nobody.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Case, Referral
 from callmesh.domain.words import CaseState, Limit, ReferralState, Supervision
@@ -38,8 +38,7 @@ class Alarm(StrEnum):
     MISS = "miss"
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """One moment to come. `referral` is "" for the case as a whole, `agency` is who is watched."""
 
     at: datetime

@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 
+from callmesh.api.v1 import common_pb2, referral_pb2
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
-from callmesh.domain.clocks import on_wall_time
 from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
 from callmesh.domain.watch import Alarm, Watch, next_watch
 from callmesh.domain.words import ReferralState
@@ -38,6 +38,7 @@ from callmesh.ledger.record import decode, next_due_of
 
 ARMED = 50_000
 _CLASSIFIED = "case_classified"
+_URGENT = (common_pb2.LEVEL_P0, common_pb2.LEVEL_P1)
 _ARMING = frozenset(
     {
         _CLASSIFIED,
@@ -75,18 +76,21 @@ class Clocks:
         self._armed: OrderedDict[str, datetime] = OrderedDict()
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Arms the next moment of every case that moved."""
-        await each(self._mesh, messages, self._on_fact, self._concerns)
+        """Arms the next moment of every case that moved; of several facts of a case the last one knows it."""
+        last = {self._case_id(one): sequence_of(one) for one in messages if kind_of(one) in _ARMING}
+
+        def concerns(case_id: str, message: Msg) -> bool:
+            moves = last.get(case_id) == sequence_of(message) and self._moves_earlier(case_id, message)
+            return moves or _must_go_on(message)
+
+        await each(self._mesh, messages, self._on_fact, concerns)
 
     async def on_due(self, messages: Sequence[Msg]) -> None:
         """Acts on what came due, arms what comes next."""
         await asyncio.gather(*(self._on_due(message) for message in messages))
 
-    def _concerns(self, case_id: str, message: Msg) -> bool:
-        kind = kind_of(message)
-        if kind not in _ARMING:
-            return False
-        return self._moves_earlier(case_id, message) or kind == _CLASSIFIED
+    def _case_id(self, message: Msg) -> str:
+        return self._mesh.runtime.names.case_id(message.subject)
 
     def _moves_earlier(self, case_id: str, message: Msg) -> bool:
         due, armed = next_due_of(decode(message.data)), self._armed.get(case_id)
@@ -94,18 +98,15 @@ class Clocks:
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         due = next_due_of(decode(message.data))
-        if due is not None and self._moves_earlier(case_id, message):  # first of all: in the order of the log
+        if due is not None and self._moves_earlier(case_id, message):
             await self._arm(case_id, due)
-        if kind_of(message) == _CLASSIFIED:
+        if _must_go_on(message):
             await self._end_pauses(case_id, sequence_of(message))
 
     async def _end_pauses(self, case_id: str, sequence: int) -> None:
         """Whatever pauses in a case that became urgent goes on."""
         head = await self._mesh.ledger.head(case_id)
-        case = head.case if head else None
-        if case is None or not (case.emergency or on_wall_time(case.level)):
-            return
-        for one in case.referrals:
+        for one in head.case.referrals if head else ():
             if one.state == ReferralState.SUSPENDED:
                 command = c.Resume(one.name, self._mesh.city.calendar, "转为紧急, 不得挂账")
                 await self._mesh.by_policy(case_id, command, f"resume:{one.name[-8:]}", sequence)
@@ -127,7 +128,7 @@ class Clocks:
         await publish_once(runtime.client, runtime.publisher, names.timer(case_id), b"", message_id, **schedule)
 
     async def _on_due(self, message: Msg) -> None:
-        case_id = self._mesh.runtime.names.case_id(message.subject)
+        case_id = self._case_id(message)
         with telemetry.Step("process due", SpanKind.CONSUMER):
             telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
@@ -175,3 +176,12 @@ class Clocks:
         self._armed.move_to_end(case_id)
         if len(self._armed) > ARMED:
             self._armed.popitem(last=False)
+
+
+def _must_go_on(message: Msg) -> bool:
+    """A classification that made a case urgent while somebody pauses in it."""
+    if kind_of(message) != _CLASSIFIED:
+        return False
+    case = decode(message.data).case
+    urgent = case.emergency or case.classification.level in _URGENT
+    return urgent and any(one.state == referral_pb2.Referral.SUSPENDED for one in case.referrals)

@@ -58,6 +58,18 @@ def test_whose_turn_it_is(case: case_pb2.Case, sentence: str) -> None:
     assert turn(case, NOW) == sentence
 
 
+def test_whose_turn_it_is_while_something_is_asked_or_pauses() -> None:
+    asked = _referral(1, "gas", _R.ACCEPTED)
+    asked.pending.add(kind=referral_pb2.Pending.EXTENSION)
+    wanted = "110 has to decide on the extension (延期) that gas asked for"
+    assert turn(_case(_S.REFERRED, asked), NOW) == wanted
+    paused = _referral(1, "gas", _R.SUSPENDED)
+    paused.suspended_by = "12345"
+    paused.suspended_until.FromDatetime(NOW + timedelta(days=2))
+    sentence = turn(_case(_S.REFERRED, paused), NOW)
+    assert sentence.startswith("nobody's turn: gas pauses until ") and sentence.endswith("(挂账), asked for by 12345")
+
+
 def _timeline() -> pb.Timeline:
     lead = _referral(1, "a-very-long-agency-name-of-a-street", _R.IN_PROGRESS)
     lead.missed.append(common_pb2.LIMIT_ACCEPT)
@@ -74,6 +86,8 @@ def _timeline() -> pb.Timeline:
         hold.transport.FromTimedelta(timedelta(days=100, hours=10))
         hold.working.FromTimedelta(timedelta(hours=10))
     timeline.holds[0].slowest = True
+    pause = timeline.holds[1].pauses.add(agency="110", kind=referral_pb2.Pending.SUSPENSION)
+    pause.length.FromTimedelta(timedelta(hours=10))
     timeline.next_due.FromDatetime(NOW + timedelta(hours=2))
     timeline.next_limit, timeline.next_agency = common_pb2.LIMIT_RESOLVE, "119"
     return timeline
@@ -87,6 +101,7 @@ def test_a_page_fits_80_columns_without_colours() -> None:
     assert max(cell_len(line) for line in page.splitlines()) <= 80
     assert "missed: a-very-long-agency-name-of-a-street's acceptance (签收)" in " ".join(page.split())
     assert "slowest hop: a-very-long-agency-name-of-a-street" in page
+    assert "waiting: gas 10 h 00 m, pause (挂账) asked for by 110" in page
     assert "next: 119's result (办结)" in page
     assert "01234567 \n" in page or "01234567\n" in page
     for word in ("transport", "unopened", "working", "waiting", "total", "主办", "协办"):

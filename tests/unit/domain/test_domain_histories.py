@@ -16,13 +16,16 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain import facts_clocks as fc
 from callmesh.domain import routing
 from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Actor, Caller, Case, FollowUp, Referral, Report, Situation
 from callmesh.domain.decide import decide
 from callmesh.domain.errors import DomainError
 from callmesh.domain.evolve import evolve
+from callmesh.domain.oversight import of_city
 from callmesh.domain.release import allowed_fields, view
 from callmesh.domain.routing import Question
+from callmesh.domain.watch import Alarm, Watch, next_watch
 from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, ReferralState, Role, Supervision
 from callmesh.ledger.handle import Outcome, handle
 from callmesh.ledger.memory import MemoryLedger
@@ -32,9 +35,10 @@ from support.city import HISTORIES, demo_city
 from support.waiting import at_once
 
 CITY = demo_city()
+OVER = of_city(CITY)
 CANARY = "13911112222"
 AGENCIES = ("110", "119", "12345", "gas", "water", "police-jiangcheng", "minsheng110")
-ROLES = ("operator", "operator", "operator", "commander")
+ROLES = ("operator", "operator", "supervisor", "commander")
 PEOPLE = st.builds(Actor, st.just(ActorKind.PERSON), st.sampled_from(AGENCIES), st.just("p-1"), st.sampled_from(ROLES))
 RULES = st.sampled_from([Actor(ActorKind.POLICY, "", "", "transfer"), Actor(ActorKind.TIMER, "", "", "due")])
 ACTORS = st.one_of(PEOPLE, PEOPLE, PEOPLE, RULES)
@@ -69,6 +73,7 @@ class Histories(RuleBasedStateMachine):
         self.ids: list[str] = []
         self.case: Case | None = None
         self.judged: Case | None = None
+        self.escalated: set[tuple[str, Limit, datetime]] = set()
 
     def teardown(self) -> None:
         """Invariant 1: the facts alone, read back from the log, lead to the case."""
@@ -117,7 +122,7 @@ class Histories(RuleBasedStateMachine):
         self, by: Actor, category: str, level: Level, reason: str, machine: str, emergency: bool, lower: bool
     ) -> Sent:
         new = classification(category, level, reason=reason)
-        return self.send(c.Classify(new, machine, emergency, lower), by)
+        return self.send(c.Classify(new, machine, emergency, lower, oversight=OVER, diverts=bool(machine)), by)
 
     @rule(target=sent, by=ACTORS, text=TEXTS, how=st.sampled_from([c.Reject, c.Cancel, "answer"]))
     def end(self, by: Actor, text: str, how: object) -> Sent:
@@ -151,8 +156,8 @@ class Histories(RuleBasedStateMachine):
             c.Receive(name, CITY.calendar, CITY.policy.return_within),
             c.Accept(name, text, CITY.calendar, "一班"),
             c.Progress(name, text, arrived=not text),
-            c.RequestReturn(name, "not_our_duty", text),
-            c.Resolve(name, text, text),
+            c.RequestReturn(name, "not_our_duty", text, oversight=OVER),
+            c.Resolve(name, text, text, OVER),
         )[kind]
         return self.send(command, replace(by, kind=ActorKind.PERSON, agency=agency) if itself else by)
 
@@ -240,11 +245,65 @@ class Histories(RuleBasedStateMachine):
     @rule(target=sent, by=ACTORS, text=TEXTS, to=st.sampled_from(AGENCIES))
     def reopen(self, by: Actor, text: str, to: str) -> Sent:
         target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "重办")
-        return self.send(c.Reopen(text, target, CITY.calendar), by)
+        return self.send(c.Reopen(text, target, CITY.calendar, OVER), by)
 
-    @rule(target=sent, pick=st.integers(0, 5), limit=st.sampled_from(Limit))
-    def timer(self, pick: int, limit: Limit) -> Sent:
-        return self.send(c.MissDeadline(self.some_referral(pick)[0], limit), Actor(ActorKind.TIMER, "", "", limit))
+    @rule(target=sent, pick=st.integers(0, 5), limit=st.sampled_from(Limit), warn=st.booleans())
+    def timer(self, pick: int, limit: Limit, warn: bool) -> Sent:
+        name = "" if limit in (Limit.DIVERSION, Limit.FOLLOW_UP) else self.some_referral(pick)[0]
+        command = c.WarnDeadline(name, limit) if warn else c.MissDeadline(name, limit)
+        return self.send(command, Actor(ActorKind.TIMER, "", "", limit))
+
+    @rule(minutes=st.sampled_from([0, 1, 60, 60 * 24 * 3]))
+    def the_next_moment_comes(self, minutes: int) -> None:
+        """What supervision does when its timer fires: everything that is due, the earliest first, until nothing is."""
+        before = next_watch(self.case, self.now) if self.case else None
+        if before is None:
+            return
+        self.now = max(self.now, before.at + timedelta(minutes=minutes))
+        for _ in range(50):
+            assert self.case is not None
+            watch = next_watch(self.case, self.now)
+            if watch is None or watch.at > self.now:
+                return
+            known = self.case
+            self.send(self.answer_to(watch), Actor(ActorKind.TIMER, "", "", "timer"))
+            lapsed = watch.lapses is not None and watch.lapses <= self.now
+            assert self.case != known or lapsed, f"{watch} comes again and again"
+        raise AssertionError("the timer never rests")
+
+    def answer_to(self, watch: Watch) -> c.Command:
+        if watch.alarm == Alarm.RESUME or watch.limit is None:
+            return c.Resume(watch.referral, CITY.calendar)
+        kind = c.WarnDeadline if watch.alarm == Alarm.WARN else c.MissDeadline
+        return kind(watch.referral, watch.limit)
+
+    @rule(
+        target=sent,
+        pick=st.integers(0, 5),
+        by=ACTORS,
+        text=TEXTS,
+        kind=st.integers(0, 7),
+        itself=st.booleans(),
+        yes=st.booleans(),
+    )
+    def time_and_watch(self, pick: int, by: Actor, text: str, kind: int, itself: bool, yes: bool) -> Sent:
+        name, agency = self.some_referral(pick)
+        command = (
+            c.RequestExtension(name, text, OVER, special=yes),
+            c.RequestSuspension(name, text, OVER),
+            c.DecideExtension(name, yes, text, CITY.calendar),
+            c.Suspend(name, text, OVER),
+            c.DenySuspension(name, text),
+            c.Resume(name, CITY.calendar, text),
+            c.Remind(name, text, OVER),
+            c.RaiseSupervision(Supervision.YELLOW if yes else Supervision.RED, text),
+        )[kind]
+        asker = person(agency) if kind < 2 else person("110" if agency != "110" else "12345", "supervisor")
+        return self.send(command, asker if itself else by)
+
+    @rule(target=sent, by=ACTORS, text=TEXTS)
+    def lift(self, by: Actor, text: str) -> Sent:
+        return self.send(c.LiftSupervision(text), by)
 
     @rule(late=consumes(sent))
     def a_late_duplicate(self, late: Sent) -> None:
@@ -321,7 +380,8 @@ class Histories(RuleBasedStateMachine):
         if before is None:
             return
         self.judge_actor(before, fact)
-        self.judge_watch(before, after)
+        self.judge_watch(before, fact)
+        self.judge_time(before, fact)
         offers = getattr(body, "referrals", ())
         if before.emergency:  # invariant 6
             planned = isinstance(body, f.CaseTransferred) and body.plan  # a plan may put the repair crew in charge
@@ -366,8 +426,30 @@ class Histories(RuleBasedStateMachine):
         if before.emergency and not self.case.emergency:  # type: ignore[union-attr]
             assert person
 
-    def judge_watch(self, before: Case, after: Case) -> None:
-        assert Supervision(after.supervision).rank >= Supervision(before.supervision).rank
+    def judge_watch(self, before: Case, fact: f.Fact) -> None:
+        """Supervision only rises until a person lifts it, with a reason."""
+        assert self.case is not None
+        if isinstance(fact.body, fc.SupervisionLifted):
+            assert fact.stamp.actor.kind == ActorKind.PERSON and fact.body.reason
+            return
+        assert Supervision(self.case.supervision).rank >= Supervision(before.supervision).rank
+
+    def judge_time(self, before: Case, fact: f.Fact) -> None:
+        """Never early, each once, and nothing runs in a pause; P0 and P1 do not pause."""
+        body = fact.body
+        if isinstance(body, f.DeadlineMissed):
+            assert fact.stamp.at >= body.due
+            key = (body.referral, body.limit, body.due)
+            assert key not in self.escalated
+            self.escalated.add(key)
+            one = before.referral(body.referral)
+            paused = one is not None and one.state == ReferralState.SUSPENDED
+            assert not paused or body.limit == Limit.DECISION
+        if isinstance(body, fc.DeadlineWarned):
+            assert fact.stamp.at < body.due
+        if isinstance(body, fc.ReferralSuspended):
+            assert not before.emergency and before.level not in (Level.P0, Level.P1)
+            assert body.asked_by
 
     # --- what must hold always ---------------------------------------------------------------------
 
@@ -403,6 +485,7 @@ class Histories(RuleBasedStateMachine):
             return
         assert not [one for one in case.referrals if one.is_open]
         assert case.next_deadline() is None
+        assert next_watch(case, self.now) is None
         assert case.closed_at is not None
         if case.state == CaseState.CLOSED:
             assert case.result

@@ -1,0 +1,310 @@
+"""What a case is watched for: warnings, misses, reminders, decisions, follow-ups, first offers, and the levels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from callmesh.domain import commands as c
+from callmesh.domain import facts as f
+from callmesh.domain import facts_clocks as fc
+from callmesh.domain.case import Actor, Caller, Case, Report
+from callmesh.domain.directory import City, LimitProfile, Span, SupervisionRules
+from callmesh.domain.errors import Invalid, NotYours, WrongState
+from callmesh.domain.evolve import evolve
+from callmesh.domain.oversight import Oversight
+from callmesh.domain.routing import diverts
+from callmesh.domain.watch import COMMANDER as BY_COMMANDER
+from callmesh.domain.watch import Alarm, next_watch
+from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, Supervision
+from support.builders import (
+    CALENDAR,
+    COMMANDER,
+    GAS,
+    HOTLINE,
+    LIMITS,
+    NOW,
+    POLICE,
+    RULE,
+    TIMER,
+    WATER,
+    Given,
+    accepted,
+    asked_back,
+    classification,
+    classified,
+    given,
+    name,
+    offered,
+    opened,
+    progressed,
+    received,
+    referral,
+    resolved,
+    stamp,
+    target,
+    told,
+    transfer,
+)
+
+ONE = name(1)
+OVER = Oversight(SupervisionRules(commander="c-9"), CALENDAR)
+BASE = (opened(), classified(), offered())
+LEADER = Actor(ActorKind.PERSON, "12345", "leader-1", "supervisor")
+MINUTE = timedelta(minutes=1)
+
+
+def after(case: Case, command: c.Command, by: Actor, at: datetime) -> Case:
+    """The case after a command that leads to a fact."""
+    answer = Given(case).when(command, by, at)
+    assert answer.fact is not None, answer.refusal
+    return evolve(case, f.Fact(stamp(by, at), answer.fact))
+
+
+def following(case: Case, at: datetime = NOW) -> tuple[datetime, Alarm, Limit | None] | None:
+    """What is watched for next."""
+    found = next_watch(case, at)
+    return (found.at, found.alarm, found.limit) if found else None
+
+
+class TestWarnings:
+    PROFILE = replace(LIMITS, warn_percent=50)
+
+    def offered(self) -> Case:
+        case = told(opened(), classified())
+        return after(case, transfer(target(limits=self.PROFILE)), POLICE, NOW)
+
+    def test_the_warning_comes_first_and_once(self) -> None:
+        case, due, warn = self.offered(), NOW + 30 * MINUTE, NOW + 15 * MINUTE
+        assert following(case) == (warn, Alarm.WARN, Limit.ACCEPT)
+        warned = c.WarnDeadline(ONE, Limit.ACCEPT)
+        given(case).when(warned, TIMER, warn - timedelta(microseconds=1)).then_nothing()
+        given(case).when(warned, TIMER, warn).then(fc.DeadlineWarned(ONE, Limit.ACCEPT, due, Supervision.BLUE))
+        told_once = after(case, warned, TIMER, warn)
+        given(told_once).when(warned, TIMER, warn).then_nothing()
+        assert following(told_once, warn) == (due, Alarm.MISS, Limit.ACCEPT)
+
+    def test_a_warning_after_the_limit_is_left_out(self) -> None:
+        case, due = self.offered(), NOW + 30 * MINUTE
+        assert following(case, due) == (due, Alarm.MISS, Limit.ACCEPT)
+        given(case).when(c.WarnDeadline(ONE, Limit.ACCEPT), TIMER, due).then_nothing()
+
+    def test_the_result_is_warned_of_in_yellow(self) -> None:
+        case = after(self.offered(), c.Accept(ONE, "g", CALENDAR), GAS, NOW)
+        case = after(case, c.Progress(ONE, "在办"), GAS, NOW)
+        twelve = NOW + timedelta(hours=12)
+        assert following(case) == (twelve, Alarm.WARN, Limit.RESOLVE)
+        assert after(case, c.WarnDeadline(ONE, Limit.RESOLVE), TIMER, twelve).supervision == Supervision.YELLOW
+
+    def test_met_limits_are_not_warned_of(self) -> None:
+        case = after(self.offered(), c.Accept(ONE, "g", CALENDAR), GAS, NOW)
+        given(case).when(c.WarnDeadline(ONE, Limit.ACCEPT), TIMER, NOW + 20 * MINUTE).then_nothing()
+
+
+class TestReminders:
+    REMIND = c.Remind(ONE, "来电人再次催问", OVER)
+
+    @pytest.mark.parametrize(
+        ("level", "due"), [(Level.P0, 30 * MINUTE), (Level.P1, 120 * MINUTE), (Level.P2, timedelta(days=1))]
+    )
+    def test_the_answer_is_due_by_level(self, level: Level, due: timedelta) -> None:
+        case = told(opened(), classified("gas_leak", level), offered(), received(), accepted())
+        given(case).when(self.REMIND).then(fc.ReferralReminded(ONE, "来电人再次催问", NOW + due))
+
+    def test_no_feedback_in_time_is_escalated_once(self) -> None:
+        case = told(opened(), classified("gas_leak", Level.P1), offered(), received(), accepted(), progressed())
+        case = after(case, self.REMIND, POLICE, NOW)
+        due, miss = NOW + timedelta(hours=2), c.MissDeadline(ONE, Limit.ANSWER)
+        assert following(case) == (due, Alarm.MISS, Limit.ANSWER)
+        given(case).when(miss, TIMER, due - MINUTE).then_nothing()
+        late = after(case, miss, TIMER, due)
+        assert (late.supervision, late.flags) == (Supervision.YELLOW, ("reminder_unanswered",))
+        assert late.referrals[0].missed == (), "the limits of the referral are not touched"
+        given(late).when(miss, TIMER, due).then_nothing()
+        again = after(after(late, self.REMIND, POLICE, due), miss, TIMER, due + timedelta(hours=2))
+        assert (again.supervision, again.referrals[0].remind_count) == (Supervision.RED, 2)
+
+    @pytest.mark.parametrize("answer", [progressed(), resolved(), asked_back()], ids=["feedback", "result", "return"])
+    def test_an_answer_ends_it(self, answer: f.Body) -> None:
+        case = told(*BASE, received(), accepted(), fc.ReferralReminded(ONE, "催", NOW + MINUTE), answer)
+        given(case).when(c.MissDeadline(ONE, Limit.ANSWER), TIMER, NOW + 2 * MINUTE).then_nothing()
+
+    def test_the_next_reminder_puts_nothing_off(self) -> None:
+        case = told(*BASE, received(), accepted(), fc.ReferralReminded(ONE, "催", NOW + MINUTE))
+        given(case).when(self.REMIND).then(fc.ReferralReminded(ONE, "来电人再次催问", NOW + MINUTE))
+
+    def test_by_whom_and_when(self) -> None:
+        given(*BASE).when(self.REMIND, GAS).then_refused(NotYours)
+        given(*BASE).when(self.REMIND, WATER).then_refused(NotYours)
+        assert given(*BASE).when(self.REMIND, LEADER).fact
+        given(*BASE).when(replace(self.REMIND, reason="")).then_missing("reason")
+        given(*BASE, accepted(), resolved()).when(self.REMIND).then_refused(WrongState, state="resolved")
+
+
+class TestDecisions:
+    def test_a_return_that_nobody_decides_is_escalated(self) -> None:
+        case = told(*BASE, received(), accepted())
+        case = after(case, c.RequestReturn(ONE, "not_our_duty", "职责清单", oversight=OVER), GAS, NOW)
+        due, miss = NOW + timedelta(days=1), c.MissDeadline(ONE, Limit.DECISION)
+        assert case.referrals[0].pending[0].decision_due == due
+        late = after(case, miss, TIMER, due)
+        assert (late.supervision, late.flags) == (Supervision.YELLOW, ("late_decision",))
+        given(late).when(miss, TIMER, due).then_nothing()
+        in_time = after(case, c.DenyReturn(ONE, "属你单位"), POLICE, NOW)
+        given(in_time).when(miss, TIMER, due).then_nothing()
+
+    def test_the_total_clock_runs_on_meanwhile(self) -> None:
+        case = told(*BASE, received(), accepted(), asked_back())
+        assert following(case) == (NOW + timedelta(hours=24), Alarm.MISS, Limit.RESOLVE)
+
+    def test_urgent_ones_are_decided_at_once(self) -> None:
+        case = told(opened(), classified("gas_leak", Level.P1), offered(), received(), accepted(), progressed())
+        case = after(case, c.RequestReturn(ONE, "not_our_duty", "职责清单", oversight=OVER), GAS, NOW)
+        assert case.referrals[0].pending[0].decision_due == NOW + 30 * MINUTE
+
+
+class TestFollowUps:
+    def test_nobody_asked_the_caller(self) -> None:
+        case = told(*BASE, received(), accepted())
+        case = after(case, c.Resolve(ONE, "已恢复", "已恢复", OVER), GAS, NOW)
+        due, miss = NOW + timedelta(days=2), c.MissDeadline("", Limit.FOLLOW_UP)
+        assert following(case) == (due, Alarm.MISS, Limit.FOLLOW_UP)
+        late = after(case, miss, TIMER, due)
+        assert late.flags == ("late_follow_up",) and following(late) is None
+        asked = told(*BASE, received(), accepted(), resolved())
+        assert following(replace(asked, follow_up_due=None)) is None
+        ended = after(case, c.Close("来电人要求不回访"), POLICE, NOW)
+        assert following(ended) is None and ended.state == CaseState.CLOSED
+
+    def test_support_is_not_followed_up(self) -> None:
+        case = told(opened(), classified(), offered(referral(), referral("water", 2, role="support")), accepted(2))  # type: ignore[arg-type]
+        fact = given(case).when(c.Resolve(name(2), "已断水", "", OVER), WATER).fact
+        assert isinstance(fact, f.ReferralResolved) and fact.follow_up_due is None
+
+
+class TestDiversion:
+    """Row 23: a case of another agency whose first offer comes late is flagged once, whoever notices it."""
+
+    CLASSIFY = c.Classify(classification(), oversight=OVER, diverts=True)
+    DUE = NOW + timedelta(hours=2)
+
+    def classified(self, **changes: object) -> Case:
+        command = replace(self.CLASSIFY, **changes)  # type: ignore[arg-type]
+        return after(told(opened()), command, POLICE, NOW)
+
+    def test_the_timer_notices(self) -> None:
+        case, miss = self.classified(), c.MissDeadline("", Limit.DIVERSION)
+        assert following(case) == (self.DUE, Alarm.MISS, Limit.DIVERSION)
+        given(case).when(miss, TIMER, self.DUE - MINUTE).then_nothing()
+        late = after(case, miss, TIMER, self.DUE)
+        assert (late.flags, late.supervision) == (("late_diversion",), Supervision.YELLOW)
+        given(late).when(miss, TIMER, self.DUE).then_nothing()
+        offered_late = after(late, transfer(), POLICE, self.DUE + MINUTE)
+        assert offered_late.flags == ("late_diversion",)
+        again = after(late, replace(self.CLASSIFY, classification=classification(reason="核实")), POLICE, self.DUE)
+        assert again.diversion_due is None, "once"
+
+    def test_the_offer_notices_when_the_timer_was_away(self) -> None:
+        late = after(self.classified(), transfer(), POLICE, self.DUE + MINUTE)
+        assert (late.flags, late.supervision) == (("late_diversion",), Supervision.YELLOW)
+        given(late).when(c.MissDeadline("", Limit.DIVERSION), TIMER, self.DUE + MINUTE).then_nothing()
+
+    def test_in_time(self) -> None:
+        good = after(self.classified(), transfer(), POLICE, self.DUE)
+        assert (good.flags, good.supervision, good.diversion_due) == ((), Supervision.NONE, None)
+
+    def test_who_keeps_the_case_is_not_late(self) -> None:
+        assert self.classified(diverts=False).diversion_due is None
+        report = Report(Caller("1", consent=Consent.REFUSED), "x")
+        refused = after(told(opened(report=report)), self.CLASSIFY, POLICE, NOW)
+        assert refused.diversion_due is None
+        answered = after(self.classified(), c.Answer("已告知", "您好"), POLICE, NOW)
+        assert following(answered) is None
+
+    def test_urgent_ones_go_at_once_and_a_new_classification_gives_no_more_time(self) -> None:
+        assert self.classified(emergency=True).diversion_due == NOW + 5 * MINUTE
+        again = replace(self.CLASSIFY, classification=classification(reason="改"))
+        assert after(self.classified(), again, POLICE, NOW + 30 * MINUTE).diversion_due == self.DUE
+
+
+@pytest.mark.parametrize(
+    ("origin", "category", "emergency", "wanted"),
+    [
+        ("110", "water_outage", False, True),
+        ("110", "theft_fraud", True, False),
+        ("110", "gas_leak", True, True),
+        ("110", "gas_outage", True, True),
+        ("12345", "theft_fraud", True, True),
+        ("12345", "policy", False, True),  # what the hotline leads by the catalogue has a route away from itself
+        ("110", "prank_abuse", False, False),
+        ("110", "no_such_category", False, False),
+        ("water", "water_outage", False, False),
+    ],
+)
+def test_whose_matter_it_is(demo_city: City, origin: str, category: str, emergency: bool, wanted: bool) -> None:
+    """Diverted is what belongs to another kind of agency than the first receiver's."""
+    case = told(opened(origin=origin))
+    assert diverts(demo_city, case, category, emergency) is wanted
+
+
+class TestSupervision:
+    def test_it_only_rises(self) -> None:
+        case = told(*BASE)
+        for level in (Supervision.BLUE, Supervision.YELLOW, Supervision.RED):
+            case = after(case, c.RaiseSupervision(level, "群众反映强烈"), LEADER, NOW)
+            assert (case.supervision, case.supervisor) == (level, "leader-1")
+            down = given(case).when(c.RaiseSupervision(Supervision.BLUE, "x"), LEADER)
+            down.then_refused(WrongState, state=level.value)
+
+    def test_by_whom_and_with_what(self) -> None:
+        up = c.RaiseSupervision(Supervision.BLUE, "关注")
+        given(*BASE).when(up, GAS).then_refused(NotYours)
+        given(*BASE).when(up, POLICE).then(fc.SupervisionRaised(Supervision.BLUE, "关注"))
+        given(*BASE).when(c.RaiseSupervision(None, "关注"), LEADER).then_missing("supervision")
+        given(*BASE).when(c.RaiseSupervision(Supervision.NONE, "关注"), LEADER).then_refused(Invalid)
+        given(*BASE).when(replace(up, reason=""), LEADER).then_missing("reason")
+
+    def test_lifting_needs_a_person_with_a_reason(self) -> None:
+        case = told(*BASE, fc.SupervisionRaised(Supervision.RED, "x", "h-1"))
+        lift = c.LiftSupervision("已协调到位")
+        for by in (RULE, TIMER, POLICE, GAS):
+            given(case).when(lift, by).then_refused(NotYours)
+        given(case).when(c.LiftSupervision(""), LEADER).then_missing("reason")
+        for by in (LEADER, HOTLINE, COMMANDER):  # the hotline's person is the supervisor of record
+            given(case).when(lift, by).then(fc.SupervisionLifted("已协调到位"))
+        lifted = after(case, lift, LEADER, NOW)
+        assert lifted.supervision == Supervision.NONE
+        given(lifted).when(lift, LEADER).then_nothing()
+        missed = after(lifted, c.MissDeadline(ONE, Limit.ACCEPT), TIMER, NOW + 30 * MINUTE)
+        assert missed.supervision == Supervision.YELLOW, "a new miss raises it anew"
+
+
+class TestCommander:
+    def test_round_three_is_the_commanders(self) -> None:
+        case = told(*BASE, received(), accepted(), resolved())
+        for number, level in ((2, Supervision.YELLOW), (3, Supervision.RED)):
+            again = c.Reopen("未解决", target("water"), CALENDAR, OVER)
+            case = after(case, again, HOTLINE, NOW)
+            assert (case.round, case.supervision) == (number, level)
+            by = replace(WATER, agency="water")
+            case = after(case, c.Accept(name(number), "w", CALENDAR), by, NOW)
+            case = after(case, c.Resolve(name(number), "已修", "已修"), by, NOW)
+        assert (case.flags, case.supervisor) == ((BY_COMMANDER,), "c-9")
+        given(case).when(c.LiftSupervision("可以了"), LEADER).then_refused(NotYours)
+        given(case).when(c.LiftSupervision("可以了"), COMMANDER).then(fc.SupervisionLifted("可以了"))
+
+
+def test_what_comes_next_is_the_earliest_of_all() -> None:
+    slow = LimitProfile("S", Span(90, "m"), Span(3, "h"), Span(24, "h"))
+    targets = (target(limits=slow), replace(target("water", limits=LIMITS), role="support"))  # type: ignore[arg-type]
+    case = after(told(opened(), classified()), c.Transfer(targets, Mode.PUSH, CALENDAR), POLICE, NOW)
+    assert following(case) == (NOW + 30 * MINUTE, Alarm.MISS, Limit.ACCEPT)
+    watch = next_watch(case, NOW)
+    assert watch is not None and (watch.agency, watch.referral) == ("water", name(2))
+
+
+def test_an_ended_case_is_left_alone() -> None:
+    case = after(told(*BASE, received()), c.Cancel("误报"), POLICE, NOW)
+    assert following(case, NOW + timedelta(days=99)) is None
