@@ -6,6 +6,7 @@ with copies of them, so a floor and the figure beside it carry the same load.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +46,7 @@ FACTS = (
     "case_closed",
 )
 MOST_AGENCIES = 8
+_SPREAD = 0.2  # degrees: the bench's callers live all over the city
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,23 @@ class Scene:
             narrative=NARRATIVE,
             place=report_pb2.Place(text=PLACE, point=point, landmark=LANDMARK),
         )
-        return intake_service_pb2.OpenCaseRequest(report=report, channel="phone", desk="A01", called_number="110")
+        return intake_service_pb2.OpenCaseRequest(
+            report=report, channel="phone", desk="A01", called_number="110", division=self.division
+        )
+
+
+def another(opening: intake_service_pb2.OpenCaseRequest) -> intake_service_pb2.OpenCaseRequest:
+    """The same report by somebody else, somewhere else in the city: the same again would be a repeated matter."""
+    request = intake_service_pb2.OpenCaseRequest()
+    request.CopyFrom(opening)
+    request.request_id = ids.new_id()
+    caller, place = request.report.caller, request.report.place
+    caller.number = f"1{random.randrange(10**10):010d}"
+    caller.name = f"来电人{random.randrange(10**6)}号"
+    place.text = f"{place.text}{random.randrange(10**6)}室"
+    place.point.longitude += random.uniform(-_SPREAD, _SPREAD)
+    place.point.latitude += random.uniform(-_SPREAD, _SPREAD)
+    return request
 
 
 def transfer_request(name: str, etag: str = "1234567") -> transfer_service_pb2.TransferCaseRequest:

@@ -22,7 +22,7 @@ from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceStub
 from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceStub
 from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceStub
 from callmesh.cli.bench.measure import closed, closed_for, paced, times
-from callmesh.cli.bench.samples import OPERATOR, transfer_request
+from callmesh.cli.bench.samples import OPERATOR, another, transfer_request
 from callmesh.kernel import ids
 from callmesh.kernel.rpc.client import channel, identity, reason_of
 
@@ -115,9 +115,7 @@ class Operator:
     async def _classified(
         self, opening: intake_service_pb2.OpenCaseRequest, category: str, names: list[str] | None = None
     ) -> case_pb2.Case:
-        request = intake_service_pb2.OpenCaseRequest()
-        request.CopyFrom(opening)
-        request.request_id = ids.new_id()
+        request = another(opening)
         case = await self._timed("OpenCase", self._intake.OpenCase, request)
         if names is not None:
             names.append(case.name)
