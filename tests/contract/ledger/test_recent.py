@@ -31,9 +31,11 @@ async def recent_of(real: Real) -> tuple[Recent, Client]:
 async def test_keys_do_not_meet_and_order_is_kept(real: Real) -> None:
     recent, _ = await recent_of(real)
     assert await recent.last("a") == []
-    assert await recent.come("a", seen(1)) == [seen(1)]
+    assert await recent.come("a", seen(1)) == []
     await recent.note("b", seen(7))
-    assert await recent.come("a", seen(2)) == [seen(1), seen(2)]
+    assert await recent.come("a", seen(2)) == [seen(1)]
+    assert await recent.come("a", seen(3)) == [seen(1), seen(2)]
+    assert await recent.come("a", seen(1)) == [], "who came again is not after itself"
     assert await recent.last("b") == [seen(7)]
 
 
@@ -42,6 +44,12 @@ async def test_who_comes_again_is_told_once(real: Real) -> None:
     for number in (1, 2, 1, 1, 2):
         await recent.note("a", seen(number))
     assert await recent.last("a") == [seen(1), seen(2)]
+
+
+async def test_of_many_at_once_each_but_one_finds_another(real: Real) -> None:
+    recent, _ = await recent_of(real)
+    found = await asyncio.gather(*(recent.come("a", seen(number)) for number in range(20)))
+    assert sorted(len(one) for one in found) == list(range(20))
 
 
 async def test_only_the_last_are_kept(real: Real) -> None:

@@ -88,6 +88,7 @@ WRONG = [
     ("repeats.toml", 'kinds = ["number", "place"]', 'kinds = ["number", "face"]', 2, "kinds: "),
     ("repeats.toml", 'window = "720h"', 'window = "3000h"', 3, "window: at most 2160h (90 days)"),
     ("repeats.toml", 'window = "720h"', 'window = "30wd"', 3, "window: wall time only"),
+    ("repeats.toml", 'window = "48h"', 'window = "721h"', 12, "window: longer than that of [linking]"),
     ("repeats.toml", "[linking]", "[links]", 1, '"links" does not belong here'),
     ("repeats.toml", 'categories = ["*"]', "categories = []", 9, "categories is empty"),
     ("repeats.toml", 'categories = ["*"]', 'categories = ["thef"]', 9, 'categories "thef" is no category'),
