@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import supervision_service_pb2 as pb
+from callmesh.cli import review
 from callmesh.cli.calls import Call
 from callmesh.cli.clients import SECONDS, Clients, me
 from callmesh.cli.desk import Settled, leads
@@ -33,15 +34,17 @@ class Aftercare:
         if call.script.do == "ignore":
             return await self._watching.until(case, _received, self._seconds)
         case = await self._resolved(case)
+        if case.state == _State.MERGED:
+            return case  # it ends with the case it went into
         if not call.script.solved and not _spared(call):
             case = await self._again(call, case)
         return await self._close(call, case)
 
     async def _resolved(self, case: case_pb2.Case) -> case_pb2.Case:
-        """Its round is resolved."""
+        """Its round is resolved, or it went into another case."""
         turn = case.round
         return await self._watching.until(
-            case, lambda one: one.round == turn and one.state == _State.FOLLOW_UP, self._seconds
+            case, lambda one: one.round == turn and one.state in (_State.FOLLOW_UP, _State.MERGED), self._seconds
         )
 
     async def _again(self, call: Call, case: case_pb2.Case) -> case_pb2.Case:
@@ -55,7 +58,11 @@ class Aftercare:
         if not waiver:
             case = await self._ask(call, case, True)
         request = pb.CloseCaseRequest(request_id=new_id(), name=case.name, waiver=waiver)
-        return await self._clients.supervision.CloseCase(request, metadata=me(case.origin), timeout=SECONDS)
+
+        async def close() -> case_pb2.Case:
+            return await self._clients.supervision.CloseCase(request, metadata=me(case.origin), timeout=SECONDS)
+
+        return await review.ended(self._clients, close, case)
 
     async def _ask(self, call: Call, case: case_pb2.Case, solved: bool) -> case_pb2.Case:
         asked = case_pb2.FollowUp(

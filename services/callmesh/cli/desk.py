@@ -19,6 +19,7 @@ from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import tracking_service_pb2 as tracking
 from callmesh.api.v1 import transfer_service_pb2 as transfer
+from callmesh.cli import review
 from callmesh.cli.calls import Call
 from callmesh.cli.clients import SECONDS, Clients, allowed_instead, me
 from callmesh.cli.scripts import Scripts
@@ -95,7 +96,7 @@ class Desk:
         if not self._travels_alone(case):
             return await self._decide(call, case)
         machine = case.classification
-        case = await self._watching.until(case, lambda one: bool(leads(one)), self._seconds)
+        case = await self._watching.until(case, _moved, self._seconds)
         return Settled(call, case, machine)
 
     def _travels_alone(self, case: case_pb2.Case) -> bool:
@@ -144,7 +145,16 @@ class Desk:
             result="按处置指引当场答复",
             public_reply=told or "已当场解答, 无需转办。",
         )
-        return await self._clients.intake.AnswerCase(request, metadata=me(case.origin), timeout=SECONDS)
+
+        async def answer() -> case_pb2.Case:
+            return await self._clients.intake.AnswerCase(request, metadata=me(case.origin), timeout=SECONDS)
+
+        return await review.ended(self._clients, answer, case)
+
+
+def _moved(case: case_pb2.Case) -> bool:
+    """The mesh sent it somewhere, or folded it into another case."""
+    return bool(leads(case)) or case.state == case_pb2.Case.State.MERGED
 
 
 def opening(call: Call, request_id: str, run: str) -> intake.OpenCaseRequest:

@@ -34,7 +34,8 @@ callmesh streams show --json | jq .messages"""
 def command() -> None:
     """Make or show the streams of a region (数据流).
 
-    LOG_<region>_<shard> keeps every fact for ever, TIMERS_<region> holds the deadlines, INBOX_<region> what
+    LOG_<region>_<shard> keeps every fact for ever, TIMERS_<region> holds the deadlines, RECENT_<region> keyed
+    hashes of who called lately, INBOX_<region> what
     partners are to receive, DLQ what could not be delivered. Services verify them at start and wait, not
     ready, until they are as they must be.
     """

@@ -27,6 +27,8 @@ def check(draft: Draft, report: Report) -> None:
         _window(stated.linking[0].window, stated.linking[1], report)
     for one, row in stated.types:
         _type(one, row, linked, report)
+        if stated.linking is not None and length(one.window) > length(stated.linking[0].window):
+            report.about(row, "window: longer than that of [linking]", "window")
         _known(one.categories, "categories", row, draft, report)
         _known(one.threats, "threats", row, draft, report)
     for fold, row in stated.folding:

@@ -68,8 +68,8 @@ class Folding:
             if (surge := await self._running(key, case, rule)) is not None:
                 await self._recent.note(key, me)
                 return await self._merge(case, surge, sequence)
-            seen = await self._recent.come(key, me)
-            others = await self._cases(one for one in seen if one.id != case.id and _near(one, case, rule))
+            before = await self._recent.come(key, me)
+            others = await self._cases(one for one in before if one.id != case.id and _near(one, case, rule))
             parent = await self._parent(case, others)
             if parent is None or len(others) + 1 < rule.count:
                 return False

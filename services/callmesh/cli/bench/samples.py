@@ -6,12 +6,13 @@ with copies of them, so a floor and the figure beside it carry the same load.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gateway_pb2
 from callmesh.domain import commands as c
 from callmesh.domain import routing
@@ -44,9 +45,8 @@ FACTS = (
     "follow_up_recorded",
     "case_closed",
 )
-AFTERWARDS = frozenset({"patrol_visited", "finding_recorded"})
-"""What the mesh itself adds when nobody waits any more."""
 MOST_AGENCIES = 8
+_SPREAD = 0.2  # degrees: the bench's callers live all over the city
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,29 @@ class Scene:
 
     def opening(self) -> intake_service_pb2.OpenCaseRequest:
         """A report as a desk sends it; the request id is still to be set."""
+        point = common_pb2.Point(longitude=self.longitude, latitude=self.latitude, source="operator")
         report = report_pb2.Report(
             caller=report_pb2.Caller(number="00000000000", name="来电人"),
             narrative=NARRATIVE,
-            place=report_pb2.Place(text=PLACE, landmark=LANDMARK),
+            place=report_pb2.Place(text=PLACE, point=point, landmark=LANDMARK),
         )
         return intake_service_pb2.OpenCaseRequest(
             report=report, channel="phone", desk="A01", called_number="110", division=self.division
         )
+
+
+def another(opening: intake_service_pb2.OpenCaseRequest) -> intake_service_pb2.OpenCaseRequest:
+    """The same report by somebody else, somewhere else in the city: the same again would be a repeated matter."""
+    request = intake_service_pb2.OpenCaseRequest()
+    request.CopyFrom(opening)
+    request.request_id = ids.new_id()
+    caller, place = request.report.caller, request.report.place
+    caller.number = f"1{random.randrange(10**10):010d}"
+    caller.name = f"来电人{random.randrange(10**6)}号"
+    place.text = f"{place.text}{random.randrange(10**6)}室"
+    place.point.longitude += random.uniform(-_SPREAD, _SPREAD)
+    place.point.latitude += random.uniform(-_SPREAD, _SPREAD)
+    return request
 
 
 def transfer_request(name: str, etag: str = "1234567") -> transfer_service_pb2.TransferCaseRequest:

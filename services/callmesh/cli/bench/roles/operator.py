@@ -22,7 +22,7 @@ from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceStub
 from callmesh.api.v1.supervision_service_pb2_grpc import SupervisionServiceStub
 from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceStub
 from callmesh.cli.bench.measure import closed, closed_for, paced, times
-from callmesh.cli.bench.samples import OPERATOR, transfer_request
+from callmesh.cli.bench.samples import OPERATOR, another, transfer_request
 from callmesh.kernel import ids
 from callmesh.kernel.rpc.client import channel, identity, reason_of
 
@@ -115,10 +115,7 @@ class Operator:
     async def _classified(
         self, opening: intake_service_pb2.OpenCaseRequest, category: str, names: list[str] | None = None
     ) -> case_pb2.Case:
-        request = intake_service_pb2.OpenCaseRequest()
-        request.CopyFrom(opening)
-        request.request_id = ids.new_id()
-        _by_somebody_else(request)
+        request = another(opening)
         case = await self._timed("OpenCase", self._intake.OpenCase, request)
         if names is not None:
             names.append(case.name)
@@ -157,11 +154,3 @@ class Operator:
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
         writer.close()
-
-
-def _by_somebody_else(request: intake_service_pb2.OpenCaseRequest) -> None:
-    """Another caller at another place, so that no two cases count as repeats of one matter."""
-    mark = request.request_id
-    caller, place = request.report.caller, request.report.place
-    caller.number, caller.name = f"000{int(mark, 16) % 10**8:08d}", f"来电人{mark[:6]}"
-    place.text = f"{place.text}{mark[:8]}"

@@ -1,0 +1,71 @@
+"""Who came lately under a key, on a real NATS."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from nats.aio.client import Client
+
+from callmesh.domain.errors import Unreachable
+from callmesh.kernel.messaging import connect
+from callmesh.kernel.publisher import Publisher
+from callmesh.kernel.recent import KEPT, Recent, Seen
+from support.builders import NOW
+from support.ledgers import Real
+from support.service import NAMES
+
+
+def seen(number: int) -> Seen:
+    return Seen(f"r1-0-{number:026d}", NOW + timedelta(seconds=number))
+
+
+async def recent_of(real: Real) -> tuple[Recent, Client]:
+    client = Client()
+    await asyncio.wait_for(connect(client, real.server.url, "test"), 20)
+    real.clients.append(client)
+    return Recent(client, Publisher(client), NAMES), client
+
+
+async def test_keys_do_not_meet_and_order_is_kept(real: Real) -> None:
+    recent, _ = await recent_of(real)
+    assert await recent.last("a") == []
+    assert await recent.come("a", seen(1)) == []
+    await recent.note("b", seen(7))
+    assert await recent.come("a", seen(2)) == [seen(1)]
+    assert await recent.come("a", seen(3)) == [seen(1), seen(2)]
+    assert await recent.come("a", seen(1)) == [], "who came again is not after itself"
+    assert await recent.last("b") == [seen(7)]
+
+
+async def test_who_comes_again_is_told_once(real: Real) -> None:
+    recent, _ = await recent_of(real)
+    for number in (1, 2, 1, 1, 2):
+        await recent.note("a", seen(number))
+    assert await recent.last("a") == [seen(1), seen(2)]
+
+
+async def test_of_many_at_once_each_but_one_finds_another(real: Real) -> None:
+    recent, _ = await recent_of(real)
+    found = await asyncio.gather(*(recent.come("a", seen(number)) for number in range(20)))
+    assert sorted(len(one) for one in found) == list(range(20))
+
+
+async def test_only_the_last_are_kept(real: Real) -> None:
+    recent, _ = await recent_of(real)
+    await asyncio.gather(*(recent.note("a", seen(number)) for number in range(KEPT + 10)))
+    found = await recent.last("a")
+    assert len(found) == KEPT
+    assert seen(KEPT + 9) in found and seen(0) not in found
+
+
+async def test_without_nats_it_says_so(real: Real) -> None:
+    recent, client = await recent_of(real)
+    real.server.kill()
+    for _ in range(1_000):
+        if not client.is_connected:
+            break
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unreachable):
+        await recent.come("a", seen(1))
