@@ -13,7 +13,7 @@ from callmesh.directory import geography, references, rules
 from callmesh.directory.codec import stamp
 from callmesh.directory.problems import BadCity, Problem, Report
 from callmesh.directory.tables import Draft, read
-from callmesh.domain.directory import City
+from callmesh.domain.directory import City, FigureRules
 
 __all__ = ["BadCity", "Problem", "load_city"]
 
@@ -53,4 +53,5 @@ def _city(draft: Draft) -> City | None:
         return_reasons=draft.return_reasons.values,
         devices=draft.devices.values,
         calendar=draft.calendar.value,
+        figures=draft.figures.value if draft.figures else FigureRules(),
     )

@@ -23,6 +23,7 @@ def check(draft: Draft, report: Report) -> None:
     _listed(draft, report)
     _plans(draft, report)
     _calendar(draft, report)
+    _figures(draft, report)
     if draft.policy is not None:
         _numbers(draft.policy, report)
         _always_open(draft.policy, draft, report)
@@ -79,6 +80,23 @@ def _calendar(draft: Draft, report: Report) -> None:
         report.about(row, "utc_offset_minutes is no zone on Earth", "utc_offset_minutes")
     for day in sorted(calendar.holidays & calendar.make_up_days):
         report.about(row, f"{day} is a holiday and a make-up day", "make_up_days")
+
+
+def _figures(draft: Draft, report: Report) -> None:
+    """Weights that a score can be made of, and times on the wall: a diversion knows no working days."""
+    if draft.figures is None:
+        return
+    rules, row = draft.figures.value, draft.figures.row
+    weights = {key: getattr(rules, key) for key in ("response_weight", "solved_weight", "satisfied_weight")}
+    for key, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            report.about(row, f"{key} is less than 0 or no number", key)
+    if not any(weights.values()):
+        report.about(row, "all three weights are 0, so nothing can be scored", "response_weight")
+    if rules.divert_within.unit == "wd" or rules.divert_within.amount <= 0:
+        report.about(row, 'divert_within must be a time like "10m"', "divert_within")
+    if rules.hotspot_threshold < 0:
+        report.about(row, "hotspot_threshold is less than 0; 0 raises no alert", "hotspot_threshold")
 
 
 def _numbers(policy: Item[Policy], report: Report) -> None:

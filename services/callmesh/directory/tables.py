@@ -23,6 +23,7 @@ from callmesh.domain.directory import (
     Category,
     Device,
     Division,
+    FigureRules,
     Guide,
     LimitProfile,
     Plan,
@@ -93,6 +94,7 @@ class Draft:
     head: Item[Head] | None
     policy: Item[Policy] | None
     calendar: Item[Calendar] | None
+    figures: Item[FigureRules] | None
     divisions: Table[Division]
     agencies: Table[Agency]
     categories: Table[Category]
@@ -107,12 +109,13 @@ class Draft:
 
 def read(folder: Path, report: Report) -> Draft:
     """Reads every file of the folder; all of them must be there, though most may list nothing."""
-    head, policy = _city(folder, report)
+    head, policy, figures = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
         head=head,
         policy=policy,
         calendar=_single(Calendar, toml_file(folder / "calendar.toml", report), report),
+        figures=figures,
         divisions=reading.divisions(),
         agencies=reading.toml(Agency, "agencies.toml", "agencies"),
         categories=reading.tsv(Category, "catalogue.tsv", _CATALOGUE),
@@ -167,11 +170,12 @@ def _table(rows: list[Row] | None, make: Callable[[Row], V | None]) -> Table[V]:
     return Table(rows, tuple(Item(value, row) for value, row in built if value is not None))
 
 
-def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy] | None]:
+def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy] | None, Item[FigureRules] | None]:
+    """[policy] must be there; a city without [figures] counts by the defaults."""
     whole = toml_file(folder / "city.toml", report)
     if whole is None:
-        return None, None
-    top = {key: value for key, value in whole.values.items() if key != "policy"}
+        return None, None, None
+    top = {key: value for key, value in whole.values.items() if key not in ("policy", "figures")}
     inner = whole.values.get("policy")
     if not isinstance(inner, dict):
         report.about(whole, "[policy] is missing", "policy")
@@ -179,7 +183,16 @@ def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy]
     return (
         _single(Head, replace(whole, values=top), report),
         _single(Policy, whole.child(inner, "policy") if inner is not None else None, report),
+        _figures(whole, report),
     )
+
+
+def _figures(whole: Row, report: Report) -> Item[FigureRules] | None:
+    given = whole.values.get("figures")
+    if given is None or isinstance(given, dict):
+        return _single(FigureRules, whole.child(given, "figures") if given is not None else None, report)
+    report.about(whole, "figures must be a table [figures]", "figures")
+    return None
 
 
 def _single(kind: type[D], row: Row | None, report: Report) -> Item[D] | None:

@@ -34,7 +34,15 @@ Listener = Callable[[Sequence[Change]], None]
 class Projector:
     """The one writer of a model. `position`: up to here the model is complete; `ready` once it caught up."""
 
-    def __init__(self, store: Store, source: Source, tell: Listener = lambda changes: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        tell: Listener = lambda changes: None,
+        threshold: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`tell` hears of every batch after its commit; `threshold`: cases of a hotspot that raise an alert."""
+        self._threshold = threshold
         self.position, self.ready = 0, False
         self._store, self._source, self._tell = store, source, tell
         self._moved = asyncio.Condition()
@@ -97,11 +105,13 @@ class Projector:
                 await self._store_items(batch, read_digestible)
 
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
-        old, new = self.position, items[-1].sequence
+        old, new, threshold = self.position, items[-1].sequence, self._threshold()
 
         def work() -> list[Change]:
             changes = reader(items, self._store.stream)
-            self._store.write_now(rows_of(changes), old, new)
+            raised = self._store.write_now(rows_of(changes), old, new, threshold)
+            for one in changes if raised else ():
+                one.alerted = one.sequence in raised
             return changes
 
         changes = await self._store.on_writer(work)

@@ -18,7 +18,6 @@ from callmesh.kernel.telemetry import mark
 from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto
 from callmesh.tracking.service import Tracking
-from callmesh.tracking.words import micros
 
 CASES_PAGE, EVENTS_PAGE = 50, 100
 _ETAG = re.compile(r"[0-9]{1,18}")
@@ -69,9 +68,9 @@ class TrackingServicer(TrackingServiceServicer):
         yield api.WatchCasesResponse(resume_token=self._token(after))
         async with contextlib.aclosing(self._tracking.watch(wanted, after)) as changes:
             async for one in changes:
-                yield api.WatchCasesResponse(
-                    resume_token=self._token(one.sequence), case=one.case, event=event_proto(one.event)
-                )
+                alert = await self._tracking.alert(one)
+                token = self._token(one.sequence)
+                yield api.WatchCasesResponse(resume_token=token, case=one.case, event=event_proto(one.event), alert=alert)
 
     async def GetTimeline(self, request: api.GetTimelineRequest, context: Any) -> api.Timeline:
         """A case's way."""
@@ -81,9 +80,7 @@ class TrackingServicer(TrackingServiceServicer):
     async def GetFigures(self, request: api.GetFiguresRequest, context: Any) -> api.GetFiguresResponse:
         """Figures of a window."""
         caller()
-        start = micros(request.start_time) if request.HasField("start_time") else None
-        end = micros(request.end_time) if request.HasField("end_time") else None
-        return await self._tracking.figures(start, end)
+        return await self._tracking.figures(request, filters.parse(request.filter, self._number_key))
 
     def _fingerprint(self, asked: api.CaseFilter) -> str:
         """Ties a page token to its filter; keyed, since a filter may hold a caller's number."""
