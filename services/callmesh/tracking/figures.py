@@ -64,10 +64,18 @@ def _all(connection: Connection, asked: Question, weights: FigureRules) -> Itera
         yield from _rankings(groups, asked, weights)
 
 
-def count(connection: Connection, asked: Question) -> Groups:
-    """Everything that the formulas need, by group."""
+def _summed(found: tallies.Tallies) -> dict[int, int]:
+    whole: dict[int, int] = defaultdict(int)
+    for tally in found.values():
+        for marks, rows in tally.items():
+            whole[marks] += rows
+    return whole
+
+
+def count(connection: Connection, asked: Question, known: tallies.Tallies | None = None) -> Groups:
+    """Everything that the formulas need, by group; the cases may be `known` already."""
     groups: Groups = defaultdict(Group)
-    for key, cases in tallies.cases(connection, asked).items():
+    for key, cases in (tallies.cases(connection, asked) if known is None else known).items():
         groups[key].cases = cases
     for key, referrals in tallies.referrals(connection, asked).items():
         groups[key].referrals = referrals
@@ -80,8 +88,8 @@ def count(connection: Connection, asked: Question) -> Groups:
 
 def _whole(connection: Connection, asked: Question, weights: FigureRules) -> Iterator[api.Figure]:
     """The window as one group, and its cases by this and that."""
-    whole = count(connection, asked).get((), Group())
     by_kind = tallies.cases(connection, replace(asked, groups=tuple(by for by, _, _ in _KINDS)))
+    whole = count(connection, asked, {(): _summed(by_kind)} if by_kind else {}).get((), Group())
     agencies = replace(asked, groups=(By.AGENCY,))
     by_agency = {key: Group(cases=found) for key, found in tallies.cases(connection, agencies).items()}
     opened, *rest = _of_group(whole, weights)

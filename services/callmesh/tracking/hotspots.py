@@ -123,7 +123,7 @@ def _raise(connection: Connection, upserts: Upserts, reached: list[dict[str, Any
     """Writes the first one of each spot that has none yet."""
     raised = set()
     for row in reached:
-        if connection.execute(upserts.alert, row).rowcount == 1:
+        if connection.execute(upserts.alert.returning(_alerts.sequence), row).first() is not None:
             raised.add(int(row["sequence"]))
     return raised
 
@@ -161,7 +161,7 @@ def raised(connection: Connection, start: int, end: int, most: int) -> list[api.
 
 def raised_by(connection: Connection, stream: str, sequences: Sequence[int]) -> dict[int, api.HotspotAlert]:
     """Alerts by the sequence of the fact that raised them."""
-    found = {}
+    found: dict[int, api.HotspotAlert] = {}
     for start in range(0, len(sequences), _CHUNK):
         chosen = _alerts.sequence.in_(sequences[start : start + _CHUNK])
         query = select(schema.alerts).where(_alerts.stream == stream, chosen)

@@ -119,7 +119,7 @@ referrals = Table(
         *("referrals_figures", "opened_at", "agency", "marks", "case_marks", "category", "division"),
         *("channel", "level", "waits_until", "offered_after", "took"),
     ),
-    Index("referrals_due", "resolve_due"),
+    Index("referrals_due", "resolve_due", "marks", "agency", "category", "division", "channel", "level"),
 )
 
 events = Table(

@@ -70,7 +70,9 @@ class TrackingServicer(TrackingServiceServicer):
             async for one in changes:
                 alert = await self._tracking.alert(one)
                 token = self._token(one.sequence)
-                yield api.WatchCasesResponse(resume_token=token, case=one.case, event=event_proto(one.event), alert=alert)
+                yield api.WatchCasesResponse(
+                    resume_token=token, case=one.case, event=event_proto(one.event), alert=alert
+                )
 
     async def GetTimeline(self, request: api.GetTimelineRequest, context: Any) -> api.Timeline:
         """A case's way."""

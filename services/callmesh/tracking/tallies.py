@@ -153,7 +153,7 @@ def _column(by: int, asked: Question, table: Any, at: ColumnElement[int]) -> Col
         return (at + literal(asked.zone.micros)) // literal(_DAY)
     if by == By.DISTRICT:
         return func.substr(table.division, 1, 6)
-    names = {By.AGENCY: "agency", By.CATEGORY: "category", By.CHANNEL: "channel", By.LEVEL: "level"}
+    names: dict[int, str] = {By.AGENCY: "agency", By.CATEGORY: "category", By.CHANNEL: "channel", By.LEVEL: "level"}
     found: ColumnElement[Any] = table[names[by]]
     return found
 
