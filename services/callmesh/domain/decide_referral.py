@@ -148,7 +148,8 @@ def receive(case: Case, command: c.Receive, stamp: f.Stamp) -> f.Body | None:
 def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c.Receive) -> f.ReferralReceived:
     spans = (referral.accept_within, referral.feedback_within, referral.resolve_within)
     dues = [due(stamp.at, span, calendar) if span else None for span in (*spans, command.return_within)]
-    return f.ReferralReceived(referral.name, *dues)
+    accept_due, feedback_due, resolve_due, return_due = dues
+    return f.ReferralReceived(referral.name, accept_due, feedback_due, resolve_due, return_due, command.attempts)
 
 
 def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:

@@ -113,13 +113,14 @@ class CaseTransferred:
 
 @dataclass(frozen=True, slots=True)
 class ReferralReceived:
-    """The agency's machine has it; its clocks start."""
+    """The agency's machine has it, after so many attempts (0: not known); its clocks start."""
 
     referral: str
     accept_due: datetime | None = None
     feedback_due: datetime | None = None
     resolve_due: datetime | None = None
     return_due: datetime | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

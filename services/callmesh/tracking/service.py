@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.directory import City, FigureRules
-from callmesh.domain.errors import NotFound, Unreachable
+from callmesh.domain.errors import Invalid, NotFound, Unreachable
 from callmesh.kernel.ids import now as wall_clock
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import asking, figures, hotspots, queries, watch
@@ -27,6 +27,7 @@ from callmesh.tracking.store import Store
 from callmesh.tracking.timeline import timeline
 
 MIN_ETAG_SECONDS = 2.0
+MOST_OF_A_NUMBER = 100
 CityOf = Callable[[], City | None]
 
 
@@ -72,6 +73,19 @@ class Tracking:
         heads = await self._history(case_id)
         changes = read_digestible(items_of(case_id, heads), self._store.stream)
         return [one.event for one in changes][:size]
+
+    async def known_as(self, wanted: CaseFilter, index: int) -> str:
+        """The case with that number, the newest is 1; raises NotFound, or Invalid when one has to choose."""
+        found, more = await self.page(wanted, None, MOST_OF_A_NUMBER)
+        if not found:
+            raise NotFound("no case has this number", "没有该号码的事件单, 请核对号码")
+        if not index and len(found) > 1:
+            count = f"{len(found)}{' or more' if more else ''}"
+            zh = f"该号码有多个事件单 ({len(found)}), 请选择第几个"
+            raise Invalid(f"{count} cases have this number", zh, {"index": f"1 to {len(found)}, 1 is the newest"})
+        if index > len(found):
+            raise Invalid("index is too large", "序号超出范围, 请重新选择", {"index": f"1 to {len(found)}"})
+        return found[max(index, 1) - 1].case_id
 
     async def timeline(self, case_id: str) -> api.Timeline:
         """The case's way, from the log alone."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.case import Case
 from callmesh.ledger.port import Head
+from callmesh.tracking import hops, rounds
 from callmesh.tracking.holds import Hold, holds, slowest
 from callmesh.tracking.items import Change, event_proto, items_of
 from callmesh.tracking.projector import read_digestible
@@ -24,6 +25,11 @@ def timeline(case_id: str, heads: Sequence[Head], stream: str, now: datetime) ->
         case=heads[-1].reply(),
         entries=_entries(changes),
         holds=[_hold(one, one is longest) for one in held],
+        deliveries=hops.deliveries(changes),
+        rounds=rounds.rounds(changes),
+        relations=hops.relations(changes),
+        missed=hops.missed(changes),
+        slowest_hop=hops.slowest(changes, micros_of(now)),
     )
     _put_deadline(made, heads[-1].case)
     return made
