@@ -19,9 +19,9 @@ def show(cases: Sequence[case_pb2.Case], console: Console) -> None:
     drawn.add_column("#", justify="right", no_wrap=True)
     for name in ("接报 opened", "状态 state", "类别 category", "责任单位 owner"):
         drawn.add_column(name, overflow="fold")
-    drawn.add_column("编号 case", overflow="fold", min_width=31)
+    drawn.add_column("编号 case", overflow="fold", min_width=37, no_wrap=True)
     for number, one in enumerate(cases, 1):
         opened = datetime.fromtimestamp(one.opened_at.seconds, UTC).astimezone()
-        about = [one.classification.category or "-", one.owner, one.name.removeprefix("cases/")]
+        about = [one.classification.category or "-", one.owner, one.name]
         drawn.add_row(str(number), f"{opened:%m-%d %H:%M}", wording.state_zh(one), *about)
     console.print(drawn)
