@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from mesh_play import CITY, Desk, Partner, city_with, until
+from mesh_play import CITY, Desk, Partner, city_with, patiently, until
 from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
@@ -64,10 +64,13 @@ async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
 
 
 async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
-    answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
-        trk.GetFiguresRequest(**more), metadata=me("110"), timeout=10
-    )
-    return answer
+    async def ask() -> trk.GetFiguresResponse:
+        answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
+            trk.GetFiguresRequest(**more), metadata=me("110"), timeout=10
+        )
+        return answer
+
+    return await patiently(ask)
 
 
 async def current(clients: Clients, case: case_pb2.Case) -> None:

@@ -9,13 +9,17 @@ is the category a police matter, was the first offer late) is added by the query
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.tracking.words import SECOND, micros
 
 _MINUTE, _HOUR = 60 * SECOND, 3600 * SECOND
 _SATISFIED = 4
-_C, _R = case_pb2.Case.State, referral_pb2.Referral.State
-_FINDING = case_pb2.Finding.State
+_CLOSED_STATES = frozenset((case_pb2.Case.State.CLOSED, case_pb2.Case.State.ANSWERED))
+_DONE = frozenset((case_pb2.Finding.State.RECTIFIED, case_pb2.Finding.State.VERIFIED))
+_LEAD, _RETURNED = int(referral_pb2.Referral.LEAD), int(referral_pb2.Referral.RETURNED)
+_TAKEN_BACK = frozenset((referral_pb2.Referral.RECALLED, referral_pb2.Referral.WAIVED))
 
 CLASSIFIED, EMERGENCY, DIVERTED, CLOSED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 ASKED, REACHED, CONTACTED, SOLVED, RATED, SATISFIED = 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8, 1 << 9
@@ -25,18 +29,20 @@ _BUCKET, _FINDINGS, _RECTIFIED, _STATE = 16, 20, 24, 28  # numbers of three and 
 _MOST = 15
 BUCKETS = (("1h", 1), ("4h", 4), ("24h", 24), ("72h", 72), ("7d", 168), ("more", 0))
 
+_LIMITS = [hours * _HOUR for _, hours in BUCKETS[:-1]]
+
 LEAD, AGAIN, ACCEPTED, ON_TIME, PASSED, MEASURED = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
 RETURN_ASKED, RETURNED, RECALLED, RESOLVED = 1 << 6, 1 << 7, 1 << 8, 1 << 9
 ARRIVED, ARRIVED_5, ARRIVED_10 = 1 << 10, 1 << 11, 1 << 12
 MISSED_ACCEPT, MISSED_FEEDBACK, MISSED_RESOLVE = 1 << 13, 1 << 14, 1 << 15
 IN_TIME = 1 << 16  # the result came by its due time
-_OVER = {_R.RESOLVED, _R.CLOSED, _R.RETURNED, _R.RECALLED, _R.WAIVED}
+_OVER = _TAKEN_BACK | {_RETURNED, referral_pb2.Referral.RESOLVED, referral_pb2.Referral.CLOSED}
 
 
 def of_case(case: case_pb2.Case, diverted: bool) -> int:
     """The marks of a case."""
     state = case.state
-    closed = state in (_C.CLOSED, _C.ANSWERED)
+    closed = state in _CLOSED_STATES
     marks = state << _STATE
     marks |= CLASSIFIED if case.classification.category else 0
     marks |= EMERGENCY if case.emergency else 0
@@ -74,8 +80,7 @@ def state(marks: int) -> int:
 
 def _bucket(length: int) -> int:
     """The first bucket that holds the time; the last one holds all the rest."""
-    hours = [limit for _, limit in BUCKETS[:-1]]
-    return next((place for place, limit in enumerate(hours) if length <= limit * _HOUR), len(hours))
+    return bisect_left(_LIMITS, length)
 
 
 def _asked(case: case_pb2.Case) -> int:
@@ -91,18 +96,18 @@ def _asked(case: case_pb2.Case) -> int:
 
 
 def _found(case: case_pb2.Case) -> int:
-    done = sum(one.state in (_FINDING.RECTIFIED, _FINDING.VERIFIED) for one in case.findings)
+    done = sum(one.state in _DONE for one in case.findings)
     return VISITED | min(len(case.findings), _MOST) << _FINDINGS | min(done, _MOST) << _RECTIFIED
 
 
 def of_referral(one: referral_pb2.Referral, again: bool) -> int:
     """The marks of a referral; `again`: its agency held the case before."""
     state, missed = one.state, one.missed
-    marks = LEAD if one.role == referral_pb2.Referral.LEAD else 0
+    marks = LEAD if one.role == _LEAD else 0
     marks |= AGAIN if again else 0
     marks |= RETURN_ASKED if one.return_count else 0
-    marks |= RETURNED if state == _R.RETURNED else 0
-    marks |= RECALLED if state in (_R.RECALLED, _R.WAIVED) else 0
+    marks |= RETURNED if state == _RETURNED else 0
+    marks |= RECALLED if state in _TAKEN_BACK else 0
     marks |= _accepted(one) | _resolved(one)
     if missed:
         marks |= MISSED_ACCEPT if common_pb2.LIMIT_ACCEPT in missed else 0

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -100,7 +100,7 @@ class Projector:
     async def _catch_up(self, until: int) -> None:
         if until <= self.position:
             return
-        async with contextlib.aclosing(self._source.read(self.position, until)) as batches:
+        async with contextlib.aclosing(_ahead(self._source.read(self.position, until))) as batches:
             async for batch in batches:
                 await self._store_items(batch, read_digestible)
 
@@ -126,6 +126,19 @@ class Projector:
             await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
         with contextlib.suppress(Away):
             self.position = await self._store.open()
+
+
+async def _ahead(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
+    """The same batches; the next one is fetched while this one is written."""
+    async with contextlib.aclosing(batches):
+        coming = asyncio.ensure_future(anext(batches, None))
+        try:
+            while (batch := await coming) is not None:
+                coming = asyncio.ensure_future(anext(batches, None))
+                yield batch
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _read_all(items: Sequence[Item], stream: str) -> list[Change]:

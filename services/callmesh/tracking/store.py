@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from callmesh.domain.errors import Unreachable
 from callmesh.kernel.config import Settings
 from callmesh.tracking import hotspots, schema
+from callmesh.tracking.items import Row
 from callmesh.tracking.rows import Rows
 
 READERS = 4
@@ -81,9 +83,10 @@ class Store:
         self._writing = ThreadPoolExecutor(1, "tracking-write")
         self._reading = ThreadPoolExecutor(READERS, "tracking-read")
         upserts = _Upserts(self.writer.dialect.name)
-        self._cases = upserts.replace(schema.cases)
-        self._referrals = upserts.replace(schema.referrals)
-        self._identifiers = upserts.ignore(schema.identifiers)
+        self._cases = _Many(upserts.replace(schema.cases), self.writer)
+        self._referrals = _Many(upserts.replace(schema.referrals), self.writer)
+        self._identifiers = _Many(upserts.ignore(schema.identifiers), self.writer)
+        self._events = _Many(insert(schema.events), self.writer)
         self._hotspots = hotspots.Upserts(upserts.replace(schema.hotspots), upserts.ignore(schema.alerts))
 
     async def open(self) -> int:
@@ -135,10 +138,10 @@ class Store:
                 (self._cases, rows.cases),
                 (self._referrals, rows.referrals),
                 (self._identifiers, rows.identifiers),
-                (insert(schema.events), rows.events),
+                (self._events, rows.events),
             ):
                 if given:
-                    connection.execute(statement, given)
+                    statement.execute(connection, given)
         return raised
 
     def position_now(self) -> int:
@@ -174,6 +177,24 @@ class Store:
         ignore = _Upserts(connection.dialect.name).ignore
         connection.execute(ignore(schema.model), {"version": schema.VERSION})
         connection.execute(ignore(schema.position), {"stream": self.stream, "sequence": 0})
+
+
+class _Many:
+    """A statement for many rows, compiled once and handed to the driver as it is: half the cost of a batch otherwise.
+
+    All columns are numbers, texts, flags and bytes, which both drivers take as they are.
+    """
+
+    def __init__(self, statement: Insert, engine: Engine) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self._text = str(compiled)
+        names = compiled.positiontup
+        self._tuple: Callable[[Row], Any] | None = itemgetter(*names) if names else None
+
+    def execute(self, connection: Connection, rows: list[Row]) -> None:
+        """Writes the rows."""
+        given: Any = rows if self._tuple is None else list(map(self._tuple, rows))
+        connection.exec_driver_sql(self._text, given)
 
 
 class _Upserts:
