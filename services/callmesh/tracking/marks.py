@@ -10,12 +10,15 @@ is the category a police matter, was the first offer late) is added by the query
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Any
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.tracking.words import SECOND, micros
 
 _MINUTE, _HOUR = 60 * SECOND, 3600 * SECOND
 _SATISFIED = 4
+_LEFT = "merged"  # a link to a case that this one was folded into by mistake
+_NOTES_VISITS = "patrol" in case_pb2.Case.DESCRIPTOR.fields_by_name
 _CLOSED_STATES = frozenset((case_pb2.Case.State.CLOSED, case_pb2.Case.State.ANSWERED))
 _DONE = frozenset((case_pb2.Finding.State.RECTIFIED, case_pb2.Finding.State.VERIFIED))
 _LEAD, _RETURNED = int(referral_pb2.Referral.LEAD), int(referral_pb2.Referral.RETURNED)
@@ -47,7 +50,7 @@ def of_case(case: case_pb2.Case, diverted: bool) -> int:
     marks |= CLASSIFIED if case.classification.category else 0
     marks |= EMERGENCY if case.emergency else 0
     marks |= DIVERTED if diverted else 0
-    marks |= REPEAT if case.links else 0
+    marks |= REPEAT if case.links and any(one.kind != _LEFT for one in case.links) else 0
     marks |= REOPENED if case.round > 1 else 0
     if closed:
         marks |= CLOSED | _bucket(micros(case.closed_at) - micros(case.opened_at)) << _BUCKET
@@ -55,7 +58,7 @@ def of_case(case: case_pb2.Case, diverted: bool) -> int:
         marks |= _asked(case)
     if case.findings:
         marks |= _found(case)
-    return marks
+    return marks | (VISITED if _visited(case) else 0)
 
 
 def bucket(marks: int) -> int:
@@ -95,9 +98,16 @@ def _asked(case: case_pb2.Case) -> int:
     return marks | (SATISFIED if last.satisfied >= _SATISFIED else 0)
 
 
+def _visited(case: Any) -> bool:
+    """By the patrol's own note of its visit in this round; where the contract has none yet, by what it found."""
+    if not _NOTES_VISITS:
+        return bool(case.findings)
+    return case.HasField("patrol") and case.patrol.round in (0, case.round)
+
+
 def _found(case: case_pb2.Case) -> int:
     done = sum(one.state in _DONE for one in case.findings)
-    return VISITED | min(len(case.findings), _MOST) << _FINDINGS | min(done, _MOST) << _RECTIFIED
+    return min(len(case.findings), _MOST) << _FINDINGS | min(done, _MOST) << _RECTIFIED
 
 
 def of_referral(one: referral_pb2.Referral, again: bool) -> int:
