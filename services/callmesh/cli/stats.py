@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from callmesh.cli.stats_names import Names
 
 GROUPS = ("agency", "category", "district", "channel", "level", "day", "week", "month")
+DAILY = (
+    *("cases_opened", "diverted", "diversion_rate", "accept_on_time", "accept_seconds_mean", "on_time"),
+    *("closed_rate", "solved", "satisfied", "return_rate", "agency_ranking"),
+)
 LEVELS = ("p0", "p1", "p2", "p3")
 SECONDS = 120.0
 _EXITS = """\
@@ -118,7 +122,8 @@ def command(
     if bom and csv_file is None:
         raise BadInput("--bom belongs to --csv")
     window = stats_window.parse(named, first, last)
-    wish = Wish(window, groups, ids, filters, compare, hotspots, operator)
+    daily = DAILY if groups and not ids and csv_file is None and not as_json else ids
+    wish = Wish(window, groups, daily, filters, compare, hotspots, operator)
     found, names = asyncio.run(_ask(wish))
     if csv_file is not None:
         from callmesh.cli import stats_export

@@ -17,14 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from callmesh.api.v1 import tracking_service_pb2 as pb
+from callmesh.cli.stats import DAILY
 from callmesh.cli.stats_names import GROUPS_ZH, Names
 from callmesh.cli.stats_window import zone_of
 
 _F = pb.Figure
-DAILY = (
-    *("cases_opened", "diverted", "diversion_rate", "accept_on_time", "accept_seconds_mean", "on_time"),
-    *("closed_rate", "solved", "satisfied", "return_rate", "agency_ranking"),
-)
 _UNKNOWN = "-"
 _TOP = 10
 _APART = "cases_by_"

@@ -24,6 +24,7 @@ from callmesh.tracking.tallies import By, Key, Question, Took
 from callmesh.tracking.words import CASE_STATE, timestamp
 
 _F = api.Figure
+RANKING = "agency_ranking"
 _KINDS = ((By.CHANNEL, "channel", "按渠道"), (By.LEVEL, "level", "按级别"), (By.CATEGORY, "category", "按类别"))
 
 
@@ -41,26 +42,31 @@ Groups = dict[Key, Group]
 
 
 def figures(
-    connection: Connection, asked: Question, rules: FigureRules | None = None, year_before: bool = False
+    connection: Connection,
+    asked: Question,
+    rules: FigureRules | None = None,
+    year_before: bool = False,
+    ids: Iterable[str] = (),
 ) -> list[api.Figure]:
-    """All figures of the cases that the question is about, judged at its `now`."""
+    """The figures with these ids (default: all) of the cases that the question is about, judged at its `now`."""
+    wanted = frozenset(ids)
     weights = rules or FigureRules()
-    found = list(_all(connection, asked, weights))
+    found = list(_all(connection, asked, weights, wanted))
     if not year_before:
         return found
     zone = asked.zone
     earlier = replace(asked, start=zone.year_before(asked.start), end=zone.year_before(asked.end))
-    return compared(found, _shifted(list(_all(connection, earlier, weights)), asked.groups))
+    return compared(found, _shifted(list(_all(connection, earlier, weights, wanted)), asked.groups))
 
 
-def _all(connection: Connection, asked: Question, weights: FigureRules) -> Iterator[api.Figure]:
+def _all(connection: Connection, asked: Question, weights: FigureRules, ids: frozenset[str]) -> Iterator[api.Figure]:
     if not asked.groups:
-        yield from _whole(connection, asked, weights)
+        yield from (one for one in _whole(connection, asked, weights) if not ids or one.id in ids)
         return
     groups = count(connection, asked)
     for key in sorted(groups):
-        yield from _placed(_of_group(groups[key], weights), asked, key)
-    if By.AGENCY in asked.groups:
+        yield from _placed(_of_group(groups[key], weights, ids), asked, key)
+    if By.AGENCY in asked.groups and (not ids or RANKING in ids):
         yield from _rankings(groups, asked, weights)
 
 
@@ -97,19 +103,30 @@ def _whole(connection: Connection, asked: Question, weights: FigureRules) -> Ite
     yield from _placed([*found, *_ranking(by_agency, weights, 0)], asked, ())
 
 
-def _of_group(group: Group, weights: FigureRules) -> Iterator[api.Figure]:
-    """The formulas of one group."""
+def _of_group(group: Group, weights: FigureRules, ids: frozenset[str] = frozenset()) -> Iterator[api.Figure]:
+    """The formulas of one group, those that are wanted."""
+    if not ids:
+        yield from _formulas(group, weights)
+        return
+    rated = ((measures.CASE_RATES, group.cases), (measures.REFERRAL_RATES, group.referrals))
+    for rates, tally in (*rated, ((measures.ON_TIME,), group.due)):
+        yield from (_rate(one, tally) for one in rates if one.id in ids)
+    if ids - measures.RATE_IDS:
+        yield from (one for one in _formulas(group, weights, rates=False) if one.id in ids)
+
+
+def _formulas(group: Group, weights: FigureRules, rates: bool = True) -> Iterator[api.Figure]:
     cases, referrals = group.cases, group.referrals
     yield _count("cases_opened", "接报数", sum(cases.values()))
     diverted = sum(rows for marks, rows in cases.items() if marks & m.DIVERTED)
     yield _count("diverted", "分流数", diverted)
-    for rate in measures.CASE_RATES:
+    for rate in measures.CASE_RATES if rates else ():
         yield _rate(rate, cases)
     yield _score(cases, weights)
     yield _count("referrals_offered", "转办数", sum(referrals.values()))
-    for rate in measures.REFERRAL_RATES:
-        yield _rate(rate, referrals)
-    yield _rate(measures.ON_TIME, group.due)
+    if rates:
+        yield from (_rate(one, referrals) for one in measures.REFERRAL_RATES)
+        yield _rate(measures.ON_TIME, group.due)
     yield from _seconds(group.took)
 
 
@@ -191,7 +208,7 @@ def _ranking(groups: Groups, weights: FigureRules, place: int) -> Iterator[api.F
     known = sorted(((one.value, agency) for one, agency in scored if one.HasField("value")), key=lambda one: -one[0])
     for score, agency in sorted(known, key=lambda one: (-one[0], one[1])):
         rank = 1 + sum(other > score for other, _ in known)
-        made = _F(id="agency_ranking", key=agency, zh="单位排名", numerator=rank, denominator=len(known), unit=_F.RANK)
+        made = _F(id=RANKING, key=agency, zh="单位排名", numerator=rank, denominator=len(known), unit=_F.RANK)
         made.value = score
         yield made
 
@@ -220,13 +237,10 @@ def _shifted(found: list[api.Figure], groups: tuple[int, ...]) -> list[api.Figur
     return found
 
 
-def response(
-    found: list[api.Figure], asked: Question, year_before: bool, ids: Iterable[str] = ()
-) -> api.GetFiguresResponse:
-    """The figures with their window and zone; only those with the wanted ids, if any are given."""
-    wanted = set(ids)
+def response(found: list[api.Figure], asked: Question, year_before: bool) -> api.GetFiguresResponse:
+    """The figures with their window and zone."""
     made = api.GetFiguresResponse(
-        figures=[one for one in found if not wanted or one.id in wanted],
+        figures=found,
         start_time=timestamp(asked.start),
         end_time=timestamp(asked.end),
         zone=str(asked.zone),

@@ -142,3 +142,4 @@ REFERRAL_RATES = (
     Rate("limits_missed", "resolve", "办结超时", has(m.MISSED_RESOLVE), every),
 )
 ON_TIME = Rate("on_time", "", "按时办结率", has(m.IN_TIME), every)
+RATE_IDS = frozenset(one.id for one in (*CASE_RATES, *REFERRAL_RATES, ON_TIME))

@@ -99,8 +99,8 @@ class Tracking:
         spots = asking.hotspots(request)
 
         def read(connection: Connection) -> api.GetFiguresResponse:
-            found = figures.figures(connection, asked, rules, request.year_on_year)
-            made = figures.response(found, asked, request.year_on_year, request.ids)
+            found = figures.figures(connection, asked, rules, request.year_on_year, request.ids)
+            made = figures.response(found, asked, request.year_on_year)
             made.hotspots.extend(hotspots.busiest(connection, asked.start, asked.end, spots) if spots else ())
             made.alerts.extend(hotspots.raised(connection, asked.start, asked.end, asking.MOST))
             return made

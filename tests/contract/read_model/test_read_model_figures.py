@@ -319,3 +319,12 @@ async def test_acceptance_times_are_exact_to_the_tenth(store: Store) -> None:
     assert found["accept_seconds_p50", ""].seconds == _percentile(took, 50)
     assert found["accept_seconds_p95", ""].seconds == _percentile(took, 95)
     assert found["accept_seconds_mean", ""].seconds == pytest.approx(sum(took) / 600)
+
+
+@pytest.mark.parametrize("groups", [(), (By.CATEGORY, By.AGENCY)])
+async def test_only_the_wanted_figures_and_the_same_as_among_all(model: Model, groups: tuple[int, ...]) -> None:
+    await model.feed()
+    ids = {"cases_opened", "satisfied", "on_time", "accept_seconds_mean", "agency_ranking", "return_rate"}
+    whole, some = await ask(model.store, *groups), await ask(model.store, *groups, ids=ids)
+    assert {key: one for key, one in whole.items() if key[0] in ids} == some
+    assert {key[0] for key in some} == ids
