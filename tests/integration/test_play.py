@@ -224,7 +224,11 @@ async def test_playing_again_makes_new_cases(mesh: LocalMesh, played: Ran) -> No
     assert again.line(1)["case"] != played.line(3)["case"]
     several = await callmesh(mesh, "trace", "ORDER-77")
     assert several.status == 1
-    assert again.line(1)["case"] in several.err and played.line(3)["case"] in several.err
+    assert again.line(1)["case"] in several.out and played.line(3)["case"] in several.out
+    assert "2 cases have this number; choose one with --index" in several.err
+    for index, case in (("1", again.line(1)["case"]), ("2", played.line(3)["case"])):
+        assert case in (await callmesh(mesh, "trace", "ORDER-77", "--index", index)).out
+    assert (await callmesh(mesh, "trace", "ORDER-77", "--index", "3")).status == 2
 
 
 async def test_for_people_it_says_where_and_why_and_sums_up(mesh: LocalMesh, tmp_path: Path) -> None:

@@ -90,9 +90,13 @@ def _of(source: Mapping[str, str]) -> Endpoints:
     return default()
 
 
-def no_mesh(address: str) -> Failure:
+class Away(Failure):
+    """Nothing answers there."""
+
+
+def no_mesh(address: str) -> Away:
     """What a user is told when nothing answers."""
-    return Failure(f"no mesh answers at {address}; start one with: callmesh up")
+    return Away(f"no mesh answers at {address}; start one with: callmesh up")
 
 
 @contextlib.asynccontextmanager

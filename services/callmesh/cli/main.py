@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "Run one service.",
     "play": "Play calls from a file into a running mesh.",
     "demo": "Start a mesh and tour it, one case at a time.",
+    "stats": "Show counts and rates of a window, as a table, CSV or JSON.",
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",
     "streams": "Make or show the streams of a region.",

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
+from callmesh.cli import timeline_more as more
 from callmesh.cli import wording
 
 _State = case_pb2.Case.State
@@ -41,7 +42,8 @@ def draw(timeline: pb.Timeline, now: datetime | None = None) -> RenderableType:
     parts: list[RenderableType] = [_header(timeline.case), _turn(timeline, at), _entries(timeline)]
     if timeline.holds:
         parts += [Text(""), _holds(timeline)]
-    parts += [*_slowest(timeline), *_pauses(timeline), *_limits(timeline, at)]
+    parts += [*_slowest(timeline), *more.slowest_wait(timeline), *_pauses(timeline), *more.deliveries(timeline)]
+    parts += [*more.rounds(timeline), *more.relations(timeline), *_limits(timeline, at)]
     return Group(*parts)
 
 
@@ -190,9 +192,7 @@ def _pauses(timeline: pb.Timeline) -> Iterator[Text]:
 
 def _limits(timeline: pb.Timeline, now: datetime) -> Iterator[Text]:
     """What was missed, and what is due next."""
-    for referral in timeline.case.referrals:
-        for limit in referral.missed:
-            yield Text(f"missed: {referral.agency}'s {wording.LIMITS.get(limit, 'limit')}", style="bold red")
+    yield from more.missed(timeline)
     if timeline.HasField("next_due"):
         what = wording.LIMITS.get(timeline.next_limit, "limit")
         when = f"{_local(timeline.next_due):%m-%d %H:%M:%S}"

@@ -1,4 +1,9 @@
-"""`callmesh trace`: where a case went, told by the log alone."""
+"""`callmesh trace`: where a case went, told by the log alone.
+
+The tracking service reads the log and answers; a number is looked up in its read model first. When it does not
+answer, a case named by its id is still told: this command then reads the log itself (trace_log.py). A number cannot
+be looked up without it, and says so.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from callmesh.cli import endpoints
 from callmesh.cli.output import FINDING, BadInput, Failure, Manual
 
 if TYPE_CHECKING:
+    from callmesh.api.v1 import case_pb2
     from callmesh.api.v1 import tracking_service_pb2 as pb
     from callmesh.cli.clients import Clients
 
@@ -32,9 +38,11 @@ _EXAMPLES = """\
 callmesh trace r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP
 callmesh trace cases/r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP/referrals/2
 callmesh trace YG20261121-0007                  by alarm or order number
+callmesh trace 13900001111                      by the caller's number: lists the cases if there are several
+callmesh trace 13900001111 --index 2            the second newest of them
 callmesh trace r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --json | jq .holds"""
 _NAME = re.compile(r"^(?:cases/)?([a-z0-9]+-[0-9]+-[0-9A-HJKMNP-TV-Z]{26})(?:/(?:referrals|events)/\d+)?$")
-_MOST = 20
+_MOST = 100
 
 
 @click.command(
@@ -43,31 +51,50 @@ _MOST = 20
     sections={"Columns": _COLUMNS, "Environment": FINDING, "Exit status": _EXITS, "Examples": _EXAMPLES},
 )
 @click.argument("which", metavar="CASE")
+@click.option("--index", type=click.IntRange(1, 100), default=None, help="Which of several cases; 1 is the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The whole timeline as one JSON object.")
 @click.option("--operator", default="110", help="Agency that asks.")
-def command(which: str, as_json: bool, operator: str) -> None:
+def command(which: str, index: int | None, as_json: bool, operator: str) -> None:
     """Show where a case went: who had it when, how long, whose turn it is, and which hop was slow.
 
     CASE is a case's id or name, the name of one of its referrals, a number it has in another system, or the
-    number that called. The answer comes from the log, so it is complete and needs no collector. The
-    caller's words and number are not shown.
+    number that called; all of them lead to the same page. The answer comes from the log, so it is complete and
+    needs no collector; without the tracking service a case's id still works. The caller's words and number
+    are not shown.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    raise SystemExit(asyncio.run(_trace(which, as_json, operator)))
+    raise SystemExit(asyncio.run(_trace(which.strip(), index, as_json, operator)))
 
 
-async def _trace(which: str, as_json: bool, operator: str) -> int:
-    import grpc
-
-    from callmesh.cli import clients
-
-    try:
-        async with clients.connect(endpoints.find(), "tracking") as connected:
-            found = await timeline(connected, await _name(connected, which, operator), operator)
-    except grpc.aio.AioRpcError as refused:
-        raise Failure(clients.why(refused)) from None
+async def _trace(which: str, index: int | None, as_json: bool, operator: str) -> int:
+    name = _named(which)
+    if name and index is not None:
+        raise BadInput("--index chooses among the cases of a number; a case's name is one case")
+    found = await _told(name, which, index, operator)
+    if found is None:
+        return 1
     _show(found, as_json)
     return 0
+
+
+async def _told(name: str, which: str, index: int | None, operator: str) -> pb.Timeline | None:
+    """By tracking, or without it by the log itself; None after listing several cases."""
+    import grpc
+
+    from callmesh.cli import clients, trace_log
+
+    where = endpoints.find()
+    try:
+        async with clients.connect(where, "tracking") as connected:
+            chosen = name or await _chosen(connected, which, index, operator)
+            return await timeline(connected, chosen, operator) if chosen else None
+    except grpc.aio.AioRpcError as refused:
+        raise Failure(clients.why(refused)) from None
+    except endpoints.Away as away:
+        if not name:
+            raise Failure(f"{away.message}; only tracking knows numbers, so give the case's id") from None
+    click.echo("callmesh: tracking does not answer; this is read from the log itself", err=True)
+    return await trace_log.timeline(where, name)
 
 
 async def timeline(clients: Clients, name: str, operator: str) -> pb.Timeline:
@@ -94,23 +121,34 @@ def _show(found: pb.Timeline, as_json: bool) -> None:
         show(found, wording.console())
 
 
-async def _name(clients: Clients, which: str, operator: str) -> str:
-    """The name of the case that is meant."""
-    given = _NAME.match(which.strip())
+def _named(which: str) -> str:
+    """The name of the case when that is what was given; "" for a number."""
+    given = _NAME.match(which)
     if given:
         return f"cases/{given[1]}"
-    if not which.strip() or which.startswith("cases/"):
+    if not which or which.startswith("cases/"):
         raise BadInput(f"{which!r} is no case's name; names are like cases/r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP")
-    found = await _search(clients, which.strip(), operator)
+    return ""
+
+
+async def _chosen(clients: Clients, which: str, index: int | None, operator: str) -> str:
+    """The case of a number; "" after listing several to choose from."""
+    found = await _search(clients, which, operator)
     if not found:
         raise Failure(f"no case has the id, external number or caller's number {which}")
-    if len(found) > 1:
-        raise Failure(f"several cases fit {which}; choose one:\n  " + "\n  ".join(found))
-    return found[0]
+    if index is not None and index > len(found):
+        raise BadInput(f"--index {index} is too large: {len(found)} cases have this number")
+    if index is None and len(found) > 1:
+        from callmesh.cli import trace_list, wording
+
+        trace_list.show(found, wording.console())
+        click.echo(f"callmesh: {len(found)} cases have this number; choose one with --index", err=True)
+        return ""
+    return found[(index or 1) - 1].name
 
 
-async def _search(clients: Clients, which: str, operator: str) -> list[str]:
-    """Names of the cases with that number, the newest first."""
+async def _search(clients: Clients, which: str, operator: str) -> list[case_pb2.Case]:
+    """The cases with that number, the newest first."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
     from callmesh.cli.clients import SECONDS, me
 
@@ -118,5 +156,5 @@ async def _search(clients: Clients, which: str, operator: str) -> list[str]:
         request = pb.ListCasesRequest(filter=wanted, page_size=_MOST)
         found = await clients.tracking.ListCases(request, metadata=me(operator), timeout=SECONDS)
         if found.cases:
-            return [one.name for one in found.cases]
+            return list(found.cases)
     return []

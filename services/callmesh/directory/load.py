@@ -14,7 +14,7 @@ from callmesh.directory.codec import stamp
 from callmesh.directory.problems import BadCity, Problem, Report
 from callmesh.directory.tables import Draft, read
 from callmesh.domain.city_rules import Linking
-from callmesh.domain.directory import City, SupervisionRules
+from callmesh.domain.directory import City, FigureRules, SupervisionRules
 
 __all__ = ["BadCity", "Problem", "load_city"]
 
@@ -59,4 +59,5 @@ def _city(draft: Draft) -> City | None:
         repeat_types=tuple(one for one, _ in repeats.types),
         fold_rules=tuple(one for one, _ in repeats.folding),
         patrol_rules=tuple(one for one, _ in repeats.patrol),
+        figures=draft.figures.value if draft.figures else FigureRules(),
     )

@@ -28,6 +28,7 @@ def check(draft: Draft, report: Report) -> None:
     _plans(draft, report)
     _calendar(draft, report)
     _limits(draft, report)
+    _figures(draft, report)
     if draft.policy is not None:
         _numbers(draft.policy, report)
         _always_open(draft.policy, draft, report)
@@ -108,6 +109,23 @@ def _days(row: Row, report: Report) -> None:
                 report.about(row, f"{day} is given twice", key, index)
             elif key == "make_up_days" and day.weekday() < _SATURDAY and day not in off:
                 report.about(row, f"{day} works anyhow: it is no weekend day and no holiday", key, index)
+
+
+def _figures(draft: Draft, report: Report) -> None:
+    """Weights that a score can be made of, and times on the wall: a diversion knows no working days."""
+    if draft.figures is None:
+        return
+    rules, row = draft.figures.value, draft.figures.row
+    weights = {key: getattr(rules, key) for key in ("response_weight", "solved_weight", "satisfied_weight")}
+    for key, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            report.about(row, f"{key} is less than 0 or no number", key)
+    if not any(weights.values()):
+        report.about(row, "all three weights are 0, so nothing can be scored", "response_weight")
+    if rules.divert_within.unit == "wd" or rules.divert_within.amount <= 0:
+        report.about(row, 'divert_within must be a time like "10m"', "divert_within")
+    if rules.hotspot_threshold < 0:
+        report.about(row, "hotspot_threshold is less than 0; 0 raises no alert", "hotspot_threshold")
 
 
 def _numbers(policy: Item[Policy], report: Report) -> None:

@@ -25,6 +25,7 @@ from callmesh.domain.directory import (
     Category,
     Device,
     Division,
+    FigureRules,
     Guide,
     LimitProfile,
     Plan,
@@ -96,6 +97,7 @@ class Draft:
     head: Item[Head] | None
     policy: Item[Policy] | None
     calendar: Item[Calendar] | None
+    figures: Item[FigureRules] | None
     divisions: Table[Division]
     agencies: Table[Agency]
     categories: Table[Category]
@@ -112,12 +114,13 @@ class Draft:
 
 def read(folder: Path, report: Report) -> Draft:
     """Reads every file of the folder; all but repeats.toml and patrol.toml must be there."""
-    head, policy, supervision = _city(folder, report)
+    head, policy, supervision, figures = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
         head=head,
         policy=policy,
         calendar=_calendar(folder, report),
+        figures=figures,
         divisions=reading.divisions(),
         agencies=reading.toml(Agency, "agencies.toml", "agencies"),
         categories=reading.tsv(Category, "catalogue.tsv", _CATALOGUE),
@@ -174,20 +177,25 @@ def _table(rows: list[Row] | None, make: Callable[[Row], V | None]) -> Table[V]:
     return Table(rows, tuple(Item(value, row) for value, row in built if value is not None))
 
 
-def _city(folder: Path, report: Report) -> tuple[Item[Head] | None, Item[Policy] | None, Item[SupervisionRules] | None]:
+def _city(
+    folder: Path, report: Report
+) -> tuple[Item[Head] | None, Item[Policy] | None, Item[SupervisionRules] | None, Item[FigureRules] | None]:
+    """[policy] must be there; a city without [supervision] or [figures] goes by the defaults."""
     whole = toml_file(folder / "city.toml", report)
     if whole is None:
-        return None, None, None
-    inner = {"policy", "supervision"}
+        return None, None, None, None
+    inner = {"policy", "supervision", "figures"}
     top = {key: value for key, value in whole.values.items() if key not in inner}
     if not isinstance(whole.values.get("policy"), dict):
         report.about(whole, "[policy] is missing", "policy")
-    if not isinstance(whole.values.get("supervision", {}), dict):
-        report.about(whole, "supervision: expected a table [supervision]", "supervision")
+    for name in ("supervision", "figures"):
+        if not isinstance(whole.values.get(name, {}), dict):
+            report.about(whole, f"{name}: expected a table [{name}]", name)
     return (
         _single(Head, replace(whole, values=top), report),
         _single(Policy, _inner(whole, "policy"), report),
         _single(SupervisionRules, _inner(whole, "supervision"), report),
+        _single(FigureRules, _inner(whole, "figures"), report),
     )
 
 

@@ -130,11 +130,12 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """The agency's machine has the referral."""
+    """The agency's machine has the referral, after so many attempts to deliver it (0: not known)."""
 
     referral: str
     calendar: Calendar
     return_within: Span
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c
     back = due(stamp.at, command.return_within, calendar, referral.wall_time)
     ends = dues(referral, stamp.at, calendar)
     if ends is None:
-        return f.ReferralReceived(referral.name, return_due=back)
+        return f.ReferralReceived(referral.name, return_due=back, attempts=command.attempts)
     return f.ReferralReceived(
         referral.name,
         accept_due=ends.accept,
@@ -194,6 +194,7 @@ def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c
         accept_warn_at=ends.accept_warn,
         feedback_warn_at=ends.feedback_warn,
         resolve_warn_at=ends.resolve_warn,
+        attempts=command.attempts,
     )
 
 

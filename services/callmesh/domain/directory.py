@@ -211,6 +211,24 @@ class SupervisionRules:
 
 
 @dataclass(frozen=True)
+class FigureRules:
+    """How the city counts (domain.md section 6). Defaults are assumptions that a city may change.
+
+    The three weights make the combined score of an agency out of response, solved and satisfied; they need not
+    sum to one. `divert_within`: a first offer later than this after the report is a late diversion.
+    `hotspot_threshold`: so many cases of one category in one cell and hour raise an alert; 0 switches it off.
+    `police_kinds`: categories led by these kinds of agency are police matters, so they cannot be diverted.
+    """
+
+    response_weight: float = 1 / 3
+    solved_weight: float = 1 / 3
+    satisfied_weight: float = 1 / 3
+    divert_within: Span = field(default_factory=lambda: Span(10, "m"))
+    hotspot_threshold: int = 10
+    police_kinds: tuple[str, ...] = ("police", "traffic_police")
+
+
+@dataclass(frozen=True)
 class City:
     """Everything a folder under deploy/city states, validated. `version` names its content."""
 
@@ -229,6 +247,7 @@ class City:
     return_reasons: tuple[ReturnReason, ...] = ()
     devices: tuple[Device, ...] = ()
     calendar: Calendar = field(default_factory=Calendar)
+    figures: FigureRules = field(default_factory=FigureRules)
     version: str = ""
     supervision: SupervisionRules = field(default_factory=SupervisionRules)
     linking: Linking = field(default_factory=Linking)

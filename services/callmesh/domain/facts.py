@@ -122,7 +122,7 @@ class CaseTransferred:
 
 @dataclass(frozen=True, slots=True)
 class ReferralReceived:
-    """The agency's machine has it; its clocks start."""
+    """The agency's machine has it, after so many attempts (0: not known); its clocks start."""
 
     referral: str
     accept_due: datetime | None = None
@@ -132,6 +132,7 @@ class ReferralReceived:
     accept_warn_at: datetime | None = None
     feedback_warn_at: datetime | None = None
     resolve_warn_at: datetime | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Actions:
         """Receipt: the clocks start, the delivery is done with. A repeat changes nothing."""
         head = await self._mesh.ledger.head(case_of_referral(request.name))
         if head is None or not self._received(head, request.name):
-            head = (await self._receive(request.name)).head
+            head = (await self._receive(request.name, request.delivery_id)).head
         if request.delivery_id:
             await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
         return _own(head, request.name)
@@ -42,9 +42,10 @@ class Actions:
         mine = referral is not None and referral.agency == self._mesh.caller().agency
         return mine and referral is not None and referral.received_at is not None
 
-    async def _receive(self, name: str) -> Outcome:
+    async def _receive(self, name: str, delivery_id: str) -> Outcome:
         city = self._mesh.city
-        command = c.Receive(name, city.calendar, city.policy.return_within)
+        attempts = self._pumps.of(self._mesh.caller().agency).attempts(delivery_id)
+        command = c.Receive(name, city.calendar, city.policy.return_within, attempts)
         content = pb.AcknowledgeReferralRequest(name=name)
         number = name.rpartition("/")[2]
         return await self._mesh.by_person(case_of_referral(name), command, content, f"receipt-{number}")

@@ -76,6 +76,11 @@ class Pump:
         for delivery_id in list(seat.held):
             await self._give_back(delivery_id)
 
+    def attempts(self, delivery_id: str) -> int:
+        """How often the server has handed out an item that is in flight here; 0 for one that is not."""
+        message = self._in_flight.get(delivery_id)
+        return int(message.metadata.num_delivered) if message is not None else 0
+
     async def receipted(self, delivery_id: str) -> None:
         """The partner has it: the server may forget it."""
         message = self._in_flight.pop(delivery_id, None)

@@ -6,6 +6,9 @@ from nats.js.api import DeliverPolicy
 
 from callmesh.api.v1 import tracking_service_pb2
 from callmesh.api.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
+from callmesh.directory.store import DirectoryWatch
+from callmesh.domain.directory import City
+from callmesh.domain.errors import NoDirectory
 from callmesh.kernel.messaging import ensure_durable
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.jetstream import JetStreamLedger
@@ -28,9 +31,25 @@ def build(runtime: Runtime) -> None:
     store = Store(url_of(settings), stream)
     source = LogSource(runtime.client, runtime.js, names, settings.shard)
     hub = Hub()
-    projector = Projector(store, source, hub.tell)
+    directory = DirectoryWatch()
+
+    async def follow_city() -> None:
+        await directory.start(runtime.js)
+
+    def city() -> City | None:
+        """None before a city is in force: figures then count by the defaults."""
+        try:
+            return directory.city
+        except NoDirectory:
+            return None
+
+    def threshold() -> int:
+        found = city()
+        return found.figures.hotspot_threshold if found else 0
+
+    projector = Projector(store, source, hub.tell, threshold)
     ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
-    tracking = Tracking(store, projector, hub, ledger, source)
+    tracking = Tracking(store, projector, hub, ledger, source, city=city)
 
     async def begin_behind_the_model() -> None:
         """A new durable need not deliver what the model has."""
@@ -44,9 +63,9 @@ def build(runtime: Runtime) -> None:
             opt_start_seq=first,
         )
 
-    runtime.on_start += [projector.start, begin_behind_the_model]
+    runtime.on_start += [follow_city, projector.start, begin_behind_the_model]
     runtime.on_drain.append(hub.close)
-    runtime.on_stop.append(projector.stop)
+    runtime.on_stop += [projector.stop, directory.close]
     runtime.consume_log(DURABLE, projector.handle, LINGER_SECONDS)
     servicer = TrackingServicer(tracking, settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)

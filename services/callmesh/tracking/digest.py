@@ -1,6 +1,7 @@
 """One hash over all rows in a fixed order: two models are equal exactly when their digests are.
 
-Both databases give the same digest for the same log.
+Both databases give the same digest for the same log. Hotspot alerts stay out of it: the threshold that raised
+them is the city's and not in the log. The counts they come from are in it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ def digest(engine: Engine) -> str:
     found = sha256()
     with engine.connect() as connection, connection.begin():
         for table in schema.metadata.sorted_tables:
+            if table is schema.alerts:
+                continue
             found.update(table.name.encode())
             query = select(table).order_by(*table.primary_key.columns)
             for row in connection.execute(query.execution_options(yield_per=_ROWS)):

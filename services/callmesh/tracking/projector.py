@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -34,7 +34,15 @@ Listener = Callable[[Sequence[Change]], None]
 class Projector:
     """The one writer of a model. `position`: up to here the model is complete; `ready` once it caught up."""
 
-    def __init__(self, store: Store, source: Source, tell: Listener = lambda changes: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: Source,
+        tell: Listener = lambda changes: None,
+        threshold: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`tell` hears of every batch after its commit; `threshold`: cases of a hotspot that raise an alert."""
+        self._threshold = threshold
         self.position, self.ready = 0, False
         self._store, self._source, self._tell = store, source, tell
         self._moved = asyncio.Condition()
@@ -92,16 +100,18 @@ class Projector:
     async def _catch_up(self, until: int) -> None:
         if until <= self.position:
             return
-        async with contextlib.aclosing(self._source.read(self.position, until)) as batches:
+        async with contextlib.aclosing(_ahead(self._source.read(self.position, until))) as batches:
             async for batch in batches:
                 await self._store_items(batch, read_digestible)
 
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
-        old, new = self.position, items[-1].sequence
+        old, new, threshold = self.position, items[-1].sequence, self._threshold()
 
         def work() -> list[Change]:
             changes = reader(items, self._store.stream)
-            self._store.write_now(rows_of(changes), old, new)
+            raised = self._store.write_now(rows_of(changes), old, new, threshold)
+            for one in changes if raised else ():
+                one.alerted = one.sequence in raised
             return changes
 
         changes = await self._store.on_writer(work)
@@ -116,6 +126,19 @@ class Projector:
             await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
         with contextlib.suppress(Away):
             self.position = await self._store.open()
+
+
+async def _ahead(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
+    """The same batches; the next one is fetched while this one is written."""
+    async with contextlib.aclosing(batches):
+        coming = asyncio.ensure_future(anext(batches, None))
+        try:
+            while (batch := await coming) is not None:
+                coming = asyncio.ensure_future(anext(batches, None))
+                yield batch
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _read_all(items: Sequence[Item], stream: str) -> list[Change]:

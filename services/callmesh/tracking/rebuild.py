@@ -11,7 +11,9 @@ import asyncio
 from dataclasses import dataclass
 
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
+from callmesh.directory.store import fetch
 from callmesh.kernel.config import Settings
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.subjects import Names
@@ -36,21 +38,28 @@ async def rebuild(settings: Settings) -> Rebuilt:
     names, client = Names(settings.region), Client()
     await connect(client, settings.nats_url, "callmesh-rebuild")
     store = Store(url_of(settings), names.log_stream(settings.shard))
+    js = client.jetstream(timeout=5)
     try:
-        return await refill(store, LogSource(client, client.jetstream(timeout=5), names, settings.shard))
+        return await refill(store, LogSource(client, js, names, settings.shard), await _threshold(js))
     finally:
         await store.close()
         await client.close()
 
 
-async def refill(store: Store, source: Source) -> Rebuilt:
-    """Empties the model and fills it from the source."""
+async def refill(store: Store, source: Source, threshold: int = 0) -> Rebuilt:
+    """Empties the model and fills it from the source; `threshold` of hotspot alerts, 0: raises none."""
     started = clock()
-    await store.on_writer(store.wipe_now)
-    projector = Projector(store, source)
+    await store.on_writer(store.empty_now)
+    projector = Projector(store, source, threshold=lambda: threshold)
     await projector.start()
     seconds = clock() - started
     return Rebuilt(projector.position, seconds, await asyncio.to_thread(digest, store.reader))
+
+
+async def _threshold(js: JetStreamContext) -> int:
+    """Of the city in force: alerts that a lost database forgot are raised anew."""
+    city = await fetch(js)
+    return city.figures.hotspot_threshold if city else 0
 
 
 async def digest_of(settings: Settings) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.tracking import marks
+from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import Change, Row
 from callmesh.tracking.schema import CALLER, EXTERNAL
 from callmesh.tracking.words import (
@@ -28,6 +30,9 @@ _TIMES = (
 )
 
 
+_OF_CASE = ("category", "division", "channel", "level", "offered_after")
+
+
 @dataclass(slots=True)
 class Rows:
     """What a batch writes, by table."""
@@ -36,15 +41,20 @@ class Rows:
     referrals: list[Row] = field(default_factory=list)
     identifiers: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
 
 
 def rows_of(changes: Sequence[Change]) -> Rows:
     """The rows of a batch, in the log's order."""
-    rows = Rows(events=[one.event for one in changes])
+    rows = Rows(events=[one.event for one in changes], sightings=sightings(changes))
     for change in {one.case_id: one for one in changes}.values():
         case, opened_at = change.record.case, micros(change.record.case.opened_at)
         referrals = _referrals(change.case_id, case, opened_at)
-        rows.cases.append(_case(change, case, opened_at, referrals))
+        row = _case(change, case, opened_at, referrals)
+        for one in referrals:
+            one |= {name: row[name] for name in _OF_CASE}
+            one["case_marks"] = row["marks"]
+        rows.cases.append(row)
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
     return rows
@@ -52,6 +62,8 @@ def rows_of(changes: Sequence[Change]) -> Rows:
 
 def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[Row]) -> Row:
     classified, origin = case.classification, clean(case.origin)
+    offered = [one["offered_at"] for one in referrals if one["agency"] != origin and one["offered_at"] is not None]
+    diverted = any(one["agency"] != origin for one in referrals)
     return {
         "id": change.case_id,
         "state": CASE_STATE.word(case.state),
@@ -70,9 +82,11 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         "round": case.round,
         "supervision": SUPERVISION.word(case.supervision),
         "overdue": any(one.missed for one in case.referrals),
-        "diverted": any(one["agency"] != origin for one in referrals),
+        "diverted": diverted,
         **_follow_up(case),
         "city_version": clean(case.city_version),
+        "marks": marks.of_case(case, diverted),
+        "offered_after": max(min(offered) - opened_at, 0) if offered else None,
         "snapshot": case.SerializeToString(),
     }
 
@@ -114,10 +128,17 @@ def _referral(case_id: str, opened_at: int, one: referral_pb2.Referral, agency: 
         "missed_feedback": common_pb2.LIMIT_FEEDBACK in missed,
         "missed_resolve": common_pb2.LIMIT_RESOLVE in missed,
         "returns": one.return_count,
+        "marks": marks.of_referral(one, again),
+        "waits_until": marks.waits_until(one),
     }
     for name in _TIMES:
         row[name] = micros(getattr(one, name)) if one.HasField(name) else None  # type: ignore[arg-type]
+    row["took"] = _took(row["received_at"], row["accepted_at"])
     return row
+
+
+def _took(received: int | None, accepted: int | None) -> int | None:
+    return None if received is None or accepted is None else max(accepted - received, 0)
 
 
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 1
+VERSION = 2
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -61,10 +61,14 @@ cases = Table(
     _flag("solved"),  # what the caller said the last time
     Column("satisfied", Integer, nullable=False),
     _text("city_version"),
+    _number("marks"),  # callmesh.tracking.marks
+    _time("offered_after"),  # from the report to the first offer to another agency
     Column("snapshot", LargeBinary, nullable=False),  # callmesh.api.v1.Case, without etag
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
     Index("cases_owner", "owner", "opened_at", "id"),
+    # figures read this alone, never the rows with their snapshots
+    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level", "offered_after"),
 )
 Index(
     "cases_overdue",
@@ -101,8 +105,21 @@ referrals = Table(
     _flag("missed_feedback"),
     _flag("missed_resolve"),
     Column("returns", Integer, nullable=False),  # returns asked for
+    _number("marks"),
+    _time("waits_until"),  # due time of an acceptance that is still waited for
+    _time("took"),  # from receipt to acceptance
+    _number("case_marks"),  # the case's, as are the next four
+    _text("category"),
+    _text("division"),
+    _text("channel"),
+    _text("level"),
+    _time("offered_after"),
     Index("referrals_agency", "agency", "opened_at", "case_id"),
-    Index("referrals_opened", "opened_at"),
+    Index(
+        *("referrals_figures", "opened_at", "agency", "marks", "case_marks", "category", "division"),
+        *("channel", "level", "waits_until", "offered_after", "took"),
+    ),
+    Index("referrals_due", "resolve_due", "marks", "agency", "category", "division", "channel", "level"),
 )
 
 events = Table(
@@ -133,6 +150,30 @@ identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed ha
     _key("value"),
     _key("case_id"),
     sqlite_with_rowid=False,
+)
+
+hotspots = Table(  # cases by cell of the map, hour of opening and category
+    "hotspots",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # its start
+    _key("cell"),
+    _key("category"),
+    Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+alerts = Table(  # hotspots that reached the city's threshold; what was decided is kept when the model is rebuilt
+    "alerts",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    _key("cell"),
+    _key("category"),
+    Column("count", Integer, nullable=False),
+    Column("threshold", Integer, nullable=False),
+    _text("stream"),
+    _number("sequence"),
+    _text("case_id"),
+    _number("at"),
+    Index("alerts_sequence", "stream", "sequence"),
 )
 
 position = Table("position", metadata, _key("stream"), _number("sequence"))

@@ -7,25 +7,28 @@ the case is not in the model, the log itself is asked. So a case is found from t
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
-from callmesh.domain.errors import NotFound, Unreachable
+from callmesh.domain.directory import City, FigureRules
+from callmesh.domain.errors import Invalid, NotFound, Unreachable
 from callmesh.kernel.ids import now as wall_clock
 from callmesh.ledger.port import Head, Ledger
-from callmesh.tracking import figures, queries, watch
+from callmesh.tracking import asking, figures, hotspots, queries, watch
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.items import Change, items_of
 from callmesh.tracking.projector import Projector, read_digestible
 from callmesh.tracking.source import Source
 from callmesh.tracking.store import Store
 from callmesh.tracking.timeline import timeline
-from callmesh.tracking.words import micros_of
 
 MIN_ETAG_SECONDS = 2.0
-CITY_ZONE = timezone(timedelta(hours=8))
+MOST_OF_A_NUMBER = 100
+CityOf = Callable[[], City | None]
 
 
 class Tracking:
@@ -39,9 +42,11 @@ class Tracking:
         ledger: Ledger,
         source: Source,
         now: Callable[[], datetime] = wall_clock,
+        city: CityOf = lambda: None,
     ) -> None:
         self._store, self._projector, self._hub = store, projector, hub
         self._ledger, self._source, self._now = ledger, source, now
+        self._city = city
 
     async def case(self, case_id: str, at_least: int) -> case_pb2.Case:
         """The case at this sequence or later; raises NotFound, Unreachable."""
@@ -69,18 +74,38 @@ class Tracking:
         changes = read_digestible(items_of(case_id, heads), self._store.stream)
         return [one.event for one in changes][:size]
 
+    async def known_as(self, wanted: CaseFilter, index: int) -> str:
+        """The case with that number, the newest is 1; raises NotFound, or Invalid when one has to choose."""
+        found, more = await self.page(wanted, None, MOST_OF_A_NUMBER)
+        if not found:
+            raise NotFound("no case has this number", "没有该号码的事件单, 请核对号码")
+        if not index and len(found) > 1:
+            count = f"{len(found)}{' or more' if more else ''}"
+            zh = f"该号码有多个事件单 ({len(found)}), 请选择第几个"
+            raise Invalid(f"{count} cases have this number", zh, {"index": f"1 to {len(found)}, 1 is the newest"})
+        if index > len(found):
+            raise Invalid("index is too large", "序号超出范围, 请重新选择", {"index": f"1 to {len(found)}"})
+        return found[max(index, 1) - 1].case_id
+
     async def timeline(self, case_id: str) -> api.Timeline:
         """The case's way, from the log alone."""
         return timeline(case_id, await self._history(case_id), self._store.stream, self._now())
 
-    async def figures(self, start: int | None, end: int | None) -> api.GetFiguresResponse:
-        """Figures of a window; by default today so far."""
-        now = self._now()
-        today = now.astimezone(CITY_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-        first = micros_of(today) if start is None else start
-        last = micros_of(now) if end is None else end
-        found = await self._store.read(lambda connection: figures.figures(connection, first, last, micros_of(now)))
-        return figures.response(found, first, last)
+    async def figures(self, request: api.GetFiguresRequest, wanted: CaseFilter) -> api.GetFiguresResponse:
+        """Figures of a window, by default today so far; raises Invalid."""
+        city = self._city()
+        rules = city.figures if city else FigureRules()
+        asked = asking.question(request, wanted, city, self._now())
+        spots = asking.hotspots(request)
+
+        def read(connection: Connection) -> api.GetFiguresResponse:
+            found = figures.figures(connection, asked, rules, request.year_on_year, request.ids)
+            made = figures.response(found, asked, request.year_on_year)
+            made.hotspots.extend(hotspots.busiest(connection, asked.start, asked.end, spots) if spots else ())
+            made.alerts.extend(hotspots.raised(connection, asked.start, asked.end, asking.MOST))
+            return made
+
+        return asking.bounded(await self._store.read(read))
 
     @property
     def position(self) -> int:
@@ -97,6 +122,14 @@ class Tracking:
     def watch(self, wanted: CaseFilter, after: int) -> AsyncGenerator[Change, None]:
         """Changes behind `after` that match, for ever."""
         return watch.changes(self._projector, self._source, self._hub, self.stream, wanted, after)
+
+    async def alert(self, change: Change) -> api.HotspotAlert | None:
+        """The hotspot alert that a change raised; None for nearly all of them."""
+        if not change.alerted and not (change.told_again and change.event["kind"] in hotspots.KINDS):
+            return None
+        sequence, stream = change.sequence, self.stream
+        found = await self._store.read(lambda connection: hotspots.raised_by(connection, stream, [sequence]))
+        return found.get(sequence)
 
     async def _head(self, case_id: str) -> Head:
         head = await self._ledger.head(case_id, fresh=True)

@@ -18,7 +18,6 @@ from callmesh.kernel.telemetry import mark
 from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto
 from callmesh.tracking.service import Tracking
-from callmesh.tracking.words import micros
 
 CASES_PAGE, EVENTS_PAGE = 50, 100
 _ETAG = re.compile(r"[0-9]{1,18}")
@@ -69,21 +68,34 @@ class TrackingServicer(TrackingServiceServicer):
         yield api.WatchCasesResponse(resume_token=self._token(after))
         async with contextlib.aclosing(self._tracking.watch(wanted, after)) as changes:
             async for one in changes:
+                alert = await self._tracking.alert(one)
+                token = self._token(one.sequence)
                 yield api.WatchCasesResponse(
-                    resume_token=self._token(one.sequence), case=one.case, event=event_proto(one.event)
+                    resume_token=token, case=one.case, event=event_proto(one.event), alert=alert
                 )
 
     async def GetTimeline(self, request: api.GetTimelineRequest, context: Any) -> api.Timeline:
-        """A case's way."""
+        """A case's way, by its name or by any number that it has."""
         caller()
-        return await self._tracking.timeline(_case(request.name))
+        return await self._tracking.timeline(await self._meant(request))
 
     async def GetFigures(self, request: api.GetFiguresRequest, context: Any) -> api.GetFiguresResponse:
         """Figures of a window."""
         caller()
-        start = micros(request.start_time) if request.HasField("start_time") else None
-        end = micros(request.end_time) if request.HasField("end_time") else None
-        return await self._tracking.figures(start, end)
+        return await self._tracking.figures(request, filters.parse(request.filter, self._number_key))
+
+    async def _meant(self, request: api.GetTimelineRequest) -> str:
+        """The id of the case that is asked for; raises Invalid, NotFound."""
+        given = [name for name in ("name", "external_id", "number") if getattr(request, name)]
+        if len(given) != 1 or (request.index and "name" in given) or request.index < 0:
+            reason = {"name": "give one of name, external_id and number; an index only with the last two"}
+            raise Invalid("give one of name, external_id and number", "请只填写编号, 单号或号码中的一项", reason)
+        if request.name:
+            return _case(request.name)
+        asked = api.CaseFilter(external_id=request.external_id, number=request.number)
+        case_id = await self._tracking.known_as(filters.parse(asked, self._number_key), request.index)
+        mark(case=case_id)
+        return case_id
 
     def _fingerprint(self, asked: api.CaseFilter) -> str:
         """Ties a page token to its filter; keyed, since a filter may hold a caller's number."""

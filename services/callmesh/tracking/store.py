@@ -9,8 +9,9 @@ full raises `Away`: nothing was written, the same may be tried again. Other erro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from callmesh.domain.errors import Unreachable
 from callmesh.kernel.config import Settings
-from callmesh.tracking import schema
+from callmesh.tracking import hotspots, schema
+from callmesh.tracking.items import Row
 from callmesh.tracking.rows import Rows
 
 READERS = 4
@@ -81,17 +83,22 @@ class Store:
         self._writing = ThreadPoolExecutor(1, "tracking-write")
         self._reading = ThreadPoolExecutor(READERS, "tracking-read")
         upserts = _Upserts(self.writer.dialect.name)
-        self._cases = upserts.replace(schema.cases)
-        self._referrals = upserts.replace(schema.referrals)
-        self._identifiers = upserts.ignore(schema.identifiers)
+        self._cases = _Many(upserts.replace(schema.cases), self.writer)
+        self._referrals = _Many(upserts.replace(schema.referrals), self.writer)
+        self._identifiers = _Many(upserts.ignore(schema.identifiers), self.writer)
+        self._events = _Many(insert(schema.events), self.writer)
+        self._hotspots = hotspots.Upserts(upserts.replace(schema.hotspots), upserts.ignore(schema.alerts))
 
     async def open(self) -> int:
         """Makes the tables, drops those of another version; the position."""
         return await self.on_writer(self._open)
 
-    async def write(self, rows: Rows, old: int, new: int) -> None:
-        """Stores a batch and the new position; raises Away or Moved, and then nothing is stored."""
-        await self.on_writer(lambda: self.write_now(rows, old, new))
+    async def write(self, rows: Rows, old: int, new: int, threshold: int = 0) -> set[int]:
+        """Stores a batch and the new position; sequences that raised a hotspot alert (at a threshold above 0).
+
+        Raises Away or Moved, and then nothing is stored.
+        """
+        return await self.on_writer(lambda: self.write_now(rows, old, new, threshold))
 
     async def on_writer(self, work: Callable[[], T]) -> T:
         """Runs something in the thread that writes."""
@@ -116,7 +123,7 @@ class Store:
         self.writer.dispose()
         self.reader.dispose()
 
-    def write_now(self, rows: Rows, old: int, new: int) -> None:
+    def write_now(self, rows: Rows, old: int, new: int, threshold: int = 0) -> set[int]:
         """As `write`, in the calling thread."""
         with self.writer.begin() as connection:
             moved = connection.execute(
@@ -126,14 +133,16 @@ class Store:
             )
             if moved.rowcount != 1:
                 raise Moved
+            raised = hotspots.count(connection, self._hotspots, rows.sightings, threshold, self.stream)
             for statement, given in (
                 (self._cases, rows.cases),
                 (self._referrals, rows.referrals),
                 (self._identifiers, rows.identifiers),
-                (insert(schema.events), rows.events),
+                (self._events, rows.events),
             ):
                 if given:
-                    connection.execute(statement, given)
+                    statement.execute(connection, given)
+        return raised
 
     def position_now(self) -> int:
         """The stored position, in the calling thread."""
@@ -144,8 +153,15 @@ class Store:
 
     def wipe_now(self) -> None:
         """Drops everything and makes empty tables, in the calling thread."""
+        self._drop(schema.metadata.sorted_tables)
+
+    def empty_now(self) -> None:
+        """As `wipe_now`, but keeps what was decided and not only counted: the alerts."""
+        self._drop([one for one in schema.metadata.sorted_tables if one is not schema.alerts])
+
+    def _drop(self, tables: Sequence[Table]) -> None:
         with self.writer.begin() as connection:
-            schema.metadata.drop_all(connection)
+            schema.metadata.drop_all(connection, tables=tables)
             self._make(connection)
 
     def _open(self) -> int:
@@ -161,6 +177,24 @@ class Store:
         ignore = _Upserts(connection.dialect.name).ignore
         connection.execute(ignore(schema.model), {"version": schema.VERSION})
         connection.execute(ignore(schema.position), {"stream": self.stream, "sequence": 0})
+
+
+class _Many:
+    """A statement for many rows, compiled once and handed to the driver as it is: half the cost of a batch otherwise.
+
+    All columns are numbers, texts, flags and bytes, which both drivers take as they are.
+    """
+
+    def __init__(self, statement: Insert, engine: Engine) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self._text = str(compiled)
+        names = compiled.positiontup
+        self._tuple: Callable[[Row], Any] | None = itemgetter(*names) if names else None
+
+    def execute(self, connection: Connection, rows: list[Row]) -> None:
+        """Writes the rows."""
+        given: Any = rows if self._tuple is None else list(map(self._tuple, rows))
+        connection.exec_driver_sql(self._text, given)
 
 
 class _Upserts:

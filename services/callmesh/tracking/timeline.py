@@ -13,6 +13,7 @@ from callmesh.domain.waits import Hold, Pause, holds, slowest
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import case_of
 from callmesh.ledger.wire import from_timestamp
+from callmesh.tracking import hops, rounds
 from callmesh.tracking.items import Change, event_proto, items_of
 from callmesh.tracking.projector import read_digestible
 from callmesh.tracking.stages import stage_of
@@ -28,6 +29,11 @@ def timeline(case_id: str, heads: Sequence[Head], stream: str, now: datetime) ->
         case=heads[-1].reply(),
         entries=_entries(changes),
         holds=[_hold(one, one is longest) for one in held],
+        deliveries=hops.deliveries(changes),
+        rounds=rounds.rounds(changes),
+        relations=hops.relations(changes),
+        missed=hops.missed(changes),
+        slowest_hop=hops.slowest(changes, micros_of(now)),
     )
     _put_deadline(made, heads[-1].case)
     return made

@@ -104,6 +104,7 @@ async def _again(source: Source, stream: str, after: int, until: int) -> AsyncGe
         async with contextlib.aclosing(source.read(after, until)) as batches:
             async for batch in batches:
                 for change in read_digestible(batch, stream):
+                    change.told_again = True
                     yield change
     except PASSING as wrong:
         raise unreachable() from wrong

@@ -16,6 +16,8 @@ from callmesh.domain.directory import Span
 from callmesh.domain.words import Role
 from callmesh.tracking import figures, filters, queries
 from callmesh.tracking.items import read
+from callmesh.tracking.periods import Zone
+from callmesh.tracking.tallies import Question
 from callmesh.tracking.words import micros_of, timestamp
 
 State = case_pb2.Case.State
@@ -137,7 +139,8 @@ async def test_a_found_case_carries_its_etag(model: Model) -> None:
 
 
 async def _figures(model: Model, start: int, end: int, now: int) -> Mapping[tuple[str, str], api.Figure]:
-    found = await model.store.read(lambda connection: figures.figures(connection, start, end, now))
+    asked = Question(start, end, now, (), filters.CaseFilter(), Zone(480))
+    found = await model.store.read(lambda connection: figures.figures(connection, asked))
     return {(one.id, one.key): one for one in found}
 
 

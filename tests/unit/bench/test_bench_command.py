@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from callmesh.cli.bench import bench, command
 from callmesh.cli.bench.measure import Figures
 from callmesh.cli.bench.mesh import services
-from callmesh.cli.bench.plan import SECTIONS
+from callmesh.cli.bench.plan import HISTORY, SECTIONS
 from callmesh.cli.bench.targets import TARGETS
 
 _ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +48,9 @@ def _run(*arguments: str) -> Figures:
 def test_a_quick_run_gives_every_figure_and_loses_nothing(tmp_path):
     found = _run("--quick", "--folder", str(tmp_path))
     assert set(SECTIONS) <= set(found)
-    wanted = {one.name for one in TARGETS} - ({"projection"} if "tracking" not in services() else set())
+    wanted = {one.name for one in TARGETS if one.section != HISTORY} - (
+        {"projection"} if "tracking" not in services() else set()
+    )
     assert set(found["targets"]) == wanted
     assert found["targets"]["lost_or_doubled"]["figure"] == 0
     counted = found["flows"]["counted"]
@@ -58,3 +60,14 @@ def test_a_quick_run_gives_every_figure_and_loses_nothing(tmp_path):
     assert found["growth"]["tracking"]["equal"]
     ratios = ("cpu_per_fact", "transfer_to_partner_p50", "transfer_to_partner_p99", "head_read_grown", "append_grown")
     assert all(found["targets"][name]["ratio"] > 0 for name in ratios)
+
+
+@pytest.mark.slow
+def test_a_small_past_is_lived_through_and_both_meshes_are_measured(tmp_path):
+    found = _run("--history", "--quick", "--cases", "300", "--folder", str(tmp_path))
+    past = found["history"]
+    assert past["past"]["facts"] == 600 and past["past"]["stored"] == 600
+    for side in ("empty", "full"):
+        assert past[side]["transfer"]["count"] == past[side]["lateness"]["count"] > 0
+        assert past[side]["transfer"]["missing"] == 0 and past[side]["early"] == 0
+    assert {"transfer_past", "lateness_past"} == set(found["targets"])

@@ -321,3 +321,35 @@ class TestWhole:
         lines[1], lines[2] = lines[2], lines[1]
         path.write_text("\n".join(lines))
         assert problems(folder) == [Problem(path.name, 3, 'the city "990100" must be the first feature')]
+
+
+class TestFigures:
+    """[figures] of city.toml may be left out; what stands there must make sense."""
+
+    def test_given(self, folder: Path) -> None:
+        _figures(folder, "solved_weight = 0.5", 'divert_within = "5m"', "hotspot_threshold = 0")
+        rules = load_city(folder).figures
+        assert (rules.solved_weight, rules.divert_within, rules.hotspot_threshold) == (0.5, Span(5, "m"), 0)
+        assert rules.response_weight == pytest.approx(1 / 3)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "solved_weight = -1.0",
+            "response_weight = 0.0\nsolved_weight = 0.0\nsatisfied_weight = 0.0",
+            'divert_within = "1wd"',
+            "hotspot_threshold = -1",
+            "weight = 1.0",
+        ],
+    )
+    def test_nonsense_is_named_with_its_line(self, folder: Path, line: str) -> None:
+        lines = _figures(folder, line)
+        [wrong] = problems(folder)
+        assert wrong.file.endswith("city.toml") and lines < wrong.line <= lines + 4
+
+
+def _figures(folder: Path, *lines: str) -> int:
+    """Adds the table; how many lines stand before it."""
+    text = (folder / "city.toml").read_text()
+    (folder / "city.toml").write_text("\n".join((text.rstrip("\n"), "[figures]", *lines)) + "\n")
+    return len(text.rstrip("\n").splitlines())

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Actor, Caller, Classification, ExternalId, FollowUp, Report
+from callmesh.domain.case import Actor, Caller, Classification, ExternalId, FollowUp, Place, Point, Report
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.words import ActorKind, Level, Limit, Mode, Role, Verdict
 from callmesh.kernel.ids import case_id, keyed_hash
@@ -57,14 +57,16 @@ class Play:
         order: str = "",
         after: float = 1.0,
         narrative: str = NARRATIVE,
+        point: tuple[float, float] | None = None,
     ) -> str:
+        """`point`: longitude and latitude."""
         case = case_id("r1", 0, "play", str(len(self.cases)))
         self.cases.append(case)
         opened = f.CaseOpened(
             f"cases/{case}",
             channel,
             origin,
-            Report(Caller(number), narrative),
+            Report(Caller(number), narrative, place=Place(point=Point(*point) if point else None)),
             division=division,
             external_ids=(ExternalId("order", order),) if order else (),
             caller_key=keyed_hash(KEY, number),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from callmesh.cli.bench.plan import MEANINGS, SECTIONS, Plan, quick
+from callmesh.cli.bench.plan import HISTORY, MEANINGS, SECTIONS, Plan, quick
 from callmesh.cli.output import BadInput, Manual, json_line
 
 _SECTIONS = "\n".join(f"{name:8} {meaning}" for name, meaning in MEANINGS.items())
@@ -33,6 +33,7 @@ _EXAMPLES = """\
 callmesh bench                             everything, about ten minutes
 callmesh bench --quick                     everything, small, within a minute
 callmesh bench --only flows --flows 2000   throughput, cost and times of the commands
+callmesh bench --history                   does a past of 200,000 closed cases cost anything? some minutes
 callmesh bench --json > today.json         every figure, and `targets` with each ratio by name"""
 
 
@@ -43,10 +44,11 @@ callmesh bench --json > today.json         every figure, and `targets` with each
 )
 @click.option("--quick", "small", is_flag=True, help="Small sizes, one round: shows that it works, not how fast.")
 @click.option("--only", multiple=True, type=click.Choice(SECTIONS), help="Only this section; may be repeated.")
+@click.option("--history", "with_past", is_flag=True, help="The section history, and no other unless named by --only.")
 @click.option("--flows", type=click.IntRange(1, 100_000), default=600, help="Flows a round.")
 @click.option("--in-flight", type=click.IntRange(1, 1_000), default=16, help="Flows, calls or messages at once.")
 @click.option("--rate", type=click.FloatRange(0.1, 1_000), default=20.0, help="Transfers a second of `latency`.")
-@click.option("--cases", type=click.IntRange(1, 5_000_000), default=200_000, help="Cases of `growth`.")
+@click.option("--cases", type=click.IntRange(1, 5_000_000), default=200_000, help="Cases of `growth` and `history`.")
 @click.option("--streams", type=click.IntRange(2, 50_000), default=5_000, help="Partner streams of `streams`.")
 @click.option("--rounds", type=click.IntRange(1, 50), default=5, help="Rounds, of which the median counts.")
 @click.option(
@@ -65,6 +67,7 @@ callmesh bench --json > today.json         every figure, and `targets` with each
 def bench(
     small: bool,
     only: tuple[str, ...],
+    with_past: bool,
     flows: int,
     in_flight: int,
     rate: float,
@@ -81,7 +84,8 @@ def bench(
     started. Prints machine, versions and durability settings, the floors, each figure beside its floor, and
     whether the targets hold. Let the machine be otherwise idle.
     """
-    sections = tuple(name for name in SECTIONS if not only or name in only)
+    sections = tuple(name for name in SECTIONS if name in only or not (only or with_past))
+    sections += (HISTORY,) if with_past else ()
     plan = Plan(
         city=city or _demo_city(),
         sections=sections,

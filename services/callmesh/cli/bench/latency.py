@@ -22,14 +22,14 @@ async def measure(plan: Plan, bed: TestBed, pipeline: Pipeline) -> Figures:
     mesh: list[list[float]] = []
     async with bed.clients("receipt") as (operator, partner):
         for size in sizes:
-            names = await _prepared(plan, bed, operator, size)
+            names = await prepared(plan, bed, operator, size)
             bare.append(await pipeline.paced(size, plan.rate))
             mesh.append(await delivered(operator, partner, names, plan.rate))
     sent = sum(sizes[1:])
     return {"rate": plan.rate, "mesh": _whole(mesh[1:], sent), "bare": _whole(bare[1:], sent)}
 
 
-async def _prepared(plan: Plan, bed: TestBed, operator: Hand, count: int) -> list[str]:
+async def prepared(plan: Plan, bed: TestBed, operator: Hand, count: int) -> list[str]:
     """Cases that are opened and classified, with nothing left to do for anybody."""
     opening = bed.scene.opening().SerializeToString().hex()
     categories = [way.category for way in bed.scene.ways]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECTIONS = ("floors", "start", "flows", "latency", "streams", "growth")
+HISTORY = "history"  # takes minutes, so only when it is asked for
 MEANINGS = {
     "floors": "gRPC echo, JetStream publish and fetch, and the bare pipeline of them",
     "start": "from nothing to every service SERVING, and the idle mesh's memory",
@@ -13,6 +14,7 @@ MEANINGS = {
     "latency": "from the transfer call until the partner holds it, beside the bare pipeline's",
     "streams": "many idle partner streams: memory each, and all coming back at once",
     "growth": "a log of many cases: reads and appends, filling and rebuilding the read model",
+    "history": "two meshes, one with a past of closed cases: transfers and deadlines (only with --history)",
 }
 
 

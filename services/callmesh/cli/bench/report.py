@@ -42,7 +42,7 @@ def show(found: Mapping[str, Any]) -> None:
         _titled(title, ("", ">samples", ">p50 ms", ">p99 ms", ">longest ms", ">missing"), rows)
     others = [row for name, rows in _OTHERS.items() if name in found for row in rows(found[name])]
     if others:
-        _titled("Start, streams, growth", ("", ">figure", "what it is"), others)
+        _titled("Start, streams, growth, history", ("", ">figure", "what it is"), others)
     _titled("Targets", ("target", ">figure", ">floor", ">ratio", ">must be", ""), _targets(found))
     if found["environment"]["plan"]["quick"]:
         click.echo("A quick run: its rounds are too short to judge targets by; run without --quick for that.")
@@ -147,7 +147,21 @@ def _growth(one: Mapping[str, Any]) -> Iterator[Row]:
             yield says, f"{built['seconds']:.1f} s", told
 
 
-_OTHERS = {"start": _start, "streams": _streams, "growth": _growth}
+def _history(one: Mapping[str, Any]) -> Iterator[Row]:
+    past = one["past"]
+    yield "the past", f"{one['cases']} cases", f"{past['facts']} facts, modelled at {past['facts_per_second']:.0f}/s"
+    for name in ("empty", "full"):
+        for part, says in (("transfer", "transfer -> partner"), ("lateness", "limit -> fact")):
+            p50, p99 = _times(one[name][part])
+            told = f"p99 {p99} ms, {one[name][part]['count']} samples"
+            yield (
+                f"{says}, {name} log",
+                f"{p50} ms",
+                told + (f", {one[name]['early']} early" if one[name]["early"] else ""),
+            )
+
+
+_OTHERS = {"start": _start, "streams": _streams, "growth": _growth, "history": _history}
 
 
 def _targets(found: Mapping[str, Any]) -> Iterator[Row]:

@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from callmesh.cli.bench import environment, floors, flows, growth, latency, start, streams, targets
+from callmesh.cli.bench import environment, floors, flows, growth, history, latency, start, streams, targets
 from callmesh.cli.bench.mesh import TestBed
 from callmesh.cli.bench.pipeline import Pipeline
-from callmesh.cli.bench.plan import MEANINGS, Plan
+from callmesh.cli.bench.plan import HISTORY, MEANINGS, Plan
 from callmesh.cli.bench.samples import Scene, scene
 
 Tell = Callable[[str], None]
@@ -48,6 +48,8 @@ class _Run:
         if self._wants("start", "streams"):
             async with self._bed("alone") as bed:
                 await self._alone(bed)
+        if self._begins(HISTORY):
+            self._found[HISTORY] = await history.measure(self._plan, self._folder / HISTORY)
         if self._begins("growth"):
             self._found["growth"] = await growth.measure(self._plan, self._folder / "growth", self._stage)
 

@@ -31,6 +31,7 @@ ROLES = {
     "partner": "callmesh.cli.bench.roles.partner:Partner",
     "crowd": "callmesh.cli.bench.roles.crowd:Crowd",
     "log": "callmesh.cli.bench.roles.log:Log",
+    "past": "callmesh.cli.bench.roles.past:Past",
     "model": "callmesh.cli.bench.roles.model:Model",
 }
 LINE_BYTES = 64 * 1024 * 1024

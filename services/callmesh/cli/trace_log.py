@@ -1,0 +1,30 @@
+"""A case's timeline without any service: read from the log on NATS, made by the same code that tracking runs."""
+
+from __future__ import annotations
+
+from callmesh.api.v1 import tracking_service_pb2 as pb
+from callmesh.cli import endpoints
+from callmesh.cli.endpoints import Endpoints
+from callmesh.cli.output import Failure
+from callmesh.domain.errors import DomainError
+from callmesh.kernel.ids import now
+from callmesh.kernel.subjects import Names
+from callmesh.ledger.jetstream import JetStreamLedger
+from callmesh.tracking.timeline import timeline as told
+
+
+async def timeline(where: Endpoints, name: str) -> pb.Timeline:
+    """The timeline of `cases/{case}`, without the report; Failure when NATS is away too or there is no such case."""
+    case_id = name.removeprefix("cases/")
+    names = Names(case_id.split("-", 1)[0])
+    async with endpoints.jetstream(where) as js:
+        ledger = JetStreamLedger(js._nc, js, names, "trace")
+        try:
+            heads = await ledger.history(case_id)
+        except DomainError as wrong:
+            raise Failure(f"the log cannot be read: {wrong.message}") from None
+    if not heads:
+        raise Failure(f"no case {case_id}")
+    found = told(case_id, heads, names.case_stream(case_id), now())
+    found.case.ClearField("report")
+    return found

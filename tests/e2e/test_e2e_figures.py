@@ -1,0 +1,264 @@
+"""Figures, hotspots, trace and watch on a real mesh, with tracking killed in between; at the end the rebuilt model.
+
+Tests of this file follow each other on one mesh: what is counted is what the ones before have played.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from mesh_play import CITY, Desk, Partner, city_with, patiently, until
+from sqlalchemy import create_engine
+
+from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
+from callmesh.api.v1 import tracking_service_pb2 as trk
+from callmesh.cli.clients import Clients, me
+from callmesh.cli.endpoints import FILE
+from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.config import Settings
+from callmesh.tracking.digest import digest
+from callmesh.tracking.rebuild import rebuild
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+THRESHOLD = 3
+POINT = common_pb2.Point(longitude=120.3512, latitude=30.2688, source="map")
+CALLER = "13900007777"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+    folder = tmp_path_factory.mktemp("figures")
+    city = city_with(folder / "city", {"LQ": ("1s", "3s", "5s")})
+    text = (CITY / "city.toml").read_text().replace("hotspot_threshold = 10", f"hotspot_threshold = {THRESHOLD}")
+    (city / "city.toml").write_text(text)
+    async with LocalMesh(folder / "data", city=city) as running:
+        yield running
+
+
+class Ran:
+    def __init__(self, status: int, out: bytes, err: bytes) -> None:
+        self.status, self.out, self.err = status, out.decode(), err.decode()
+
+
+async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "callmesh", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out, err)
+
+
+async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
+    async def ask() -> trk.GetFiguresResponse:
+        answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
+            trk.GetFiguresRequest(**more), metadata=me("110"), timeout=10
+        )
+        return answer
+
+    return await patiently(ask)
+
+
+async def current(clients: Clients, case: case_pb2.Case) -> None:
+    request = trk.GetCaseRequest(name=case.name, min_etag=case.etag)
+    await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
+
+
+class Watch:
+    """A command floor's screen: keeps its token, comes back after a break."""
+
+    def __init__(self, clients: Clients, **wanted: Any) -> None:
+        self._clients, self._filter = clients, trk.CaseFilter(**wanted)
+        self.seen: list[trk.WatchCasesResponse] = []
+        self._token = ""
+        self._task = asyncio.create_task(self._run())
+        self.breaks = 0
+
+    async def begun(self) -> None:
+        async def has_token() -> bool:
+            return bool(self._token)
+
+        await until(has_token, "the watch has begun")
+
+    async def got(self, case: case_pb2.Case) -> None:
+        async def there() -> bool:
+            return any(one.case.name == case.name and one.case.etag == case.etag for one in self.seen)
+
+        await until(there, f"{case.name} at {case.etag} on the screen", 30)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        import grpc
+
+        while True:
+            request = trk.WatchCasesRequest(filter=self._filter, resume_token=self._token)
+            try:
+                async for one in self._clients.tracking.WatchCases(request, metadata=me("110")):
+                    self._token = one.resume_token
+                    if one.HasField("case"):
+                        self.seen.append(one)
+            except grpc.aio.AioRpcError:
+                self.breaks += 1
+                await asyncio.sleep(0.05)
+
+
+async def burst(desk: Desk, count: int) -> list[case_pb2.Case]:
+    place = report_pb2.Place(text="望江路", point=POINT)
+    found = []
+    for _ in range(count):
+        opened = await desk.open(channel="phone", report=report_pb2.Report(narrative="水管爆了", place=place))
+        found.append(await desk.classify(opened, "main_burst"))
+    return found
+
+
+async def test_rows_9_and_26_the_floor_sees_every_change_and_one_alert(mesh: LocalMesh, clients: Clients) -> None:
+    """Rows 26, 9 (Wuhan, Beijing): the stream of a category survives kill -9 of tracking; one alert in the window."""
+    desk, watch = Desk(clients, "110"), Watch(clients, category="main_burst")
+    await watch.begun()
+    cases = await burst(desk, THRESHOLD - 1)
+    await watch.got(cases[-1])
+    await mesh.kill("tracking", signal.SIGKILL, stay_down=True)
+    cases += await burst(desk, 2)  # the third one reaches the threshold while nobody counts
+    await mesh.restart("tracking")
+    cases += await burst(desk, 1)
+    for case in cases:
+        await watch.got(case)
+    await watch.stop()
+    assert watch.breaks > 0
+    told = [(one.case.name, one.case.etag) for one in watch.seen]
+    assert len(set(told)) == len(told), "a change came twice"
+    alerts = [one.alert for one in watch.seen if one.HasField("alert")]
+    assert [one.case for one in alerts] == [cases[THRESHOLD - 1].name]
+    found = await figures(clients, hotspots=5)
+    assert list(found.alerts) == alerts and found.alerts[0].threshold == THRESHOLD
+    assert [(one.category, one.count, one.cell) for one in found.hotspots] == [("main_burst", 5, "30.26,120.35")]
+
+
+async def test_row_19_a_redone_case_by_any_of_its_numbers(mesh: LocalMesh, clients: Clients) -> None:
+    """Invariant 8, row 19: id, alarm number, order number and the caller's number lead to the one timeline."""
+    desk = Desk(clients, "110")
+    report = report_pb2.Report(narrative="家里停水", caller=report_pb2.Caller(number=CALLER))
+    numbers = [report_pb2.ExternalId(system="alarm", value="J-1"), report_pb2.ExternalId(system="order", value="G-1")]
+    opened = await desk.open(channel="phone", report=report, external_ids=numbers)
+    case = await desk.transfer(await desk.classify(opened, "water_outage"))
+    async with Partner(clients, "water", receipts=False) as firm:
+        await firm.told(case)
+        firm.cut()
+        again = await firm.got(lambda one: one.attempt > 1, "what it had not confirmed")
+        firm.receipt(again)
+        await desk.until(case, lambda one: one.referrals[0].HasField("received_at"), "received")
+        await firm.accept(case.referrals[0].name)
+        await firm.resolve(case.referrals[0].name)
+        case = await desk.reopen(await desk.follow_up(case, solved=False, satisfied=1), "unsolved")
+        firm.receipt(await firm.got(lambda one: one.referral.name == case.referrals[1].name, "the second round"))
+        await firm.accept(case.referrals[1].name)
+        await firm.resolve(case.referrals[1].name)
+    case = await desk.close(await desk.follow_up(case))
+    await current(clients, case)
+    by_name = await desk.timeline(case)
+    for given in ({"external_id": "J-1"}, {"external_id": "G-1"}, {"number": CALLER}, {"number": CALLER, "index": 1}):
+        request = trk.GetTimelineRequest(**given)
+        assert await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10) == by_name
+    assert [one.attempts for one in by_name.deliveries] == [again.attempt, 1]
+    assert [(one.round, one.follow_up.solved) for one in by_name.rounds] == [(1, False), (2, True)]
+    for which in (case.name, "J-1", "G-1", CALLER):
+        shown = await callmesh(mesh, "trace", which)
+        assert shown.status == 0 and case.name in shown.out, shown.err
+        assert f"redelivered: water got it {again.attempt} times" in shown.out
+        assert "round 1 (第 1 轮)" in shown.out and "unsolved" in shown.out and CALLER not in shown.out
+    assert (await desk.timeline(case)).slowest_hop.start_event.startswith(f"{case.name}/events/")
+
+
+async def test_a_number_with_several_cases_asks_which(mesh: LocalMesh, clients: Clients) -> None:
+    import grpc
+
+    from callmesh.kernel.rpc.client import reason_of
+
+    desk = Desk(clients, "110")
+    report = report_pb2.Report(narrative="又停水", caller=report_pb2.Caller(number=CALLER))
+    newer = await desk.open(channel="phone", report=report)
+    await current(clients, newer)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await clients.tracking.GetTimeline(trk.GetTimelineRequest(number=CALLER), metadata=me("110"), timeout=10)
+    assert reason_of(refused.value) == "INVALID_FIELD"
+    for index, name in ((1, newer.name), (2, None)):
+        request = trk.GetTimelineRequest(number=CALLER, index=index)
+        found = await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10)
+        assert (found.case.name == newer.name) == (name is not None)
+    listed = await callmesh(mesh, "trace", CALLER)
+    assert listed.status == 1 and listed.out.index(newer.name) < listed.out.index("water_outage")
+    assert newer.name in (await callmesh(mesh, "trace", CALLER, "--index", "1")).out
+
+
+async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) -> None:
+    """Tracking is down: a case's id is told from the log; a number cannot be looked up, and the answer says so."""
+    case = await Desk(clients, "110").open("路灯不亮", channel="phone")
+    await current(clients, case)
+    told = json.loads((await callmesh(mesh, "trace", case.name, "--json")).out)
+    await mesh.kill("tracking", signal.SIGTERM, stay_down=True)
+    try:
+        alone = await callmesh(mesh, "trace", case.name, "--json")
+        assert alone.status == 0 and "read from the log itself" in alone.err
+        found = json.loads(alone.out)
+        assert found["entries"] == told["entries"] and found["case"] == told["case"]
+        number = await callmesh(mesh, "trace", "J-1")
+        assert number.status == 1 and "give the case's id" in number.err
+        assert (await callmesh(mesh, "trace", f"{case.name[:-1]}0")).status == 1
+    finally:
+        await mesh.restart("tracking")
+
+
+async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clients) -> None:
+    """What the tests before have played, in the city's zone, as RPC, table, CSV and JSON lines."""
+    found = await figures(clients, year_on_year=True)
+    counted = {(one.id, one.key): one for one in found.figures}
+    assert found.zone == "+08:00" and found.HasField("previous_start_time")
+    opened = counted["cases_opened", ""].numerator
+    assert opened == 8 and counted["cases_by_category", "main_burst"].numerator == 5
+    reopened = counted["reopen_rate", ""]
+    assert (reopened.numerator, reopened.denominator) == (1, 1)
+    assert (counted["solved", ""].numerator, counted["satisfied", ""].denominator) == (1, 1)
+    grouped = await figures(clients, group_by=[trk.GetFiguresRequest.AGENCY, trk.GetFiguresRequest.MONTH])
+    assert {one.groups[0].key for one in grouped.figures} == {"water"}
+    table = await callmesh(mesh, "stats")
+    assert table.status == 0, table.err
+    assert "时区 UTC+08:00" in table.out and "重办率" in table.out and "1/1" in table.out
+    assert "3/3" in (await callmesh(mesh, "stats", "--hotspots", "3")).out
+    exported = (await callmesh(mesh, "stats", "--csv", "-", "--figure", "cases_opened")).out
+    assert exported.splitlines()[1].startswith(f"cases_opened,,接报数,count,{opened},0")
+    lines = (await callmesh(mesh, "stats", "--json", "--by", "channel", "--category", "main_burst")).out.splitlines()
+    first = json.loads(lines[0])
+    assert first["groups"] == {"channel": "phone"} and first["numerator"] == 5
+
+
+async def test_the_rebuilt_model_equals_the_live_one(mesh: LocalMesh, clients: Clients, tmp_path: Path) -> None:
+    """After everything above: the same digest from the log alone; the rate is printed, machines differ."""
+    anew = Settings(nats_url=mesh.nats_url, database_url=f"sqlite:///{tmp_path / 'again.db'}")
+    live = create_engine(f"sqlite:///{mesh.data_dir / 'tracking.db'}")
+
+    async def equal() -> bool:
+        again = await rebuild(anew)
+        print(f"rebuilt {again.count} facts at {again.count / again.seconds:,.0f} facts/s")  # noqa: T201
+        return again.digest == await asyncio.to_thread(digest, live)
+
+    try:
+        await until(equal, "the rebuilt model is the live one")
+    finally:
+        live.dispose()
