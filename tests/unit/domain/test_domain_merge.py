@@ -87,7 +87,7 @@ class TestMerge:
         for state in ENDED_CASE - {CaseState.MERGED}:
             given(*CHILD).when(merge(parent(state=state))).then_refused(WrongState, state=state.value)
 
-    @pytest.mark.parametrize("state", ENDED_CASE | {CaseState.FOLLOW_UP, CaseState.DISPUTED})
+    @pytest.mark.parametrize("state", sorted(ENDED_CASE | {CaseState.FOLLOW_UP, CaseState.DISPUTED}))
     def test_only_what_waits_or_is_worked_on_goes_in(self, state: CaseState) -> None:
         case = replace(told(*CHILD), state=state)
         given(case).when(merge()).then_refused(WrongState, state=state.value)
