@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from callmesh.kernel.subjects import DLQ_STREAM, Names
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.tracking.app import build
 from callmesh.tracking.rebuild import digest_of, rebuild
+from callmesh.tracking.store import Store
 from callmesh.tracking.watch import Hub
 
 NATS = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
@@ -307,3 +309,27 @@ async def test_nats_may_go_and_come(world: World, nats_server: NatsServer) -> No
 async def _listed(stub: TrackingServiceStub) -> list[str]:
     page = await stub.ListCases(api.ListCasesRequest(), metadata=WHO, timeout=10)
     return [one.name.removeprefix("cases/") for one in page.cases]
+
+
+async def test_row_26_the_floors_stream_survives_a_restart(world: World, store: Store, url: str) -> None:
+    """Row 26 (Wuhan): open cases by category and agency, live; after a restart the token goes on without a gap."""
+    settings = replace(world.settings, database_url=url)
+    states = [case_pb2.Case.State.CLASSIFIED, case_pb2.Case.State.REFERRED]
+    wanted = api.CaseFilter(category="water_outage", agency="water", states=states)
+    async with Service(settings) as stub:
+        watch = stub.WatchCases(api.WatchCasesRequest(filter=wanted), metadata=WHO)
+        await anext(aiter(watch))
+        await world.play.whole()
+        [offered, received, accepted, arrived] = (await _changes(watch, 6))[:4]
+        assert [one.case.etag for one in (offered, received, accepted, arrived)] == ["3", "4", "5", "6"]
+    await world.play.missed()  # another category, while nobody listens
+    await world.play.whole()
+    async with Service(settings) as stub:
+        token = received.resume_token
+        again = stub.WatchCases(api.WatchCasesRequest(filter=wanted, resume_token=token), metadata=WHO)
+        seen = [one for one in await _changes(again, 20) if one.HasField("case")]
+    assert seen[:2] == [accepted, arrived]
+    assert [one.event.kind for one in seen[2:]] == [
+        *("CaseTransferred", "ReferralReceived", "ReferralAccepted", "ProgressReported"),
+    ]
+    assert len({one.case.etag for one in seen}) == len(seen)

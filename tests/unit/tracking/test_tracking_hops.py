@@ -103,3 +103,25 @@ async def _with(play: Play, case: str, **body: Any) -> Head:
     record.fact.ClearField("body")
     record.fact.MergeFrom(facts_pb2.Fact(**body))
     return Head(record.SerializeToString(), last.sequence + 1)
+
+
+async def test_row_4_five_stages_with_time_actor_and_agency() -> None:
+    """Row 4: 接报 指派 处置 督办 反馈, each line with when, who and for which agency."""
+    play = Play()
+    case = await play.missed()
+    referral = f"cases/{case}/referrals/1"
+    await play.do(case, c.Accept(referral, "h1", CALENDAR), "street", 60)
+    await play.do(case, c.Resolve(referral, "已劝阻", "已处理"), "street", 60)
+    made = await _timeline(play, case)
+    stage = api.TimelineEntry
+    wanted = {stage.RECEIVE, stage.ASSIGN, stage.HANDLE, stage.SUPERVISE, stage.FEEDBACK}
+    assert {entry.stage for entry in made.entries} == wanted
+    for entry in made.entries:
+        actor = entry.event.actor
+        assert entry.event.at.seconds and actor.kind and entry.event.summary
+        assert actor.agency or entry.stage == stage.SUPERVISE, "only a timer acts for no agency"
+    assert sum(entry.elapsed.ToSeconds() for entry in made.entries) == made.case.updated_at.seconds - play_start(made)
+
+
+def play_start(made: api.Timeline) -> int:
+    return made.entries[0].event.at.seconds

@@ -18,7 +18,7 @@ from typing import Any
 
 from callmesh.cli.bench.hands import Hand, Nats
 from callmesh.cli.bench.latency import prepared
-from callmesh.cli.bench.measure import Figures, times
+from callmesh.cli.bench.measure import Figures, median, times
 from callmesh.cli.bench.mesh import TestBed
 from callmesh.cli.bench.pipeline import delivered, latency
 from callmesh.cli.bench.plan import Plan
@@ -43,11 +43,12 @@ async def measure(plan: Plan, folder: Path) -> Figures:
         for name in ("empty", "full"):
             bed = await stack.enter_async_context(TestBed(own, folder / name, stage))
             sides[name] = await _Side(own, bed).enter(stack)
-        for size in (WARM, *[plan.paced] * plan.rounds):
-            for side in sides.values():
-                await side.round(size, counts=size != WARM)
+        for number, size in enumerate((WARM, *[plan.paced] * plan.rounds)):
+            turn = list(sides.values())[:: -1 if number % 2 else 1]
+            for side in turn:
+                await side.round(size, counts=number > 0)
         for name, side in sides.items():
-            found[name] = await side.told()
+            found[name] = side.told()
     return found
 
 
@@ -76,9 +77,9 @@ class _Side:
 
     def __init__(self, plan: Plan, bed: TestBed) -> None:
         self._plan, self._bed = plan, bed
-        self._waits: list[float] = []
+        self._waits: list[list[float]] = []
+        self._late: list[list[float]] = []
         self._sent = 0
-        self._from = 0
         self._hand: Hand
         self._operator: Hand
         self._partner: Hand
@@ -96,17 +97,21 @@ class _Side:
         state = await self._hand.ask("state")
         waits = await delivered(self._operator, self._partner, names, self._plan.rate)
         await self._hand.ask("missed", after=state["last"], count=size, seconds=_WAIT_SECONDS)
+        late = (await self._hand.ask("lateness", after=state["last"]))["late"]
         if counts:
-            self._waits += waits
+            self._waits.append(waits)
+            self._late.append(late)
             self._sent += size
-        else:
-            self._from = (await self._hand.ask("state"))["last"]
 
-    async def told(self) -> dict[str, Any]:
-        """Quantiles of both."""
-        late = (await self._hand.ask("lateness", after=self._from))["late"]
+    def told(self) -> dict[str, Any]:
+        """Quantiles of both; p99 is the median of the rounds' p99, since a machine's bad second should not decide."""
+        waits, late = [one for each in self._waits for one in each], [one for each in self._late for one in each]
         return {
-            "transfer": latency(self._waits, self._sent),
-            "lateness": times(late),
+            "transfer": latency(waits, self._sent) | _middle(self._waits),
+            "lateness": times(late) | _middle(self._late),
             "early": sum(one < 0 for one in late),
         }
+
+
+def _middle(rounds: list[list[float]]) -> Figures:
+    return {"p99_ms": median([times(each)["p99_ms"] for each in rounds])}
