@@ -2,20 +2,18 @@
 
 A linear router over character n-grams, read with a dictionary and numpy alone. How a text travels:
 
-    n-grams -> rows of the vocabulary -> (1 + log tf) * idf, length 1 -> times the weights -> temperature -> chances
+    n-grams -> rows of the vocabulary -> (1 + log tf) * idf, length 1 -> times the weights -> calibrated -> chances
                                      \\-> the emergency scorer, over every window of a long text, the worst one counts
 
-The weights are bytes with one scale a row; the trainer (training/) rounds first and calibrates afterwards, so what is
-measured is what runs. The model reads no place: an address that names 交警 is no evidence for the traffic police. It only
-gives numbers; thresholds and verdicts are the runtime's. A text without a known n-gram gets the bias: nobody's word.
-When a file cannot be trusted, `Model.load` raises ModelRefused and the caller keeps the model it has.
+The weights are bytes with one scale a row; the trainer (training/) calibrates on folds that did not see the text. The
+model only gives numbers; thresholds and verdicts are the runtime's. A text without a known n-gram gets the bias alone:
+nobody's word. When a file cannot be trusted, `Model.load` raises ModelRefused and the caller keeps the model it has.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from itertools import repeat
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmesh.classification import model_file
+from callmesh.classification.chances import probabilities
 from callmesh.classification.model_file import Contents, ModelRefused
+from callmesh.classification.vocabulary import Rows, Vocabulary
 
 __all__ = ["DEFAULT", "Model", "ModelRefused", "Reading"]
 
@@ -33,6 +33,7 @@ WINDOW = 40
 MOST_LEAVES, MOST_GRAMS = 10, 5
 
 Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,15 @@ class Model:
         self.signer = contents.signer.hex()
         self.version = f"model-{contents.digest[:8]}"
         self.leaves: tuple[str, ...] = tuple(header["leaves"])
-        self._grams = contents.grams
-        self._row = {gram: row for row, gram in enumerate(contents.grams)}
-        self._longest = int(header["longest"])
+        self._vocabulary = Vocabulary(contents.grams, int(header["longest"]))
+        self._long: Floats = np.array([len(gram) > 1 for gram in contents.grams], dtype=np.float32)
         self._idf: Floats = arrays["idf"]
         self._weights: Floats = arrays["weights"].astype(np.float32) * arrays["scale"][:, None]
         self._bias: Floats = arrays["bias"]
-        self._temperature = float(header["temperature"])
-        self._limits: Floats = arrays["conformal"]
-        self._alarm = _Alarm(arrays, header.get("emergency"), self._longest)
+        self.temperature = float(header["temperature"])
+        self._confidence: list[float] | None = header.get("confidence")
+        self.limits: Floats = arrays["conformal"]
+        self._alarm = _Alarm(arrays, header.get("emergency"), int(header["longest"]))
 
     @staticmethod
     def load(path: Path | None = None, *, any_signer: bool = False, keys: Path | None = None) -> Model:
@@ -87,57 +88,54 @@ class Model:
 
     def read(self, text: str) -> Reading:
         """Read a normalised text (`text.model_text`). Pure; takes time linear in its length."""
-        found = self._found(text)
+        found = self._vocabulary.find(text)
         rows, values = self._features(found)
-        scores = values @ self._weights[rows] + self._bias
-        chances = softmax(scores / self._temperature)
-        order = np.argsort(-chances, kind="stable")[:MOST_LEAVES].tolist()
-        named = tuple((self.leaves[at], float(chances[at])) for at in order)
-        why = self._why(text, rows, values, order)
-        return Reading(named, self._kept(chances), self._alarm.score(found, len(text)), why)
+        weights = self._weights[rows]
+        chances = self.chances((values @ weights + self._bias)[None])[0]
+        order = np.argsort(-chances, kind="stable")
+        named = [(self.leaves[at], float(chances[at])) for at in order[:MOST_LEAVES].tolist()]
+        why = self._why(text, rows, values, weights, order)
+        return Reading(tuple(named), self._kept(chances, order), self._alarm.score(found, len(text)), why)
+
+    def chances(self, scores: Floats) -> Floats:
+        """Calibrated probabilities of rows of scores."""
+        return probabilities(scores, self.temperature, self._confidence)
 
     def scores(self, text: str) -> Floats:
         """The raw scores, one a leaf: what scikit-learn calls the decision function."""
-        rows, values = self._features(self._found(text))
+        rows, values = self._features(self._vocabulary.find(text))
         scores: Floats = values @ self._weights[rows] + self._bias
         return scores
 
-    def _found(self, text: str) -> NDArray[np.int32]:
-        """The vocabulary row at every position, lengths one after the other; -1 where there is none."""
-        grams: list[str] = list(text)
-        every = list(grams)
-        for length in range(2, self._longest + 1):
-            grams = list(map(add, grams, text[length - 1 :]))
-            every += grams
-        return np.fromiter(map(self._row.get, every, repeat(-1)), np.int32, len(every))
-
-    def _features(self, found: NDArray[np.int32]) -> tuple[NDArray[np.int64], Floats]:
+    def _features(self, found: Rows) -> tuple[Rows, Floats]:
         """Rows that occur, and their weights: sublinear tf, idf, length 1."""
         rows, counts = np.unique(found[found >= 0], return_counts=True)
-        values: Floats = ((1.0 + np.log(counts)) * self._idf[rows]).astype(np.float32)
-        length = float(np.sqrt(values @ values))
-        return rows, values / np.float32(length) if length else values
+        values: Floats = self._idf[rows]
+        if rows.size and counts.max() > 1:
+            values = values * (1.0 + np.log(counts)).astype(np.float32)
+        length = np.sqrt(values @ values)
+        return rows, values / length if length else values
 
-    def _kept(self, chances: Floats) -> tuple[str, ...]:
+    def _kept(self, chances: Floats, order: Places) -> tuple[str, ...]:
         """The conformal set: whatever reaches the limit of its leaf, and always the best."""
-        inside = np.flatnonzero((chances >= self._limits) | (chances == chances.max()))
-        return tuple(self.leaves[at] for at in sorted(inside.tolist(), key=lambda at: (-chances[at], at)))
+        inside = (chances >= self.limits)[order]
+        inside[0] = True
+        return tuple([self.leaves[at] for at in order[inside].tolist()])
 
     def _why(
-        self, text: str, rows: NDArray[np.int64], values: Floats, order: list[int]
+        self, text: str, rows: Rows, values: Floats, weights: Floats, order: Places
     ) -> tuple[tuple[int, int, float], ...]:
-        """What speaks for the best leaf rather than for the next ones."""
-        if not rows.size or not order:
-            return ()
-        beside = self._weights[np.ix_(rows, order[1:4])].mean(axis=1) if len(order) > 1 else 0.0
-        speaks = values * (self._weights[rows, order[0]] - beside)
+        """What speaks for the best leaf rather than for the next one; long n-grams only, none inside another."""
+        beside = order[min(1, order.size - 1)]
+        against = weights[:, beside] if order.size > 1 else np.float32(0)
+        speaks = values * (weights[:, order[0]] - against) * self._long[rows]
         spoken: list[tuple[int, int, float]] = []
         for at in np.argsort(-speaks, kind="stable")[: 4 * MOST_GRAMS].tolist():
-            gram = self._grams[rows[at]]
             if speaks[at] <= 0 or len(spoken) == MOST_GRAMS:
                 break
+            gram = self._vocabulary.grams[rows[at]]
             start = text.find(gram)
-            if len(gram) > 1 and not any(begin <= start < end for begin, end, _ in spoken):
+            if not any(begin < start + len(gram) and start < end for begin, end, _ in spoken):
                 spoken.append((start, start + len(gram), float(speaks[at])))
         return tuple(spoken)
 
@@ -149,42 +147,31 @@ class _Alarm:
         self.present = bool(header)
         self._longest = longest
         if header:
-            self._speaks = np.append(arrays["alarm_idf"] * arrays["alarm_weight"], np.float32(0))
-            self._square = np.append(arrays["alarm_idf"] ** 2, np.float32(0))
+            idf = np.append(arrays["alarm_idf"], np.float32(0))
+            self._both = np.stack([idf * np.append(arrays["alarm_weight"], np.float32(0)), idf * idf], axis=1)
             self._slope, self._offset = float(header["slope"]), float(header["offset"])
             self._bias = float(header["bias"])
 
-    def score(self, found: NDArray[np.int32], size: int) -> float:
+    def score(self, found: Rows, size: int) -> float:
         """Probability that some stretch of WINDOW characters reports an emergency."""
         if not self.present or not size:
             return 0.0
-        worst = float(self.margins(found, size).max())
-        return float(1.0 / (1.0 + np.exp(-np.clip(self._slope * worst + self._offset, -30, 30))))
+        margin = self._margin(found) if size <= WINDOW else float(self.margins(found, size).max())
+        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset))))
 
-    def margins(self, found: NDArray[np.int32], size: int) -> NDArray[np.float64]:
-        """One score for each window; a short text is one window."""
-        places = max(1, size - WINDOW + 1)
-        speaks, square = np.zeros(places), np.zeros(places)
-        start = 0
-        for length in range(1, min(self._longest, size) + 1):
-            rows = found[start : start + size - length + 1]
-            start += rows.size
-            width = min(WINDOW, size) - length + 1
-            speaks += _sums(self._speaks[rows], width)
-            square += _sums(self._square[rows], width)
-        scores: NDArray[np.float64] = speaks / np.sqrt(np.maximum(square, 1e-9)) + self._bias
+    def _margin(self, found: Rows) -> float:
+        speaks, square = self._both[found].sum(axis=0).tolist()
+        return float(speaks / math.sqrt(max(square, 1e-9)) + self._bias)
+
+    def margins(self, found: Rows, size: int) -> NDArray[np.float64]:
+        """One score for each window of a text longer than one."""
+        running = np.zeros((len(found) + 1, 2))
+        np.cumsum(self._both[found], axis=0, out=running[1:])
+        places = size - WINDOW + 1
+        sums, start = np.zeros((places, 2)), 0
+        for length in range(1, self._longest + 1):
+            end = start + WINDOW - length + 1
+            sums += running[end : end + places] - running[start : start + places]
+            start += size - length + 1
+        scores: NDArray[np.float64] = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1], 1e-9)) + self._bias
         return scores
-
-
-def softmax(scores: Floats) -> Floats:
-    """Probabilities that sum to one, also of large scores."""
-    raised = np.exp(scores - scores.max())
-    chances: Floats = raised / raised.sum()
-    return chances
-
-
-def _sums(values: Floats, width: int) -> NDArray[np.float64]:
-    """The sum of every `width` neighbours."""
-    running = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-    sums: NDArray[np.float64] = running[width:] - running[:-width]
-    return sums

@@ -66,7 +66,7 @@ def signed(body: bytes, key: Any | None = None) -> bytes:
     """The whole file; without a key it can only be used when its digest is pinned."""
     if key is None:
         return body + bytes(_TRAILER)
-    return body + signing.public_bytes(key) + key.sign(body)
+    return body + signing.public_bytes(key) + bytes(key.sign(body))
 
 
 def read(path: Path, *, any_signer: bool = False, keys: Path | None = None) -> Contents:

@@ -58,8 +58,8 @@ def _mined(
     folds = StratifiedKFold(_folds(dangerous), shuffle=True, random_state=SEED)
     unseen = np.zeros(len(texts))
     for train, held in folds.split(np.zeros(len(texts)), dangerous):
-        estimator = _rounds([texts[at] for at in train], dangerous[train], counter, idf)
-        unseen[held] = worst(estimator, [texts[at] for at in held], counter, idf)[0]
+        estimator = _rounds([texts[at] for at in train.tolist()], dangerous[train], counter, idf)
+        unseen[held] = worst(estimator, [texts[at] for at in held.tolist()], counter, idf)[0]
     return _rounds(texts, dangerous, counter, idf), unseen
 
 
@@ -70,7 +70,9 @@ def _rounds(
     short = np.array([len(text) <= WINDOW for text in texts])
     if len(set(dangerous[short].tolist())) < 2:
         short[:] = True
-    estimator = _fitted(weigh(counter.transform([texts[at] for at in np.flatnonzero(short)]), idf), dangerous[short])
+    estimator = _fitted(
+        weigh(counter.transform([texts[at] for at in np.flatnonzero(short).tolist()]), idf), dangerous[short]
+    )
     for _ in range(_ROUNDS if any(len(text) > WINDOW for text in texts) else 0):
         stretches = worst(estimator, texts, counter, idf)[1]
         estimator = _fitted(weigh(counter.transform(stretches), idf), dangerous)

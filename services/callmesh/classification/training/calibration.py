@@ -1,17 +1,21 @@
 """Calibration: scores become probabilities that mean what they say, and limits for what cannot be excluded.
 
-All from texts the scores were not fitted on. One temperature for all leaves: it changes no decision. A leaf is kept in
-the conformal set of a text when its probability reaches a limit that at least 1 - alpha of the unseen texts' true
-leaves reach; a leaf with enough unseen texts of its own may only lower the limit for itself, never raise it.
+All from texts the scores were not fitted on; none of it changes the best leaf. A leaf is kept in the conformal set of a
+text when its probability reaches a limit that at least 1 - alpha of the unseen texts' true leaves reach; a leaf with
+enough unseen texts of its own may only lower the limit for itself, never raise it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from callmesh.classification.chances import probabilities, traits
 
 ALPHA = 0.02
 _ENOUGH = 100
+_MANY = 150
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -35,12 +39,14 @@ def log_loss(scores: Floats, labels: Labels, divisor: float) -> float:
     return float(-np.log(np.maximum(chances[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
-def probabilities(scores: Floats, divisor: float) -> Floats:
-    """Softmax of scores over a temperature, row by row."""
-    cooled = scores / divisor
-    raised = np.exp(cooled - cooled.max(axis=1, keepdims=True))
-    chances: Floats = raised / raised.sum(axis=1, keepdims=True)
-    return chances
+def confidence(scores: Floats, labels: Labels, divisor: float) -> list[float] | None:
+    """Coefficients for the probability of the best leaf; None of too few texts, or when all or none are right."""
+    right = scores.argmax(axis=1) == labels
+    if len(labels) < _MANY or not right.any() or right.all():
+        return None
+    told = traits(scores, probabilities(scores, divisor))
+    fitted = LogisticRegression(C=10.0, fit_intercept=False, solver="liblinear", random_state=0).fit(told, right)
+    return [round(float(one), 5) for one in fitted.coef_[0]]
 
 
 def limits(chances: Floats, labels: Labels, alpha: float = ALPHA) -> Floats:
