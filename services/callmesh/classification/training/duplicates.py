@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NEAR = 0.85
+NEAR = 0.8
 _SKETCH, _BUCKET, _PIECE = 8, 40, 3
 
 
