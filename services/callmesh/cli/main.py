@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Start a mesh and tour it, one case at a time.",
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",
+    "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",
     "doctor": "Check that everything is as it must be.",
     "bench": "Measure a mesh under load.",

@@ -1,0 +1,79 @@
+"""The positive proof of ROUTE. Every condition must hold; the first that fails is named, and the verdict is ASK.
+
+No live word of danger, no learned suspicion, enough said in a language we read, matters of exactly one agency that can
+not be excluded and none of them an emergency, nobody vulnerable beside a hazard. A model that is missing proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from callmesh.classification.danger import points_of
+from callmesh.classification.findings import Findings
+from callmesh.classification.matching import PLAIN
+from callmesh.classification.thresholds import Limits
+from callmesh.domain.directory import Category
+from callmesh.domain.words import EmergencyRule
+
+_VULNERABLE = frozenset({"child", "elder", "vulnerable"})
+_NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
+_LONG, _FEW = 200, 20
+_EXAMINED = 2000
+
+
+def missing_proof(
+    found: Findings, learned: float | None, chances: Mapping[str, float], city: Mapping[str, Category], limits: Limits
+) -> str:
+    """What is missing for ROUTE, in zh-CN; "" when everything is proved. `learned` is None without a model."""
+    if learned is None:
+        return "模型不可用"
+    if learned >= limits.doubt:
+        return "模型疑似险情"
+    if _suspicious(found, limits):
+        return "有疑似险情的词"
+    if not enough(found, limits):
+        return "内容不足"
+    return _not_one(chances, city, limits)
+
+
+def _suspicious(found: Findings, limits: Limits) -> bool:
+    """Danger too small for an alarm, danger that a modifier lowered, or a weak person beside any danger."""
+    if points_of(found.live, limits.together) >= limits.doubt_points:
+        return True
+    if any(hit.weight >= limits.doubt_points for hit in found.lowered):
+        return True
+    return bool(found.live) and any(hit.row.kind == "class" and hit.row.target in _VULNERABLE for hit in found.hits)
+
+
+def enough(found: Findings, limits: Limits) -> bool:
+    """Enough said in a script we read, all of it looked at, and no stuck key."""
+    tight = found.text.tight
+    head = tight[:_EXAMINED]
+    known = sum("一" <= char <= "鿿" or char.isascii() for char in head)
+    if not found.text.complete or known < 0.8 * len(head) or _babble(tight):
+        return False
+    spoken = sum(not char.isdigit() for char in head)
+    return spoken >= limits.characters or (spoken >= 2 and _plain(found))
+
+
+def _plain(found: Findings) -> bool:
+    """A short text that names an everyday matter outright (停水了)."""
+    return any(hit.sure and (hit.row.target == PLAIN or hit.row.kind == "category") for hit in found.hits)
+
+
+def _babble(tight: str) -> bool:
+    """The same few characters over and over: a stuck key or a script, no report."""
+    return len(tight) > _LONG and len(set(tight)) < _FEW
+
+
+def _not_one(chances: Mapping[str, float], city: Mapping[str, Category], limits: Limits) -> str:
+    """Why the matters that cannot be excluded do not lead to one agency for everyday matters."""
+    inside = [name for name, chance in chances.items() if chance >= limits.shared]
+    if not inside or set(inside) & _NEVER_ROUTED:
+        return "类别不明"
+    if any(city[name].emergency is EmergencyRule.ALWAYS for name in inside):
+        return "不能排除险情类别"
+    if len({city[name].lead for name in inside}) > 1:
+        return "承办单位不唯一"
+    together = sum(chance for name, chance in chances.items() if city[name].lead == city[inside[0]].lead)
+    return "" if together >= limits.confident else "把握不足"
