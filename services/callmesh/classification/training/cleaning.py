@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from callmesh.classification.text import normalise
+from callmesh.classification.text import model_text, normalise
 from callmesh.classification.training import duplicates
 from callmesh.classification.training.leaks import LeakRemover, Leaks
 from callmesh.classification.training.reading import Flaw, Row
@@ -64,7 +64,7 @@ def clean(
 
 def tidied(text: str) -> str:
     """One text, redacted and normalised, without counting: for texts that have no label."""
-    return normalise(redact(text)[0]).tight
+    return model_text(normalise(redact(text)[0]))
 
 
 def _tidier(leaks: LeakRemover, account: Account) -> Callable[[Row], str]:
@@ -72,7 +72,7 @@ def _tidier(leaks: LeakRemover, account: Account) -> Callable[[Row], str]:
         text, counts = redact(row.text)
         for kind in counts:
             account.redacted.setdefault(kind, []).append(row.line)
-        return normalise(leaks.clean(text, row.line, account.leaks)).tight
+        return model_text(normalise(leaks.clean(text, row.line, account.leaks)))
 
     return tidy
 

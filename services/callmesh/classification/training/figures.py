@@ -34,7 +34,7 @@ class Figures:
 
     `coverage`: for each wanted precision the largest share of texts, surest first, that are right so often, and the
     probability from which; `bins`: (texts, mean probability, share right) by probability of the best leaf;
-    `confused`: (true, said, times); `conformal`: share of texts whose set holds the true label, and its mean size.
+    `confused`: (true, said, times), `matrix` the same for all; `conformal`: share of texts whose set holds the true label, and its mean size.
     """
 
     texts: int
@@ -47,6 +47,7 @@ class Figures:
     bins: tuple[tuple[int, float, float], ...]
     curve: tuple[tuple[float, float], ...]
     confused: tuple[tuple[str, str, int], ...]
+    matrix: tuple[tuple[int, ...], ...]
     conformal: tuple[float, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def measure(chances: Floats, true: Labels, leaves: Sequence[str], limits: Floats
         bins=bins,
         curve=_curve(sure, right),
         confused=_confused(true, said, leaves),
+        matrix=_matrix(true, said, len(leaves)),
         conformal=(float(inside.mean()), float(kept.sum(axis=1).mean())),
     )
 
@@ -125,6 +127,14 @@ def _confused(true: Labels, said: Labels, leaves: Sequence[str]) -> tuple[tuple[
     pairs, counts = np.unique(np.array(wrong, dtype=np.int64).reshape(-1, 2), axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_MOST_CONFUSED]
     return tuple((leaves[pairs[at][0]], leaves[pairs[at][1]], int(counts[at])) for at in order.tolist())
+
+
+def _matrix(true: Labels, said: Labels, count: int) -> tuple[tuple[int, ...], ...]:
+    """Rows: true label, columns: what was said."""
+    cells = np.zeros((count, count), dtype=np.int64)
+    known = true >= 0
+    np.add.at(cells, (true[known], said[known]), 1)
+    return tuple(tuple(row) for row in cells.tolist())
 
 
 def _rounded(value: Any) -> Any:
