@@ -10,12 +10,14 @@ from collections.abc import Mapping
 
 from callmesh.classification.danger import points_of
 from callmesh.classification.findings import Findings
-from callmesh.classification.matching import PLAIN
+from callmesh.classification.matching import PLAIN, Hit
 from callmesh.classification.thresholds import Limits
 from callmesh.domain.directory import Category
 from callmesh.domain.words import EmergencyRule
 
 _VULNERABLE = frozenset({"child", "elder", "vulnerable"})
+SUSPECTED = "模型疑似险情"
+_DECISIVE = 2.6
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _LONG, _FEW = 200, 20
 _EXAMINED = 2000
@@ -27,13 +29,24 @@ def missing_proof(
     """What is missing for ROUTE, in zh-CN; "" when everything is proved. `learned` is None without a model."""
     if learned is None:
         return "模型不可用"
-    if learned >= limits.doubt:
-        return "模型疑似险情"
+    proven = _proven(found, next(iter(chances), ""))
+    if learned >= (limits.doubt_proven if proven else limits.doubt):
+        return SUSPECTED
     if _suspicious(found, limits):
         return "有疑似险情的词"
     if not enough(found, limits):
         return "内容不足"
     return _not_one(chances, city, limits)
+
+
+def _proven(found: Findings, category: str) -> bool:
+    """A decisive phrase of the matter, and something asked for, complained of, broken or owed (class `plain`)."""
+    mine = sum(hit.weight + 0.1 * min(len(hit.word), 8) for hit in found.hits if _names(hit, category))
+    return mine >= _DECISIVE and any(hit.row.target == PLAIN for hit in found.hits)
+
+
+def _names(hit: Hit, category: str) -> bool:
+    return hit.sure and hit.row.kind == "category" and hit.row.target == category
 
 
 def _suspicious(found: Findings, limits: Limits) -> bool:
@@ -68,12 +81,16 @@ def _babble(tight: str) -> bool:
 
 def _not_one(chances: Mapping[str, float], city: Mapping[str, Category], limits: Limits) -> str:
     """Why the matters that cannot be excluded do not lead to one agency for everyday matters."""
-    inside = [name for name, chance in chances.items() if chance >= limits.shared]
-    if not inside or set(inside) & _NEVER_ROUTED:
+    best = next(iter(chances), "")
+    if not best or best in _NEVER_ROUTED:
         return "类别不明"
-    if any(city[name].emergency is EmergencyRule.ALWAYS for name in inside):
+    urgent = sum(chance for name, chance in chances.items() if city[name].emergency is EmergencyRule.ALWAYS)
+    if urgent >= limits.unlike or city[best].emergency is EmergencyRule.ALWAYS:
         return "不能排除险情类别"
-    if len({city[name].lead for name in inside}) > 1:
+    leads: dict[str, float] = {}
+    for name, chance in chances.items():
+        leads[city[name].lead] = leads.get(city[name].lead, 0.0) + chance
+    mine = leads.pop(city[best].lead)
+    if max(leads.values(), default=0.0) >= limits.shared:
         return "承办单位不唯一"
-    together = sum(chance for name, chance in chances.items() if city[name].lead == city[inside[0]].lead)
-    return "" if together >= limits.confident else "把握不足"
+    return "" if mine >= limits.confident else "把握不足"
