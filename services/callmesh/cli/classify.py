@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callmesh.cli import classify_evaluate, classify_train, classify_try
+from callmesh.cli import classify_evaluate, classify_replay, classify_train, classify_try
 from callmesh.cli.output import EXITS, ManualGroup
 
 
@@ -21,3 +21,4 @@ command = classify
 classify.add_command(classify_try.command)
 classify.add_command(classify_train.command)
 classify.add_command(classify_evaluate.command)
+classify.add_command(classify_replay.command)
