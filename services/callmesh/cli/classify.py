@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from callmesh.cli import classify_evaluate, classify_train, classify_try
+from callmesh.cli import classify_check, classify_evaluate, classify_train, classify_try
 from callmesh.cli.output import EXITS, ManualGroup
 
 
@@ -19,5 +19,6 @@ def classify() -> None:
 command = classify
 
 classify.add_command(classify_try.command)
+classify.add_command(classify_check.command)
 classify.add_command(classify_train.command)
 classify.add_command(classify_evaluate.command)
