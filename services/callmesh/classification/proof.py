@@ -1,7 +1,7 @@
 """The positive proof of ROUTE. Every condition must hold; the first that fails is named, and the verdict is ASK.
 
-No live word of danger, no learned suspicion, enough said in a language we read, matters of exactly one agency that can
-not be excluded and none of them an emergency, nobody vulnerable beside a hazard. A model that is missing proves nothing.
+No live word of danger, no learned suspicion, enough said in a language we read, matters of one agency that cannot
+be excluded and none of them an emergency, nobody vulnerable beside a hazard. A missing model proves nothing.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def missing_proof(
         return SUSPECTED
     if _suspicious(found, limits):
         return "有疑似险情的词"
-    if not enough(found, limits):
+    if not enough(found, limits, proven):
         return "内容不足"
-    return _not_one(chances, city, limits)
+    return _not_one(chances, city, limits, limits.confident_proven if proven else limits.confident)
 
 
 def _proven(found: Findings, category: str) -> bool:
@@ -58,20 +58,15 @@ def _suspicious(found: Findings, limits: Limits) -> bool:
     return bool(found.live) and any(hit.row.kind == "class" and hit.row.target in _VULNERABLE for hit in found.hits)
 
 
-def enough(found: Findings, limits: Limits) -> bool:
-    """Enough said in a script we read, all of it looked at, and no stuck key."""
+def enough(found: Findings, limits: Limits, proven: bool) -> bool:
+    """Enough said in a script we read, all of it looked at, and no stuck key. 停水了 is short but says it all."""
     tight = found.text.tight
     head = tight[:_EXAMINED]
     known = sum("一" <= char <= "鿿" or char.isascii() for char in head)
     if not found.text.complete or known < 0.8 * len(head) or _babble(tight):
         return False
     spoken = sum(not char.isdigit() for char in head)
-    return spoken >= limits.characters or (spoken >= 2 and _plain(found))
-
-
-def _plain(found: Findings) -> bool:
-    """A short text that names an everyday matter outright (停水了)."""
-    return any(hit.sure and (hit.row.target == PLAIN or hit.row.kind == "category") for hit in found.hits)
+    return spoken >= limits.characters or (spoken > 1 and proven)
 
 
 def _babble(tight: str) -> bool:
@@ -79,7 +74,7 @@ def _babble(tight: str) -> bool:
     return len(tight) > _LONG and len(set(tight)) < _FEW
 
 
-def _not_one(chances: Mapping[str, float], city: Mapping[str, Category], limits: Limits) -> str:
+def _not_one(chances: Mapping[str, float], city: Mapping[str, Category], limits: Limits, confident: float) -> str:
     """Why the matters that cannot be excluded do not lead to one agency for everyday matters."""
     best = next(iter(chances), "")
     if not best or best in _NEVER_ROUTED:
@@ -93,4 +88,4 @@ def _not_one(chances: Mapping[str, float], city: Mapping[str, Category], limits:
     mine = leads.pop(city[best].lead)
     if max(leads.values(), default=0.0) >= limits.shared:
         return "承办单位不唯一"
-    return "" if mine >= limits.confident else "把握不足"
+    return "" if mine >= confident else "把握不足"

@@ -29,6 +29,7 @@ class Limits:
     doubt_proven: float
     doubt: float
     unlike: float
+    confident_proven: float
     confident: float
     shared: float
     hint: float

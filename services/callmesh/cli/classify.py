@@ -1,10 +1,10 @@
-"""`callmesh classify`: try, train and check the classifier (分类). Each subcommand is a module and a line at the end."""
+"""`callmesh classify`: try, train and check the classifier (分类). Each subcommand is a module and one line below."""
 
 from __future__ import annotations
 
 import click
 
-from callmesh.cli import classify_evaluate, classify_replay, classify_train, classify_try
+from callmesh.cli import classify_check, classify_evaluate, classify_replay, classify_train, classify_try
 from callmesh.cli.output import EXITS, ManualGroup
 
 
@@ -19,6 +19,7 @@ def classify() -> None:
 command = classify
 
 classify.add_command(classify_try.command)
+classify.add_command(classify_check.command)
 classify.add_command(classify_train.command)
 classify.add_command(classify_evaluate.command)
 classify.add_command(classify_replay.command)

@@ -64,14 +64,15 @@ def command(
     """
     from callmesh.cli.classify_shown import Defaults, Trial
 
-    trial = Trial.of(_city(city), lexicon, model, Defaults(channel, division, origin))
+    trial = Trial.of(city_folder(city), lexicon, model, Defaults(channel, division, origin))
     typed = file is None and sys.stdin.isatty()
     lines: Iterator[bytes] = _typed() if typed else iter(file or sys.stdin.buffer)
     wrong = trial.answer(lines, as_json, None if typed else _size(file))
     raise SystemExit(1 if wrong and not typed else 0)
 
 
-def _city(given: Path | None) -> Path:
+def city_folder(given: Path | None) -> Path:
+    """The folder of city data that was named, or the one of the source tree."""
     folder = given or Path(__file__).resolve().parents[3] / "deploy" / "city"
     if folder.is_dir():
         return folder

@@ -16,7 +16,7 @@ __all__ = ["SPLITS", "VERDICTS", "CorpusError", "Sample", "load", "read"]
 
 VERDICTS = ("emergency", "ask", "route")
 SPLITS = ("train", "held")
-_COLUMNS = "text verdict category split note".split()
+_COLUMNS = ["text", "verdict", "category", "split", "note"]
 _HERE = Path(__file__).parent
 
 
