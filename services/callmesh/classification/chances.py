@@ -41,7 +41,10 @@ def traits(scores: Floats, chances: Floats) -> Floats:
     """What tells whether the best leaf is right: two shapes of its probability, its score, its lead, and one."""
     best = np.clip(chances.max(axis=1), _LEAST, 1 - _LEAST)
     two = np.partition(scores, -2, axis=1)[:, -2:]
-    return np.stack([np.log(best), -np.log1p(-best), two[:, 1], two[:, 1] - two[:, 0], np.ones(len(best))], axis=1)
+    told: Floats = np.stack(
+        [np.log(best), -np.log1p(-best), two[:, 1], two[:, 1] - two[:, 0], np.ones(len(best))], axis=1
+    )
+    return told
 
 
 def _with_best(chances: Floats, sure: Floats) -> Floats:
@@ -50,6 +53,6 @@ def _with_best(chances: Floats, sure: Floats) -> Floats:
     best = np.clip(two[:, 1], _LEAST, 1 - _LEAST)
     next_ = two[:, 0] / (1 - best)
     sure = np.clip(sure, np.minimum(next_ / (1 + next_) + _LEAST, _MOST), _MOST)
-    spread = chances * ((1 - sure) / (1 - best))[:, None]
+    spread: Floats = chances * ((1 - sure) / (1 - best))[:, None]
     spread[np.arange(len(spread)), chances.argmax(axis=1)] = sure
     return spread

@@ -46,7 +46,12 @@ def destinations(city: City, found: Assessment, division: str, origin: str, at: 
             made.setdefault(
                 agency.id,
                 Destination(
-                    agency.id, agency.name, agency.kind, Role.LEAD if lead else Role.SUPPORT, category, target.basis,
+                    agency.id,
+                    agency.name,
+                    agency.kind,
+                    Role.LEAD if lead else Role.SUPPORT,
+                    category,
+                    target.basis,
                     score.get(category, 0.0),
                 ),  # fmt: skip
             )

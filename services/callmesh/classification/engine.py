@@ -20,9 +20,7 @@ class Refused(ValueError):
     """Lexicon, model or thresholds cannot be used. The message names file, line and reason."""
 
 
-def open_engine(
-    categories: Iterable[Category], lexicon: Path | None = None, model: Path | None = None
-) -> Classifier:
+def open_engine(categories: Iterable[Category], lexicon: Path | None = None, model: Path | None = None) -> Classifier:
     """A classifier of these files, the packaged ones by default. Raises Refused."""
     try:
         return Classifier(Lexicon.load(lexicon), categories, Model.load(model), Thresholds.load())

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-_UNHEARD = 0.002
+_UNHEARD = 0.01
 """What the router is taken to have said about a matter that it did not name."""
 _MOST_POINTS = 6.0
 _MOST = 8

@@ -3,7 +3,7 @@
 A linear router over character n-grams, read with a dictionary and numpy alone. How a text travels:
 
     n-grams -> rows of the vocabulary -> (1 + log tf) * idf, length 1 -> times the weights -> calibrated -> chances
-                                     \\-> the emergency scorer, over every window of a long text, the worst one counts
+                                     \\-> the emergency scorer, over every stretch of the text, the worst one counts
 
 The weights are bytes with one scale a row; the trainer (training/) calibrates on folds that did not see the text. The
 model only gives numbers; thresholds and verdicts are the runtime's. A text without a known n-gram gets the bias alone:
@@ -28,8 +28,8 @@ from callmesh.classification.vocabulary import Rows, Vocabulary
 __all__ = ["DEFAULT", "Model", "ModelRefused", "Reading"]
 
 DEFAULT = Path(__file__).parent / "data" / "default.model"
-WINDOW = 40
-"""Characters of a long text that the emergency scorer looks at together: a sentence or two."""
+WINDOWS = (20, 40)
+"""Characters that the emergency scorer looks at together: a half sentence in a letter, and a sentence or two."""
 MOST_LEAVES, MOST_GRAMS = 10, 5
 
 Floats = NDArray[np.float32]
@@ -153,24 +153,28 @@ class _Alarm:
             self._bias = float(header["bias"])
 
     def score(self, found: Rows, size: int) -> float:
-        """Probability that some stretch of WINDOW characters reports an emergency."""
+        """Probability that some stretch of the text reports an emergency."""
         if not self.present or not size:
             return 0.0
-        margin = self._margin(found) if size <= WINDOW else float(self.margins(found, size).max())
+        margin = self._margin(found) if size <= WINDOWS[0] else self.worst(found, size)
         return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset))))
 
     def _margin(self, found: Rows) -> float:
         speaks, square = self._both[found].sum(axis=0).tolist()
         return float(speaks / math.sqrt(max(square, 1e-9)) + self._bias)
 
-    def margins(self, found: Rows, size: int) -> NDArray[np.float64]:
-        """One score for each window of a text longer than one."""
+    def worst(self, found: Rows, size: int) -> float:
+        """The highest margin of any stretch as wide as a window; a text shorter than a window is one stretch."""
         running = np.zeros((len(found) + 1, 2))
         np.cumsum(self._both[found], axis=0, out=running[1:])
-        places = size - WINDOW + 1
+        return max(float(self._margins(running, size, min(size, width)).max()) for width in WINDOWS)
+
+    def _margins(self, running: NDArray[np.float64], size: int, width: int) -> NDArray[np.float64]:
+        """The margin of every stretch of a width, from the running sums over all n-grams."""
+        places = size - width + 1
         sums, start = np.zeros((places, 2)), 0
         for length in range(1, self._longest + 1):
-            end = start + WINDOW - length + 1
+            end = start + width - length + 1
             sums += running[end : end + places] - running[start : start + places]
             start += size - length + 1
         scores: NDArray[np.float64] = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1], 1e-9)) + self._bias

@@ -26,7 +26,10 @@ class Limits:
     """Of one channel. Probabilities 0..1, of the learned scorer unless said otherwise; README.md explains each."""
 
     emergency: float
+    doubt_proven: float
     doubt: float
+    unlike: float
+    confident_proven: float
     confident: float
     shared: float
     hint: float
@@ -38,11 +41,11 @@ class Limits:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            top = 10_000 if one.type == "int" else 1
+            top = 10_000 if one.type == "int" else 10 if one.name == "hint" else 1
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
                 raise ValueError(f"{one.name} = {value!r} is not between 0 and {top}")
-        if self.doubt > self.emergency:
-            raise ValueError("doubt must not be over emergency")
+        if not self.doubt <= self.doubt_proven <= self.emergency:
+            raise ValueError("doubt, doubt_proven and emergency must rise in this order")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from callmesh.classification.fusion import Reading, Scorer, fuse
 from callmesh.classification.levels import level_of
 from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Matcher
-from callmesh.classification.proof import missing_proof
+from callmesh.classification.proof import SUSPECTED, missing_proof
 from callmesh.classification.ranking import incidents_of, points_by_category
 from callmesh.classification.text import model_text, normalise
 from callmesh.classification.thresholds import Limits, Thresholds
@@ -81,7 +81,7 @@ class Classifier:
         candidates = tuple(Candidate(name, round(chances.get(name, 0.0), 4)) for name in ordered)
         primary = next(iter(ordered), "")
         matter = self._categories.get(primary)
-        danger = bool(found.live or found.lowered) or lacking == "模型疑似险情"
+        danger = bool(found.live or found.lowered) or lacking == SUSPECTED
         shown = evidence(found, reading.grams if reading else (), self._scorer.version if self._scorer else "")
         return Assessment(
             verdict=verdict,

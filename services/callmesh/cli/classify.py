@@ -1,4 +1,4 @@
-"""`callmesh classify`: try, train and check the classifier (分类). Each subcommand is a module and a line at the end."""
+"""`callmesh classify`: try, train and check the classifier (分类). Each subcommand is a module and one line below."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ callmesh classify evaluate --corpus                    the shipped model on the 
 @click.option("--data", multiple=True, type=click.Path(path_type=Path), help="CSV, TSV or XLSX file; may be repeated.")
 @click.option("--text", "text_column", default="text", help="Column of the texts: its name, or its number from 1.")
 @click.option("--label", "label_column", default="", help="Column of the labels.")
-@click.option("--agency", "agency_column", default="", help="Column of the agencies; the label when --label is missing.")
+@click.option(
+    "--agency", "agency_column", default="", help="Column of the agencies; the label when there is no --label."
+)
 @click.option("--sheet", default="", help="Sheet of a workbook; the first one when not given.")
 @click.option("--corpus", is_flag=True, help="Measure on the project's own reports that are never learned from.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the report in three forms.")

@@ -121,9 +121,11 @@ class Trial:
         if name not in self._origins:
             found = origin_of(self._city, name)
             if not found:
-                raise BadInput(f"origin {name!r} is no agency of the city, nor 110 or 12345") if (
-                    name == self._defaults.origin
-                ) else Wrong(f"origin {name!r} is no agency of the city")
+                raise (
+                    BadInput(f"origin {name!r} is no agency of the city, nor 110 or 12345")
+                    if (name == self._defaults.origin)
+                    else Wrong(f"origin {name!r} is no agency of the city")
+                )
             self._origins[name] = found
         return self._origins[name]
 

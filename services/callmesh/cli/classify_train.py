@@ -31,12 +31,14 @@ callmesh classify train --corpus --out services/callmesh/classification/data    
 @click.option("--data", multiple=True, type=click.Path(path_type=Path), help="CSV, TSV or XLSX file; may be repeated.")
 @click.option("--text", "text_column", default="text", help="Column of the texts: its name, or its number from 1.")
 @click.option("--label", "label_column", default="", help="Column of the labels (category).")
-@click.option("--agency", "agency_column", default="", help="Column of the agencies; the label when --label is missing.")
+@click.option(
+    "--agency", "agency_column", default="", help="Column of the agencies; the label when there is no --label."
+)
 @click.option("--sheet", default="", help="Sheet of a workbook; the first one when not given.")
 @click.option("--corpus", is_flag=True, help="Learn from the project's own reports instead of a file.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results.")
 @click.option("--name", default="", help="Name of the model's file, without .model.  [default: trained, or default]")
-@click.option("--strip-label-words", is_flag=True, help="Take every label word out of the texts, not only names of bodies.")
+@click.option("--strip-label-words", is_flag=True, help="Take out every label word, not only names of bodies.")
 @click.option("--keep-duplicates", is_flag=True, help="Learn from repeated texts too.")
 @click.option("--key", type=click.Path(path_type=Path, file_okay=False), help="Folder of the signing key.")
 @click.option("--quiet", is_flag=True, help="No progress, only the report.")
@@ -57,13 +59,16 @@ def command(**given: Any) -> None:
 
 def _train(given: dict[str, Any], tell: Callable[[str], None]) -> tuple[str, Path]:
     needs_training()
+    from callmesh.classification.model import ModelRefused
     from callmesh.classification.training import own
     from callmesh.classification.training.train import train
 
     samples, account, source, more = _samples(given, tell)
-    tell("emergency scorer, from the project's own reports")
     try:
-        result = train(samples, account, tell, alarm=own.own_alarm(), more=more)
+        alarm = own.own_alarm() if given["corpus"] else own.shipped_alarm()
+        result = train(samples, account, tell, alarm=alarm, more=more)
+    except ModelRefused as refused:
+        raise Failure(f"the shipped model, whose emergency scorer is needed, cannot be used: {refused}") from None
     except ValueError as wrong:
         raise BadInput(f"cannot train on this: {wrong}") from None
     return _write(given, result, source)

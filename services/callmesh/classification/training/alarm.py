@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from callmesh.classification.model import WINDOW
+from callmesh.classification.model import WINDOWS
 
 SEED = 20_260
 _ROUNDS, _FOLDS = 2, 4
@@ -67,15 +67,16 @@ def _rounds(
     texts: Sequence[str], dangerous: Flags, counter: CountVectorizer, idf: NDArray[np.float64]
 ) -> LogisticRegression:
     """Fit on short texts first, then on every long text's worst stretch."""
-    short = np.array([len(text) <= WINDOW for text in texts])
+    short = np.array([len(text) <= WINDOWS[-1] for text in texts])
     if len(set(dangerous[short].tolist())) < 2:
         short[:] = True
     estimator = _fitted(
         weigh(counter.transform([texts[at] for at in np.flatnonzero(short).tolist()]), idf), dangerous[short]
     )
-    for _ in range(_ROUNDS if any(len(text) > WINDOW for text in texts) else 0):
+    for _ in range(_ROUNDS):
         stretches = worst(estimator, texts, counter, idf)[1]
-        estimator = _fitted(weigh(counter.transform(stretches), idf), dangerous)
+        both = weigh(counter.transform([*texts, *stretches]), idf)
+        estimator = _fitted(both, np.concatenate([dangerous, dangerous]))
     return estimator
 
 
@@ -90,7 +91,7 @@ def worst(
     """Of each text the highest margin and the stretch that has it."""
     stretches, owner = [], []
     for at, text in enumerate(texts):
-        cut = [text[start : start + WINDOW] for start in range(0, max(1, len(text) - WINDOW + 1), _stride(len(text)))]
+        cut = _cut(text)
         stretches += cut
         owner += [at] * len(cut)
     margins = estimator.decision_function(weigh(counter.transform(stretches), idf))
@@ -115,9 +116,13 @@ def _idf(counts: csr_matrix) -> NDArray[np.float64]:
     return idf
 
 
-def _stride(size: int) -> int:
-    """A tenth of a window; a sixth of one for letters, where windows are many."""
-    return 4 if size < 400 else 7
+def _cut(text: str) -> list[str]:
+    """The stretches of every width, a few characters apart."""
+    step = 4 if len(text) < 400 else 7
+    widths = [width for width in WINDOWS if width < len(text)] or [len(text)]
+    cut = [text[start : start + width] for width in widths for start in range(0, len(text) - width + 1, step)]
+    whole = [text] if widths[0] < len(text) <= WINDOWS[-1] else []
+    return [*cut, *whole]
 
 
 def _folds(dangerous: Flags) -> int:

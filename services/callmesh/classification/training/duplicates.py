@@ -1,17 +1,18 @@
 """Duplicates: the same matter told again, word for word or nearly so.
 
 A duplicate on both sides of a split makes figures look better than they are. Texts are compared as sets of
-three-character pieces; pairs worth comparing are those that share one of their eight smallest piece hashes, so that
+three-character pieces; pairs worth comparing are those that share half of their eight smallest piece hashes, so that
 the work grows with the number of texts and not with its square. The first of a group stays.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NEAR = 0.85
+NEAR = 0.8
 _SKETCH, _BUCKET, _PIECE = 8, 40, 3
 
 
@@ -56,7 +57,8 @@ def _twin(
     near: float,
 ) -> int | None:
     """The first kept text that is nearly the same."""
-    for other in sorted({at for one in sketch for at in buckets.get(one, ())[:_BUCKET]}):
+    met = Counter(at for one in sketch for at in buckets.get(one, ())[:_BUCKET])
+    for other in sorted(at for at, times in met.items() if 2 * times >= len(sketch)):
         common = len(own & pieces[other])
         if common >= near * (len(own) + len(pieces[other]) - common):
             return other

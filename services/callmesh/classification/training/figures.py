@@ -33,8 +33,9 @@ class Figures:
     """Everything measured on texts with a known label. All shares are 0..1.
 
     `coverage`: for each wanted precision the largest share of texts, surest first, that are right so often, and the
-    probability from which; `bins`: (texts, mean probability, share right) by probability of the best leaf;
-    `confused`: (true, said, times), `matrix` the same for all; `conformal`: share of texts whose set holds the true label, and its mean size.
+    probability from which; `bins`: (texts, mean probability, share right) by probability of the best leaf; `curve`:
+    (share of texts, precision); `confused`: (true, said, times), `matrix` the same for all; `conformal`: share of texts
+    whose set holds the true label, and its mean size.
     """
 
     texts: int

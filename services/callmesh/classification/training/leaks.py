@@ -1,9 +1,9 @@
 """Label leaks: words by which the text tells where it was sent, not what it is about.
 
-Work orders are written after the decision: 请市城管局核实处理, 转水务集团, 类别: 噪声. A model that learns them is right
-on old orders and lost at the telephone. Taken out are: clauses that ask or tell a named body to handle the matter,
-fields and brackets that hold a label, a label standing alone as a clause, and names of labels that are bodies. A label
-that is an ordinary word (停水) may be content: it stays, and the report says how much it gives away.
+Work orders are written after the decision: 请市城管局核实处理, 转水务集团, 类别: 噪声. A model that learns them is
+right on old orders and lost at the telephone. Taken out are: clauses that ask or tell a named body to handle the
+matter, fields and brackets that hold a label, a label standing alone as a clause, and names of labels that are bodies.
+A label that is an ordinary word (停水) may be content: it stays, and the report says how much it gives away.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from callmesh.classification import corpus
+from callmesh.classification import corpus, model_file
+from callmesh.classification.model import DEFAULT
 from callmesh.classification.training.alarm import Alarm, fit_alarm
 from callmesh.classification.training.cleaning import Account, Sample, tidied
 from callmesh.classification.training.duplicates import group
@@ -36,3 +37,13 @@ def own_alarm() -> Alarm:
     """The emergency scorer; texts that must only be asked about teach neither side."""
     rows = [one for one in corpus.load() if one.split == "train" and one.verdict != "ask"]
     return fit_alarm([tidied(one.text) for one in rows], np.array([one.verdict == "emergency" for one in rows]))
+
+
+def shipped_alarm() -> Alarm:
+    """The emergency scorer of the shipped model, which every agency's model carries too. Raises ModelRefused."""
+    contents = model_file.read(DEFAULT)
+    arrays, header = contents.arrays, contents.header["emergency"]
+    heard = np.flatnonzero(arrays["alarm_idf"])
+    grams = tuple(contents.grams[at] for at in heard.tolist())
+    slope, offset, bias = (float(header[name]) for name in ("slope", "offset", "bias"))
+    return Alarm(grams, arrays["alarm_idf"][heard], arrays["alarm_weight"][heard], bias, slope, offset)

@@ -11,10 +11,15 @@ _SIDE, _EDGE = 320, 40
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --ink: #2563eb; --soft: #f59e0b }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line) }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } svg { margin: 1rem 1.5rem 1rem 0 }
-.cards { display: flex; flex-wrap: wrap; gap: 1rem } .card { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1rem }
-.card b { display: block; font-size: 1.6rem } .axis { stroke: currentColor; stroke-opacity: .4 } text { fill: currentColor; font-size: 11px }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line) }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
+svg { margin: 1rem 1.5rem 1rem 0 }
+.cards { display: flex; flex-wrap: wrap; gap: 1rem }
+.card { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1rem }
+.card b { display: block; font-size: 1.6rem }
+.axis { stroke: currentColor; stroke-opacity: .4 }
+text { fill: currentColor; font-size: 11px }
 """
 
 
@@ -23,13 +28,15 @@ def as_page(report: Report) -> str:
     title = f"{report['kind']} · {report['model']['version']}"
     body = "\n".join([*_summary(report), *_cleaning(report["cleaning"]), *_parts(report), *_tried(report)])
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    return f'<!doctype html>\n<html lang="zh-CN"><head>{head}</head><body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'
+    page = f"<head>{head}</head><body><h1>{escape(title)}</h1>\n{body}\n</body>"
+    return f'<!doctype html>\n<html lang="zh-CN">{page}</html>\n'
 
 
 def _summary(report: Report) -> Iterator[str]:
     source = report["source"]
     yield f"<p>{escape(str(source.get('file', '')))} · {escape(str(source.get('encoding', '')))}"
-    yield f" · {report['cleaning']['used']} texts · {report['model']['labels']} labels · {report['model']['bytes']} bytes"
+    model = report["model"]
+    yield f" · {report['cleaning']['used']} texts · {model['labels']} labels · {model['bytes']} bytes"
     yield f"{' · ' + escape(report['recipe']) if 'recipe' in report else ''}</p>"
     unknown = report.get("unknown_labels", {})
     if unknown:
@@ -80,7 +87,8 @@ def _reliability(bins: Sequence[Sequence[float]]) -> str:
     """Share right against probability; honest is the diagonal; the size of a dot is the number of texts."""
     most = max((count for count, _, _ in bins), default=1)
     dots = "".join(
-        f'<circle cx="{_x(mean):.1f}" cy="{_y(share):.1f}" r="{3 + 7 * (count / most) ** 0.5:.1f}" fill="var(--ink)" fill-opacity=".7">'
+        f'<circle cx="{_x(mean):.1f}" cy="{_y(share):.1f}" r="{3 + 7 * (count / most) ** 0.5:.1f}" '
+        'fill="var(--ink)" fill-opacity=".7">'
         f"<title>{count} texts: {mean:.3f} said, {share:.3f} right</title></circle>"
         for count, mean, share in bins
     )
@@ -106,7 +114,8 @@ def _plot(title: str, inside: str) -> str:
     )
     frame = f'<rect x="{_EDGE}" y="{_EDGE}" width="{_SIDE}" height="{_SIDE}" fill="none" class="axis"/>'
     name = f'<text x="{_EDGE}" y="{_EDGE - 14}">{escape(title)}</text>'
-    return f'<svg width="{whole}" height="{whole}" role="img" aria-label="{escape(title)}">{frame}{marks}{name}{inside}</svg>'
+    size = f'width="{whole}" height="{whole}" role="img" aria-label="{escape(title)}"'
+    return f"<svg {size}>{frame}{marks}{name}{inside}</svg>"
 
 
 def _heat(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
@@ -125,7 +134,8 @@ def _heat(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
                 )
     side = cell * len(labels)
     frame = f'<rect width="{side}" height="{side}" fill="none" class="axis"/>'
-    return f'<p>true label (行) against said label (列)</p><svg width="{side}" height="{side}">{frame}{"".join(cells)}</svg>'
+    drawn = f'<svg width="{side}" height="{side}">{frame}{"".join(cells)}</svg>'
+    return f"<p>true label (行) against said label (列)</p>{drawn}"
 
 
 def _labels(labels: Sequence[Report]) -> str:

@@ -116,7 +116,8 @@ def _cleaning(told: Report) -> Iterator[str]:
         if pairs:
             yield f"{title} duplicates: {len(pairs)}, lines {_numbers([again for again, _ in pairs])}"
     for name, found in told["label_words_in_texts"].items():
-        yield f"label word left in texts: {name}: {found['texts']} texts, {found['with_this_label']} of them with this label"
+        same = found["with_this_label"]
+        yield f"label word left in texts: {name}: {found['texts']} texts, {same} of them with this label"
     yield ""
 
 
@@ -132,7 +133,8 @@ def _measured(report: Report) -> Iterator[str]:
 
 def _figures(told: Report, title: str) -> Iterator[str]:
     yield f"{title}: {told['texts']} texts"
-    yield f"  accuracy {told['accuracy']:.4f}  macro-F1 {told['macro_f1']:.4f}  top-3 {told['top_3']:.4f}  ECE {told['ece']:.4f}"
+    yield f"  accuracy {told['accuracy']:.4f}  macro-F1 {told['macro_f1']:.4f}  top-3 {told['top_3']:.4f}"
+    yield f"  expected calibration error (ECE) {told['ece']:.4f}"
     for precision, share, least in told["coverage"]:
         yield f"  right in {precision:.0%}: {share:6.1%} of the texts may go by themselves (probability >= {least:.4f})"
     inside, size = told["conformal"]
