@@ -14,7 +14,7 @@ from callmesh.domain.directory import City
 from callmesh.domain.routing import Question, choose
 from callmesh.domain.words import Role, Verdict
 
-_MOST = 5
+_MOST, _LIKELY = 5, 0.05
 _ENTRY = {"110": "police", "12345": "hotline"}
 """Numbers that a city may not use as an id: the agency of that kind which callers reach."""
 
@@ -33,28 +33,20 @@ class Destination:
 
 
 def destinations(city: City, found: Assessment, division: str, origin: str, at: datetime) -> tuple[Destination, ...]:
-    """Best first, each agency once. In an emergency all matters of the report, else its first runners-up."""
+    """Best first, each agency once. In an emergency all matters of the report, else its likely runners-up."""
     emergency = found.verdict is Verdict.EMERGENCY
     score = {one.category: one.score for one in found.candidates}
-    wanted = found.incidents if emergency and found.incidents else tuple(score)[: 1 if emergency else _MOST]
+    likely = [name for at, (name, chance) in enumerate(score.items()) if at == 0 or chance >= _LIKELY]
+    wanted = found.incidents if emergency and found.incidents else tuple(likely[: 1 if emergency else _MOST])
     made: dict[str, Destination] = {}
     for place, category in enumerate(wanted or ("",) * emergency):
         question = Question(category, division, origin, at, emergency)
         for target in choose(city, question):
             agency = city.agency[target.agency]
             lead = target.role == Role.LEAD and (place == 0 or not emergency)
-            made.setdefault(
-                agency.id,
-                Destination(
-                    agency.id,
-                    agency.name,
-                    agency.kind,
-                    Role.LEAD if lead else Role.SUPPORT,
-                    category,
-                    target.basis,
-                    score.get(category, 0.0),
-                ),  # fmt: skip
-            )
+            role, chance = Role.LEAD if lead else Role.SUPPORT, score.get(category, 0.0)
+            one = Destination(agency.id, agency.name, agency.kind, role, category, target.basis, chance)
+            made.setdefault(agency.id, one)
     return tuple(sorted(made.values(), key=lambda one: one.role != Role.LEAD))
 
 

@@ -42,16 +42,17 @@ def evidence(found: Findings, grams: tuple[tuple[int, int, float], ...], model: 
 
     `grams` are stretches of `model_text` that spoke for the learned matter, of two characters or more.
     """
-    shown: dict[Evidence, None] = {}
+    shown: dict[tuple[int, int, str], Evidence] = {}
     for hit in found.hits:
         kind = hit.row.kind
         if kind == "class" or (kind == "modifier" and hit not in found.modifiers) or len(shown) >= _MOST_EVIDENCE:
             continue
         start, end = found.text.span(hit.start, hit.end)
-        shown[Evidence(start, end, f"{kind}/{hit.row.target or '-'}/{hit.word}", kind)] = None
+        rule = f"{kind}/{hit.row.target or '-'}/{hit.word}"
+        shown.setdefault((start, end, kind + hit.row.target), Evidence(start, end, rule, kind))
     places = model_places(found.text) if grams else []
     for begin, stop, _ in grams[:_MOST_GRAMS]:
         if stop - begin > 1 and stop <= len(places):
             start, end = found.text.span(places[begin][0], places[stop - 1][1])
-            shown[Evidence(start, end, f"gram/{model}", "gram")] = None
-    return tuple(shown)
+            shown[start, end, "gram"] = Evidence(start, end, f"gram/{model}", "gram")
+    return tuple(shown.values())

@@ -13,7 +13,7 @@ from callmesh.domain.directory import Category
 from callmesh.domain.words import EmergencyRule, Level
 
 _LEVELS = tuple(Level)
-_LIKELY = 0.2
+_LIKELY, _SURE = 0.2, 3
 _MOST_INCIDENTS = 5
 
 
@@ -38,7 +38,7 @@ def points_by_category(hits: list[Hit], live: list[Hit], city: Mapping[str, Cate
 
 def incidents_of(live: list[Hit], chances: Mapping[str, float], city: Mapping[str, Category]) -> tuple[str, ...]:
     """The matters of an emergency, gravest first: what a sure word of danger names, and what is likely besides."""
-    named = {hit.row.target for hit in live if hit.weight >= 2 and "generic" not in hit.row.flags}
+    named = {hit.row.target for hit in live if hit.weight >= _SURE and hit.sure and "generic" not in hit.row.flags}
     likely = {name for name, chance in chances.items() if chance >= _LIKELY and _urgent(city[name])}
     known = [name for name in named | likely if name in city] or [
         name for name in {hit.row.target for hit in live} if name in city

@@ -7,7 +7,7 @@ module did not foresee: an error inside is ASK, never a ROUTE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from callmesh.classification.danger import harm_in, points_of
 from callmesh.classification.findings import Findings, evidence, find
@@ -17,14 +17,17 @@ from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Matcher
 from callmesh.classification.proof import SUSPECTED, missing_proof
 from callmesh.classification.ranking import incidents_of, points_by_category
-from callmesh.classification.text import model_text, normalise
+from callmesh.classification.text import Text, model_text, normalise
 from callmesh.classification.thresholds import Limits, Thresholds
 from callmesh.classification.wording import reason_for
 from callmesh.domain.assessment import Assessment, Candidate
 from callmesh.domain.directory import Category
-from callmesh.domain.words import Channel, EmergencyRule, Verdict
+from callmesh.domain.words import Channel, Verdict
 
+Adjust = Callable[[str, Reading], Reading]
 _DECISIVE = 3
+_LEAST, _ALWAYS = 0.005, 3
+"""A candidate less probable than this is named only among the first few."""
 
 
 class Classifier:
@@ -36,25 +39,33 @@ class Classifier:
         categories: Iterable[Category],
         scorer: Scorer | None = None,
         thresholds: Thresholds | None = None,
+        matcher: Matcher | None = None,
     ) -> None:
         self._scorer = scorer
         self._thresholds = thresholds or Thresholds.load()
-        self._matcher = Matcher(lexicon)
+        self._matcher = matcher or Matcher(lexicon)
         self._categories = {one.id: one for one in categories}
         model = scorer.version if scorer else "no-model"
         self.version = f"{lexicon.version}+{model}+{self._thresholds.version}"
 
-    def assess(self, text: str, channel: Channel) -> Assessment:
-        """Read one report. Pure and bounded: the same text always gives the same answer."""
-        return self.judge(text, channel, self.read(text))
+    def assess(self, text: str, channel: Channel, adjust: Adjust | None = None) -> Assessment:
+        """Read one report. Pure and bounded: the same text always gives the same answer.
 
-    def read(self, text: str) -> Reading | None:
+        `adjust` is what an agency taught since the model was trained: it gets the text as the scorer read it and the
+        reading, and gives the reading to judge by.
+        """
+        folded = normalise(text)
+        return self._judge(folded, self._thresholds.of(channel), self._read(model_text(folded), adjust))
+
+    def _read(self, text: str, adjust: Adjust | None) -> Reading | None:
         """What the learned scorer makes of a text; None without one."""
-        return self._scorer.read(model_text(normalise(text))) if self._scorer else None
+        if self._scorer is None:
+            return None
+        reading = self._scorer.read(text)
+        return adjust(text, reading) if adjust else reading
 
-    def judge(self, text: str, channel: Channel, reading: Reading | None) -> Assessment:
-        """The assessment of a text with what a scorer made of it, perhaps adjusted by an agency's overlay."""
-        found, limits = find(self._matcher, normalise(text)), self._thresholds.of(channel)
+    def _judge(self, text: Text, limits: Limits, reading: Reading | None) -> Assessment:
+        found = find(self._matcher, text)
         danger = reading.emergency if reading else 0.0
         alarm = _alarm(found, danger, limits)
         chances = self._chances(found, reading, limits)
@@ -77,7 +88,8 @@ class Classifier:
         reading: Reading | None,
         lacking: str,
     ) -> Assessment:
-        ordered = dict.fromkeys((*incidents, *chances))
+        likely = [name for at, (name, chance) in enumerate(chances.items()) if chance >= _LEAST or at < _ALWAYS]
+        ordered = dict.fromkeys((*incidents, *likely))
         candidates = tuple(Candidate(name, round(chances.get(name, 0.0), 4)) for name in ordered)
         primary = next(iter(ordered), "")
         matter = self._categories.get(primary)
@@ -103,8 +115,3 @@ def _alarm(found: Findings, danger: float, limits: Limits) -> bool:
     if any(hit.weight >= _DECISIVE for hit in found.live):
         return True
     return danger >= limits.emergency and not found.lowered
-
-
-def is_emergency(category: Category | None) -> bool:
-    """A matter that is always handed over at once."""
-    return category is not None and category.emergency is EmergencyRule.ALWAYS

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from callmesh.cli import classify_check, classify_evaluate, classify_replay, classify_train, classify_try
+from callmesh.cli import (
+    classify_check,
+    classify_evaluate,
+    classify_refit,
+    classify_replay,
+    classify_train,
+    classify_try,
+)
 from callmesh.cli.output import EXITS, ManualGroup
 
 
@@ -23,3 +30,5 @@ classify.add_command(classify_check.command)
 classify.add_command(classify_train.command)
 classify.add_command(classify_evaluate.command)
 classify.add_command(classify_replay.command)
+classify.add_command(classify_refit.refit)
+classify.add_command(classify_refit.promote)

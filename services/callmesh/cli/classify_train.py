@@ -41,6 +41,7 @@ callmesh classify train --corpus --out services/callmesh/classification/data    
 @click.option("--strip-label-words", is_flag=True, help="Take out every label word, not only names of bodies.")
 @click.option("--keep-duplicates", is_flag=True, help="Learn from repeated texts too.")
 @click.option("--key", type=click.Path(path_type=Path, file_okay=False), help="Folder of the signing key.")
+@click.option("--unchecked", is_flag=True, help="With --corpus: write the model without running the suite.")
 @click.option("--quiet", is_flag=True, help="No progress, only the report.")
 def command(**given: Any) -> None:
     """Train a model (训练) on an agency's own reports and their categories or agencies.
@@ -50,8 +51,7 @@ def command(**given: Any) -> None:
     (请…核实处理). Repeated texts count once. The recipe is chosen by cross-validation, probabilities are calibrated
     on texts that were not learned from, and the report says what came of it.
     """
-    started = time.monotonic()
-    tell = _teller(given["quiet"], started)
+    tell = teller(given["quiet"])
     report, file = _train(given, tell)
     click.echo(report, nl=False)
     tell(f"written: {file} and report.txt, report.json, report.html beside it")
@@ -67,11 +67,32 @@ def _train(given: dict[str, Any], tell: Callable[[str], None]) -> tuple[str, Pat
     try:
         alarm = own.own_alarm() if given["corpus"] else own.shipped_alarm()
         result = train(samples, account, tell, alarm=alarm, more=more)
+        if given["corpus"] and not given["unchecked"]:
+            result = _checked(result, alarm, tell)
     except ModelRefused as refused:
         raise Failure(f"the shipped model, whose emergency scorer is needed, cannot be used: {refused}") from None
     except ValueError as wrong:
         raise BadInput(f"cannot train on this: {wrong}") from None
     return _write(given, result, source)
+
+
+def _checked(result: Result, alarm: Any, tell: Callable[[str], None]) -> Result:
+    """The same with the suite's report inside; Failure when the gate does not hold."""
+    from callmesh.classification.lexicon import Lexicon
+    from callmesh.classification.promotion import suite_report
+    from callmesh.classification.suite import run
+    from callmesh.classification.training.train import with_header
+    from callmesh.classification.verdict import Classifier
+    from callmesh.cli.classify_try import city_folder
+    from callmesh.cli.directory import read_city
+
+    tell("suite")
+    engine = Classifier(Lexicon.load(), read_city(city_folder(None)).categories, result.built.model)
+    suite = run(engine)
+    if not suite.holds:
+        reasons = "; ".join(suite.reasons)
+        raise Failure(f"the suite does not hold: {reasons}; nothing was written (callmesh classify check tells more)")
+    return with_header(result, alarm, {"suite": suite_report(suite)})
 
 
 def _samples(given: dict[str, Any], tell: Callable[[str], None]) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
@@ -157,8 +178,9 @@ def replace(path: Path, content: bytes) -> None:
     beside.replace(path)
 
 
-def _teller(quiet: bool, started: float) -> Callable[[str], None]:
+def teller(quiet: bool) -> Callable[[str], None]:
     """Progress on standard error, with seconds."""
+    started = time.monotonic()
 
     def tell(said: str) -> None:
         if not quiet:

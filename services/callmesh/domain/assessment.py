@@ -13,7 +13,8 @@ class Evidence:
 
     `rule` is the identity of a lexicon row, never the caller's words. `kind` is "trigger"
     (danger), "category", "mask" (a homograph taken out of play) or "modifier" (negation, past,
-    hypothetical, drill, question, joke).
+    hypothetical, drill, question, joke), or "gram" (letters that spoke for the category in the
+    learned model; the rule then names the model).
     """
 
     start: int

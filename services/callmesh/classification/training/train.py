@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Result:
     """
 
     built: build.Built
+    fitted: build.Fitted
+    header: dict[str, Any]
     recipe: Recipe
     tried: tuple[Tried, ...]
     held: Figures
@@ -76,7 +78,12 @@ def train(
     told = {**(more or {}), "training": _header(samples, digest, recipe, held, crossed)}
     built = build.assembled(whole, alarm, told)
     agencies = _agencies(trial, [samples[at] for at in aside.tolist()], samples)
-    return Result(built, recipe, tuple(tried), held, crossed, account, digest, agencies)
+    return Result(built, whole, told, recipe, tuple(tried), held, crossed, account, digest, agencies)
+
+
+def with_header(result: Result, alarm: Alarm | None, more: dict[str, Any]) -> Result:
+    """The same model with more in its header."""
+    return replace(result, built=build.assembled(result.fitted, alarm, {**result.header, **more}))
 
 
 def figures_of(model: Model, texts: Sequence[str], labels: Labels) -> Figures:
