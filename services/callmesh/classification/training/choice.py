@@ -21,6 +21,7 @@ from callmesh.classification.training.fit import SEED, Floats, Labels, Recipe, b
 _MOST, _FOLDS = 2_400, 3
 _KINDS = (("char", 2), ("char", 3), ("union", 3), ("word", 1))
 _STRENGTHS = (0.15, 0.5, 1.5)
+_STEP = 3.0
 _MIXTURES = (0.0, 0.15, 0.3, 0.5)
 _HEAVY = 400_000
 Tell = Callable[[str], None]
@@ -60,6 +61,9 @@ def choose(corpus: Corpus, labels: Labels, count: int, tell: Tell) -> tuple[Reci
     attempt([Recipe(kind, longest) for kind, longest in _KINDS])
     attempt([replace(best(), balanced=False)])
     attempt([replace(best(), strength=strength) for strength in _STRENGTHS])
+    if best().strength in (_STRENGTHS[0], _STRENGTHS[-1]):  # the best may lie beyond the edge
+        further = best().strength * (_STEP if best().strength > 1 else 1 / _STEP)
+        attempt([replace(best(), strength=round(further, 3))])
     return max(tried, key=lambda one: one.worth).recipe, tried
 
 
