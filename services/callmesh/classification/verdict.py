@@ -26,8 +26,8 @@ from callmesh.domain.words import Channel, Verdict
 
 Adjust = Callable[[str, Reading], Reading]
 _DECISIVE = 3
-_LEAST, _ALWAYS = 0.005, 3
-"""A candidate less probable than this is named only among the first few."""
+_LEAST, _ALWAYS = 0.05, 1
+"""A candidate less probable than this is named only when it is the best: who returns a case gets the next one."""
 
 
 class Classifier:
