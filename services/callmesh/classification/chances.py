@@ -8,6 +8,7 @@ the rest as before. The order never changes. Used by the running model and by th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,25 @@ def probabilities(scores: Floats, temperature: float, confidence: Sequence[float
     told = traits(scores, chances)
     sure = 1.0 / (1.0 + np.exp(-np.clip(told @ np.asarray(confidence), -30, 30)))
     return _with_best(chances, sure)
+
+
+def of_one(scores: Floats, temperature: float, confidence: Sequence[float] | None) -> tuple[Floats, Floats]:
+    """The same for one text, at a third of the price: probabilities, and the leaves best first."""
+    chances = softmax(scores / temperature)
+    order = np.argsort(-chances, kind="stable")
+    if confidence is None or len(scores) < 2:
+        return chances, order
+    first, second = order[:2].tolist()
+    best = min(max(float(chances[first]), _LEAST), 1 - _LEAST)
+    score, lead = float(scores[first]), float(scores[first] - scores[second])
+    told = (math.log(best), -math.log1p(-best), score, lead, 1.0)
+    doubt = sum(part * weight for part, weight in zip(told, confidence, strict=True))
+    next_ = float(chances[second]) / (1 - best)
+    sure = 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, doubt))))
+    sure = min(_MOST, max(sure, min(next_ / (1 + next_) + _LEAST, _MOST)))
+    chances = chances * ((1 - sure) / (1 - best))
+    chances[first] = sure
+    return chances, order
 
 
 def traits(scores: Floats, chances: Floats) -> Floats:

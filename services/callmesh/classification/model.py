@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmesh.classification import model_file
-from callmesh.classification.chances import probabilities
+from callmesh.classification.chances import of_one, probabilities
 from callmesh.classification.model_file import Contents, ModelRefused
 from callmesh.classification.vocabulary import Rows, Vocabulary
 
@@ -31,6 +31,7 @@ DEFAULT = Path(__file__).parent / "data" / "default.model"
 WINDOWS = (20, 40)
 """Characters that the emergency scorer looks at together: a half sentence in a letter, and a sentence or two."""
 MOST_LEAVES, MOST_GRAMS = 10, 5
+_ONE = np.ones(1, bool)
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -91,8 +92,7 @@ class Model:
         found = self._vocabulary.find(text)
         rows, values = self._features(found)
         weights = self._weights[rows]
-        chances = self.chances((values @ weights + self._bias)[None])[0]
-        order = np.argsort(-chances, kind="stable")
+        chances, order = of_one(values @ weights + self._bias, self.temperature, self._confidence)
         named = [(self.leaves[at], float(chances[at])) for at in order[:MOST_LEAVES].tolist()]
         why = self._why(text, rows, values, weights, order)
         return Reading(tuple(named), self._kept(chances, order), self._alarm.score(found, len(text)), why)
@@ -109,9 +109,12 @@ class Model:
 
     def _features(self, found: Rows) -> tuple[Rows, Floats]:
         """Rows that occur, and their weights: sublinear tf, idf, length 1."""
-        rows, counts = np.unique(found[found >= 0], return_counts=True)
-        values: Floats = self._idf[rows]
-        if rows.size and counts.max() > 1:
+        known = found[found >= 0]
+        known.sort()
+        first = np.flatnonzero(np.concatenate((_ONE, known[1:] != known[:-1]))) if known.size else known
+        rows, values = known[first], self._idf[known[first]]
+        if first.size < known.size:
+            counts = np.append(first[1:], known.size) - first
             values = values * (1.0 + np.log(counts)).astype(np.float32)
         length = np.sqrt(values @ values)
         return rows, values / length if length else values

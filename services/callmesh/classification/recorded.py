@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from callmesh.classification.overlay import Overlay, lesson_of, rebuilt
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.kernel.subjects import Names
@@ -79,6 +80,12 @@ async def cases_since(js: JetStreamContext, names: Names, shard: int, since: dat
     """The last state of every case that something happened to, in the order they were opened."""
     latest = {case.id: case async for case, _ in facts_since(js, names, shard, since)}
     return sorted((of_case(case) for case in latest.values()), key=lambda one: (one.at, one.id))
+
+
+async def overlay_since(js: JetStreamContext, names: Names, shard: int, since: datetime) -> Overlay:
+    """What operators taught since a moment, as the overlay had it before the process ended: for a service's start."""
+    told = [lesson async for case, fact in facts_since(js, names, shard, since) if (lesson := lesson_of(case, fact))]
+    return rebuilt(told)
 
 
 def of_case(case: Case) -> Recorded:

@@ -90,6 +90,15 @@ def test_reading_is_sorted_calibrated_and_explained(fitted: build.Fitted) -> Non
     assert all(end - start >= 2 and weight > 0 for start, end, weight in reading.grams)
 
 
+def test_one_text_is_calibrated_as_many_are(fitted: build.Fitted) -> None:
+    model = build.assembled(fitted).model
+    texts = [*_texts(50, 8)[0], "", "水", "完全没有见过的字"]
+    many = model.chances(np.array([model.scores(text) for text in texts]))
+    for text, chances in zip(texts, many, strict=True):
+        for leaf, chance in model.read(text).probabilities:
+            assert chance == pytest.approx(chances[model.leaves.index(leaf)], abs=1e-4)
+
+
 def test_emergency_is_heard_anywhere_in_a_letter(fitted: build.Fitted, alarm: Alarm) -> None:
     model = build.assembled(fitted, alarm).model
     calm = "".join(_texts(40, 11)[0])[:1500]

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callmesh.classification import corpus, lexicon, model_file, promotion, signing
-from callmesh.classification.model import DEFAULT, Model, ModelRefused
+from callmesh.classification.model import DEFAULT, Model, ModelRefused, Reading
 from callmesh.classification.promotion import Standing, refusals
-from callmesh.classification.recorded import BadCases, Recorded, cases_in, cases_since, facts_since
+from callmesh.classification.recorded import BadCases, Recorded, cases_in, cases_since, facts_since, overlay_since
 from callmesh.cli.classify import classify
 from callmesh.cli.directory import read_city
 from callmesh.domain import facts as f
@@ -131,6 +131,9 @@ async def test_cases_and_facts_come_back_from_the_log(real: Real) -> None:
         Recorded(case.id, "厨房停气了", "phone", "110", "", found[0].at, "gas_leak", True),
     ]
     assert await cases_since(js, NAMES, 0, datetime.now(UTC) + timedelta(hours=1)) == []
+    overlay = await overlay_since(js, NAMES, 0, started)
+    reading = Reading((("gas_outage", 0.7), ("gas_leak", 0.3)), ("gas_outage",), 0.1, ())
+    assert overlay.adjust("110", "厨房停气了", reading).probabilities[0][0] == "gas_leak"
 
 
 GOOD = Standing("model-a", frozenset(), (), 0.01, 0.04, 0.8)
