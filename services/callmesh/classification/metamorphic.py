@@ -21,16 +21,24 @@ from callmesh.classification.tables import cells, read
 
 __all__ = ["RULES", "Rule"]
 
+_FRAMED = 4
+"""Characters of a text that can stand in a frame; a cry of one word does not ask who is in charge."""
+
 Make = Callable[[str], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to rewrite. `frames` puts other words around the report, which may then be about them, too."""
+    """One way to rewrite.
+
+    `frames` puts other words around the report, which may then be about them, too; `harms` loses or adds some of
+    what was said. Neither suits a text that hardly says anything.
+    """
 
     name: str
     make: Make
     frames: bool = False
+    harms: bool = False
 
 
 def _one(change: Callable[[str], str]) -> Make:
@@ -45,7 +53,7 @@ def _one(change: Callable[[str], str]) -> Make:
 
 
 def _around(before: str, after: str = "") -> Make:
-    return _one(lambda text: f"{before}{text}{after}")
+    return _one(lambda text: f"{before}{text}{after}" if len(text) >= _FRAMED else text)
 
 
 def _between(mark: str) -> Make:
@@ -158,6 +166,8 @@ def _buried(where: str) -> Make:
     def change(text: str) -> str:
         first = COMPLAINTS[_number(text) % len(COMPLAINTS)]
         last = COMPLAINTS[(_number(text) + 1) % len(COMPLAINTS)]
+        if len(text) < _FRAMED:
+            return text
         return {"first": f"{text}。{first}", "last": f"{first}{text}", "middle": f"{first}{text}。{last}"}[where]
 
     return _one(change)
@@ -183,16 +193,16 @@ _SPELLING = (
     Rule("no punctuation", _one(_bare)),
     Rule("exclamation", _one(lambda text: "！！！".join(_bare(part) for part in text.split("，")) + "！！！")),
     Rule("emoji around", _around("😭😭", "🙏🙏")),
-    Rule("one homophone", _one(_one_homophone)),
-    Rule("dialect of the keyboard", _replaced(PLAYFUL)),
-    Rule("as a recogniser hears it", _replaced(HEARD)),
-    Rule("hesitating", _one(_hesitating)),
-    Rule("a character lost", _lost),
-    Rule("two characters exchanged", _one(_swapped)),
-    Rule("a character stuttered", _one(_stuttered)),
+    Rule("one homophone", _one(_one_homophone), harms=True),
+    Rule("dialect of the keyboard", _replaced(PLAYFUL), harms=True),
+    Rule("as a recogniser hears it", _replaced(HEARD), harms=True),
+    Rule("hesitating", _one(_hesitating), harms=True),
+    Rule("a character lost", _lost, harms=True),
+    Rule("two characters exchanged", _one(_swapped), harms=True),
+    Rule("a character stuttered", _one(_stuttered), harms=True),
     Rule("a third in pinyin", _pinyin(3)),
     Rule("all in pinyin", _pinyin(1)),
-    Rule("said twice", _one(lambda text: f"{text} {text}")),
+    Rule("said twice", _one(lambda text: f"{text} {text}"), harms=True),
 )
 _FRAMES = tuple(
     Rule(name, make, frames=True)

@@ -2,9 +2,9 @@
 
 It gates every change of the lexicon and of the model, before it takes effect. What is tried: each emergency of the
 corpus and of the seeds under every metamorphic rule, on channels that take turns; each half-said text under the
-rules of spelling; each seed on every channel; each everyday text once. The gate holds when nothing that needs a
-person was routed, no seed marked `route` became an emergency, and the everyday texts that are stopped stay within
-`MOST_STOPPED`, so that a classifier that asks about everything does not pass either.
+rules that keep every word of it; each seed on every channel; each everyday text once. The gate holds when nothing
+that needs a person was routed, no seed marked `route` became an emergency, and the everyday texts that are stopped
+stay within `MOST_STOPPED`, so that a classifier that asks about everything does not pass either.
 
 The part of the corpus that is held out is counted apart (`missed`): it was written in other frames and nobody tunes
 on it, so its rate tells what texts of strangers will meet; more than `MOST_MISSED` of it fails the gate, too.
@@ -49,9 +49,10 @@ MOST_ALARMED = 0.02
 """Share of everyday texts of the training part that may be EMERGENCY; more fails the gate."""
 MOST_MISSED = 0.02
 """Share of the held-out texts that must not be routed, grown ones included, that may be routed."""
-SAMPLED_RULES = 4
+SAMPLED_RULES = 2
 """Rules tried on each text unless all are asked for; the plain text always."""
 _CHANNELS = tuple(Channel)
+_FAITHFUL = tuple(rule for rule in RULES if not (rule.frames or rule.harms))
 
 
 class Classifies(Protocol):
@@ -198,8 +199,8 @@ def _everyday(suite: Suite, classifier: Classifies, sample: Sample) -> None:
 
 
 def _guarded(suite: Suite, classifier: Classifies, sample: Sample, full: bool) -> None:
-    """An emergency under all rules; a half-said text only under rules of spelling, since frames may complete it."""
-    applicable = RULES if sample.verdict == "emergency" else tuple(rule for rule in RULES if not rule.frames)
+    """An emergency under all rules; a half-said text as it stands and spelled otherwise: little is left to harm."""
+    applicable = RULES if sample.verdict == "emergency" else _FAITHFUL
     suite.emergencies += sample.verdict == "emergency"
     chosen = applicable if full else (applicable[0], *_chosen(sample.text, applicable))
     _grow(suite, classifier, sample, sample.where, chosen)

@@ -157,17 +157,34 @@ def test_two_runs_say_the_same() -> None:
     assert run(engine, samples=few) == run(engine, samples=few)
 
 
-def test_check_prints_a_failing_lexicon_and_exits_with_one(tmp_path: Path) -> None:
-    (tmp_path / "lexicon.tsv").write_text(
-        "term\tkind\ttarget\tweight\tflags\tnote\n物业\tcategory\tproperty_mgmt\t3\t-\t-\n不管|不修|投诉\tclass\tplain\t-\t-\t-\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "patterns.tsv").write_text("parts\tkind\ttarget\twindow\tweight\tflags\tnote\n", encoding="utf-8")
-    done = CliRunner().invoke(command, ["--lexicon", str(tmp_path), "--json", "--city", str(DEFAULT_CITY)])
+MISJUDGED = Sample("幸福里停水两天了，请问什么时候来水", "emergency", ("fire",), "train", "note", "x.tsv", 2)
+"""An everyday text that the corpus would call an emergency: the classifier is right to route it, the gate must fail."""
+
+
+@pytest.fixture
+def one_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callmesh.classification.suite.load", lambda: (MISJUDGED,))
+
+
+@pytest.mark.usefixtures("one_sample")
+def test_check_shows_every_text_at_fault_and_exits_with_one() -> None:
+    done = CliRunner().invoke(command, ["--city", str(DEFAULT_CITY)])
+    assert done.exit_code == 1
+    assert MISJUDGED.text in done.stdout
+    assert "THE GATE FAILS" in done.stdout
+
+
+@pytest.mark.usefixtures("one_sample")
+def test_check_tells_a_program_the_same() -> None:
+    done = CliRunner().invoke(command, ["--json", "--city", str(DEFAULT_CITY)])
     said = json.loads(done.stdout)
+    plain = [one for one in said["failures"] if one["where"] == "x.tsv:2" and one["rule"] == "as written"]
     assert done.exit_code == 1
     assert said["holds"] is False
-    assert any("seed" in one["where"] or one["text"] for one in said["failures"]) or said["reasons"]
+    assert plain == [
+        {"text": MISJUDGED.text, "got": "route", "expected": "emergency", "rule": "as written", "where": "x.tsv:2",
+         "channel": plain[0]["channel"], "category": "water_outage"}
+    ]  # fmt: skip
 
 
 def test_check_refuses_a_lexicon_that_cannot_be_read(tmp_path: Path) -> None:
