@@ -63,6 +63,7 @@ def _train(given: dict[str, Any], tell: Callable[[str], None]) -> tuple[str, Pat
     from callmesh.classification.training import own
     from callmesh.classification.training.train import train
 
+    key = _key(given)  # first, so that nobody trains for minutes and then cannot sign
     samples, account, source, more = _samples(given, tell)
     try:
         alarm = own.own_alarm() if given["corpus"] else own.shipped_alarm()
@@ -73,7 +74,20 @@ def _train(given: dict[str, Any], tell: Callable[[str], None]) -> tuple[str, Pat
         raise Failure(f"the shipped model, whose emergency scorer is needed, cannot be used: {refused}") from None
     except ValueError as wrong:
         raise BadInput(f"cannot train on this: {wrong}") from None
-    return _write(given, result, source)
+    return _write(given, result, source, key)
+
+
+def _key(given: dict[str, Any]) -> Any:
+    """The signing key; None for the shipped model, whose hash is pinned."""
+    from callmesh.classification import signing
+
+    if given["corpus"] and not given["key"]:
+        return None
+    try:
+        return signing.own_key(given["key"])
+    except (OSError, ValueError) as wrong:
+        where = given["key"] or signing.keys_folder()
+        raise Failure(f"no signing key in {where} ({wrong}); name a folder with --key or CALLMESH_MODEL_KEYS") from None
 
 
 def _checked(result: Result, alarm: Any, tell: Callable[[str], None]) -> Result:
@@ -137,15 +151,14 @@ def needs_training() -> None:
         raise Failure("this needs scikit-learn; install it with: pip install 'callmesh[training]'") from None
 
 
-def _write(given: dict[str, Any], result: Result, source: dict[str, Any]) -> tuple[str, Path]:
-    from callmesh.classification import model_file, signing
+def _write(given: dict[str, Any], result: Result, source: dict[str, Any], key: Any) -> tuple[str, Path]:
+    from callmesh.classification import model_file
     from callmesh.classification.training import report as reports
 
     report = reports.of_training(result, source)
     out, text = given["out"], reports.as_text(report)
     file = out / f"{given['name'] or ('default' if given['corpus'] else 'trained')}.model"
     try:
-        key = None if given["corpus"] and not given["key"] else signing.own_key(given["key"])
         out.mkdir(parents=True, exist_ok=True)
         replace(file, model_file.signed(result.built.body, key))
         if given["corpus"]:
