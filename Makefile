@@ -11,7 +11,7 @@ export PYTHONWARNINGS :=
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen demo test check lint types layers protos bench lock baseline clean
+.PHONY: help setup gen demo test check lint types layers protos bench lock baseline model clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,10 @@ bench: setup ## figures beside their floors, measured in the same run
 	@$(BIN)/callmesh bench
 
 lock: setup ## pin all dependencies anew (needs uv in .venv: pip install uv)
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --extra training --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+
+model: setup ## train the shipped model anew from our own reports; the suite must hold
+	@$(BIN)/callmesh classify train --corpus --out services/callmesh/classification/data
 
 baseline: gen ## accept the contract as it is as the new baseline
 	@$(BIN)/buf build protos -o protos/baseline.binpb

@@ -19,6 +19,11 @@ def build(runtime: Runtime) -> None:
     servicer = ClassificationServicer(mesh, service)
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*classification_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.on_start.append(service.warm)
+
+    async def start() -> None:
+        await service.warm()
+        runtime.background(service.watch())
+
+    runtime.on_start.append(start)
     mesh.directory.on_change.append(lambda _: runtime.background(service.warm()))
     runtime.consume_log("classification", service.on_facts, LINGER_SECONDS)

@@ -74,9 +74,10 @@ class Lexicon:
         files = [named.get(name) or _choose(base, name) for name in ("lexicon.tsv", "patterns.tsv", "sounds.tsv")]
         if named and folder not in files:
             files[0] = folder
-        terms = tuple(_terms(read(files[0], _TERMS)))
-        patterns = tuple(_patterns(read(files[1], _PATTERNS), terms))
-        return Lexicon(terms, patterns, Sounds(read(files[2], _SOUNDS)), _version(files))
+        terms = list(_terms(read(files[0], _TERMS)))
+        rows = [_named(row, terms) for row in read(files[1], _PATTERNS)]
+        patterns = tuple(_patterns(rows, terms))
+        return Lexicon(tuple(terms), patterns, Sounds(read(files[2], _SOUNDS)), _version(files))
 
 
 def _choose(folder: Path, name: str) -> Path:
@@ -122,6 +123,21 @@ def _contains_another(word: str, known: frozenset[str], lengths: list[int]) -> b
             if word[start : start + length] in known:
                 return True
     return False
+
+
+def _named(row: Row, terms: list[Term]) -> Row:
+    """A pattern whose words stand in it, [跨|翻] > [栏杆], with a class made of each bracket."""
+    parts = row.cells[0]
+    while "[" in parts:
+        before, _, rest = parts.partition("[")
+        template, closed, after = rest.partition("]")
+        if not closed:
+            raise row.wrong(f"a bracket of {row.cells[0]!r} is not closed")
+        name = f"={hashlib.sha256(template.encode()).hexdigest()[:10]}"
+        if not any(term.target == name for term in reversed(terms)):
+            terms.append(Term(expand(row, fold_cell(template)), "class", name, 0, frozenset({"exact"})))
+        parts = before + name + after
+    return Row(row.file, row.line, (parts, *row.cells[1:]))
 
 
 def _patterns(rows: Iterable[Row], terms: Iterable[Term]) -> Iterable[Pattern]:

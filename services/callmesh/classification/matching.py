@@ -8,8 +8,9 @@ clause mark in its middle) is kept as unsure: enough to ask, seldom enough to se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import ahocorasick
 
@@ -21,6 +22,10 @@ _UNSURE_WEIGHT = 2
 _NOTHING = "\U0010ffff"
 PLAIN = "plain"
 """Class of words that make a report an everyday matter: asked for, complained of, broken, owed."""
+
+
+_SAFE = frozenset({"mask", "category"})
+_OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
 
 
 class Hit(NamedTuple):
@@ -45,36 +50,43 @@ class _Entry(NamedTuple):
     sure: bool
 
 
+class _Bundle(NamedTuple):
+    """What one key of the automaton stands for; class words apart, for most of them are part of no pattern."""
+
+    rules: tuple[_Entry, ...]
+    classes: tuple[_Entry, ...]
+    names: frozenset[str]
+
+
 class Matcher:
     """The lexicon compiled for searching."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._sounds = lexicon.sounds
-        self._patterns = lexicon.patterns
+        self._patterns = PatternIndex(lexicon.patterns)
         self._symbols = {
             word[0]: term for term in lexicon.terms for word in term.words if not any(map(str.isalnum, word))
         }
-        self._written = _automaton(_written(lexicon))
+        self._written = _automaton(_written(lexicon), _bundle)
         self._latin = _automaton(_latin(lexicon))
         self._heard = _automaton(_heard(lexicon))
 
     def find(self, text: Text) -> list[Hit]:
         """All hits that no mask covers, patterns included, in the order of the text."""
-        hits = [*self._as_written(text), *self._as_latin(text), *self._as_symbols(text)]
-        masked = _reach(text, (hit for hit in hits if hit.sure and hit.row.kind == "mask"))
-        known = {place for hit in hits if hit.row.kind in ("mask", "category") for place in range(hit.start, hit.end)}
-        hits = [hit for hit in hits if _harmless(hit) or masked[hit.start] < hit.end]
-        hits += [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
-        hits += find_patterns(self._patterns, hits)
+        raw = [(last, bundle) for last, bundle in self._written.iter(text.tight) if bundle]
+        unbroken = _unbroken(text)
+        others = [*self._as_latin(text), *self._as_symbols(text)]
+        hits = [*others, *_written_hits(text, raw, unbroken)]
+        masked = _reach(text, (hit for hit in hits if hit.row.kind == "mask" and hit.sure))
+        known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
+        heard = [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
+        present = {hit.row.target for hit in (*others, *heard) if hit.row.kind == "class"}
+        present.update(*(bundle.names for _, bundle in raw))
+        patterns = self._patterns.possible(present)
+        hits += _class_hits(text, raw, unbroken, self._patterns.needed(patterns))
+        hits = [hit for hit in hits if _harmless(hit) or masked[hit.start] < hit.end] + heard
+        hits += find_patterns(patterns, hits)
         return sorted(_limited(hits), key=lambda hit: (hit.start, -hit.end))
-
-    def _as_written(self, text: Text) -> Iterator[Hit]:
-        for last, entries in self._written.iter(text.tight):
-            for entry in entries:
-                start, end = last + 1 - len(entry.word), last + 1
-                sure = entry.sure and text.whole(start, end)
-                if sure or entry.term.kind in ("trigger", "class"):
-                    yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
     def _as_latin(self, text: Text) -> Iterator[Hit]:
         line, places = words(text)
@@ -109,6 +121,32 @@ class Matcher:
                     yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
 
+def _unbroken(text: Text) -> list[int]:
+    """How many letters up to each place follow a gap: a stretch without one reads as one word."""
+    return list(accumulate(map(bool, text.gaps)))
+
+
+def _written_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int]) -> Iterator[Hit]:
+    for last, bundle in raw:
+        for entry in bundle.rules:
+            start, end = last + 1 - len(entry.word), last + 1
+            sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
+            if sure or entry.term.kind == "trigger":
+                yield Hit(start, end, entry.word, entry.term, sure, (start,))
+
+
+def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], needed: set[str]) -> Iterator[Hit]:
+    """Only of classes that some possible pattern, or the proof of ROUTE, asks for."""
+    for last, bundle in raw:
+        if needed.isdisjoint(bundle.names):
+            continue
+        for entry in bundle.classes:
+            if entry.term.target in needed:
+                start, end = last + 1 - len(entry.word), last + 1
+                sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
+                yield Hit(start, end, entry.word, entry.term, sure, (start,))
+
+
 def _harmless(hit: Hit) -> bool:
     """Masks take out dangers; what tells an everyday matter stays readable inside them."""
     return hit.row.kind in ("mask", "category") or hit.row.target == PLAIN
@@ -129,6 +167,33 @@ def _alike(surface: list[str], entry: _Entry) -> bool | None:
     if strong and 2 * (right + latin) >= size:
         return True
     return False if size > 3 and right + latin >= size - 1 else None
+
+
+class PatternIndex:
+    """Patterns by the classes of their rarest part, so that few are looked at."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self._by_class: dict[str, list[tuple[int, Pattern]]] = {}
+        for order, pattern in enumerate(patterns):
+            for name in min(pattern.parts, key=len):
+                self._by_class.setdefault(name, []).append((order, pattern))
+
+    def possible(self, present: set[str]) -> list[Pattern]:
+        """Those of which every part has a word in the text, in the order of the table."""
+        found: dict[int, Pattern] = {}
+        for name in present:
+            for order, pattern in self._by_class.get(name, ()):
+                if not any(map(present.isdisjoint, pattern.parts)):
+                    found[order] = pattern
+        return [found[order] for order in sorted(found)]
+
+    @staticmethod
+    def needed(patterns: Iterable[Pattern]) -> set[str]:
+        """The classes these patterns speak of, and those that the proof of ROUTE looks for."""
+        needed = set(_OF_PROOF)
+        for pattern in patterns:
+            needed.update(pattern.without, *pattern.parts)
+        return needed
 
 
 def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
@@ -204,6 +269,9 @@ def _reach(text: Text, hits: Iterable[Hit]) -> list[int]:
 
 def _limited(hits: list[Hit]) -> Iterator[Hit]:
     """At most a few dozen hits of one word, the rest of a flood says nothing new."""
+    if len(hits) <= _MOST_PER_WORD:
+        yield from hits
+        return
     count: dict[str, int] = {}
     for hit in hits:
         count[hit.word] = count.get(hit.word, 0) + 1
@@ -211,7 +279,9 @@ def _limited(hits: list[Hit]) -> Iterator[Hit]:
             yield hit
 
 
-def _automaton(entries: Iterable[tuple[str, _Entry]]) -> ahocorasick.Automaton:
+def _automaton(
+    entries: Iterable[tuple[str, _Entry]], wrap: Callable[[tuple[_Entry, ...]], Any] = lambda same: same
+) -> ahocorasick.Automaton:
     """An Aho-Corasick automaton; each key leads to all entries that share it."""
     found: dict[str, tuple[_Entry, ...]] = {}
     for key, entry in entries:
@@ -219,10 +289,16 @@ def _automaton(entries: Iterable[tuple[str, _Entry]]) -> ahocorasick.Automaton:
         found[key] = (entry,) if same is None else _with(same, entry)
     automaton = ahocorasick.Automaton()
     for key, same in found.items():
-        automaton.add_word(key, same)
+        automaton.add_word(key, wrap(same))
     automaton.add_word(_NOTHING, ())  # an automaton without a word cannot be searched
     automaton.make_automaton()
     return automaton
+
+
+def _bundle(same: tuple[_Entry, ...]) -> _Bundle:
+    classes = tuple(entry for entry in same if entry.term.kind == "class")
+    rules = tuple(entry for entry in same if entry.term.kind != "class")
+    return _Bundle(rules, classes, frozenset(entry.term.target for entry in classes))
 
 
 def _with(same: tuple[_Entry, ...], entry: _Entry) -> tuple[_Entry, ...]:

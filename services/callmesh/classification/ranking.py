@@ -1,76 +1,55 @@
-"""Which matter a report is about: every category the evidence supports, best first.
+"""What the lexicon says about the matter: points by category, and the matters of an emergency.
 
-In an emergency severity decides before score, so that a fight with a leaking gas bottle is
-not filed under the shop that complains about it.
+In an emergency severity decides before probability, so that a fight with a leaking gas bottle is not filed under the
+shop that complains about it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from callmesh.classification.matching import Hit
-from callmesh.domain.assessment import Candidate
 from callmesh.domain.directory import Category
 from callmesh.domain.words import EmergencyRule, Level
 
-_FULL = 4.0
-"""Points at which a category counts as certain."""
-_MARGIN = 0.8
-_PROOF = 2.6
-"""Points a category needs before a report may be routed: one decisive term or several usual ones."""
-_MOST = 8
 _LEVELS = tuple(Level)
+_LIKELY, _SURE = 0.2, 3
+_MOST_INCIDENTS = 5
 
 
-class Ranking:
-    """Scores categories of one city."""
+def points_by_category(hits: list[Hit], live: list[Hit], city: Mapping[str, Category]) -> dict[str, float]:
+    """Points by category; a term inside a longer one of the same kind, or met again, adds nothing."""
+    scores: dict[str, float] = {}
+    seen: set[tuple[str, str]] = set()
+    alive = set(live)
+    reached = {"trigger": -1, "category": -1}
+    for hit in hits:
+        kind, target = hit.row.kind, hit.row.target
+        if kind not in reached or target not in city or (kind == "trigger" and hit not in alive):
+            continue
+        inside = hit.end <= reached[kind] and len(hit.heads) == 1
+        if not inside and (hit.word, target) not in seen:
+            seen.add((hit.word, target))
+            scores[target] = scores.get(target, 0.0) + _points(hit)
+        if len(hit.heads) == 1 and hit.sure:
+            reached[kind] = max(reached[kind], hit.end)
+    return scores
 
-    def __init__(self, categories: dict[str, Category]) -> None:
-        self._categories = categories
-        self._order = {name: at for at, name in enumerate(categories)}
 
-    def rank(self, hits: list[Hit], live: list[Hit], alarm: bool) -> tuple[Candidate, ...]:
-        """The supported categories. `alarm`: those with a live danger come first, gravest first."""
-        scores = self._scores(hits, live)
-        grave = {hit.row.target for hit in live if hit.weight >= 2} if alarm else set()
-        ordered = sorted(scores, key=lambda name: self._key(name, scores[name], name in grave))
-        total = sum(scores.values())
-        return tuple(
-            Candidate(name, round(scores[name] / total * min(1.0, scores[name] / _FULL), 4)) for name in ordered[:_MOST]
-        )
+def incidents_of(live: list[Hit], chances: Mapping[str, float], city: Mapping[str, Category]) -> tuple[str, ...]:
+    """The matters of an emergency, gravest first: what a sure word of danger names, and what is likely besides."""
+    named = {hit.row.target for hit in live if hit.weight >= _SURE and hit.sure and "generic" not in hit.row.flags}
+    likely = {name for name, chance in chances.items() if chance >= _LIKELY and _urgent(city[name])}
+    known = [name for name in named | likely if name in city] or [
+        name for name in {hit.row.target for hit in live} if name in city
+    ]
+    order = {name: at for at, name in enumerate(city)}
+    known.sort(key=lambda name: (_LEVELS.index(city[name].level), -chances.get(name, 0.0), order[name]))
+    return tuple(known[:_MOST_INCIDENTS])
 
-    def clear(self, candidates: tuple[Candidate, ...], hits: list[Hit]) -> bool:
-        """True when one matter is meant: named by more than a hint, and no danger is as likely."""
-        points = sum(
-            _points(hit)
-            for hit in hits
-            if hit.row.kind == "category" and hit.row.target == candidates[0].category and hit.sure
-        )
-        if points < _PROOF:
-            return False
-        if len(candidates) < 2 or candidates[1].score < _MARGIN * candidates[0].score:
-            return True
-        return self._categories[candidates[1].category].emergency is not EmergencyRule.ALWAYS
 
-    def _key(self, name: str, score: float, grave: bool) -> tuple[bool, int, float, int]:
-        level = _LEVELS.index(self._categories[name].level) if grave else 0
-        return (not grave, level, -score, self._order[name])
-
-    def _scores(self, hits: list[Hit], live: list[Hit]) -> dict[str, float]:
-        """Points by category; a term inside a longer one of the same kind, or met again, adds nothing."""
-        scores: dict[str, float] = {}
-        seen: set[tuple[str, str]] = set()
-        alive = set(live)
-        reached = {"trigger": -1, "category": -1}
-        for hit in hits:
-            kind, target = hit.row.kind, hit.row.target
-            if kind not in reached or target not in self._categories or (kind == "trigger" and hit not in alive):
-                continue
-            inside = hit.end <= reached[kind] and len(hit.heads) == 1
-            if not inside and (hit.word, target) not in seen:
-                seen.add((hit.word, target))
-                scores[target] = scores.get(target, 0.0) + _points(hit)
-            if len(hit.heads) == 1 and hit.sure:
-                reached[kind] = max(reached[kind], hit.end)
-        return scores
+def _urgent(category: Category) -> bool:
+    return category.emergency is EmergencyRule.ALWAYS
 
 
 def _points(hit: Hit) -> float:

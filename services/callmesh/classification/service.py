@@ -1,8 +1,9 @@
 """Judging texts and cases with the city's catalogue.
 
-The engine (verdict.py) is rebuilt when new city data comes into force. Whatever goes wrong in it,
-the verdict is ASK: a person looks. An operator's word beats the machine's; the emergency flag
-rises by itself and is lowered only by a person with a reason.
+The engine (verdict.py) is rebuilt when new city data or new rules come into force. Whatever goes wrong in it,
+the verdict is ASK: a person looks. An operator's word beats the machine's; the emergency flag rises by itself and is
+lowered only by a person with a reason. What a person corrects is a fact, and the fact teaches the overlay of that
+person's agency: at once, in memory, one-sided (overlay.py).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from nats.aio.msg import Msg
 
-from callmesh.classification.lexicon import Lexicon
+from callmesh.classification.engine import Rules, RulesInForce
+from callmesh.classification.overlay import Overlay, lesson_of
 from callmesh.classification.verdict import Classifier
 from callmesh.domain import commands as c
 from callmesh.domain.assessment import Assessment
@@ -31,9 +34,11 @@ from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.record import decode
+from callmesh.ledger.record import case_of, decode, fact_of
 
 RULE = "classify"
+LOOK_SECONDS = 30.0
+_DECIDED = "case_classified"
 KNOWN = 256
 """Texts whose assessment is remembered, in memory only."""
 
@@ -54,24 +59,32 @@ class Classification:
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
-        self._lexicon = Lexicon.load()
+        self._rules = RulesInForce(mesh.runtime.settings.rules_dir)
+        self._overlay = Overlay()
         self._warming = asyncio.Lock()
-        self._known: OrderedDict[tuple[str, str], Assessment] = OrderedDict()
-        self._engine: tuple[City, Classifier] | None = None
+        self._known: OrderedDict[tuple[str, str, str], Assessment] = OrderedDict()
+        self._engine: tuple[City, Rules, Classifier] | None = None
 
     async def warm(self) -> None:
         """Builds the engine before the first caller waits for it; without a city there is none yet."""
         async with self._warming:
             with contextlib.suppress(NoDirectory, Unreachable):
-                await asyncio.to_thread(self._classifier)
+                self._engine = await asyncio.to_thread(self._built)
 
-    def assess(self, text: str, channel: str) -> Assessment:
-        """The engine's answer; ASK when the engine fails."""
+    async def watch(self) -> None:
+        """Takes over changed files of the rules folder; what is refused changes nothing."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.warm()
+
+    def assess(self, text: str, channel: str, agency: str = "") -> Assessment:
+        """The engine's answer, with what the agency taught; ASK when the engine fails."""
         try:
-            engine, key = self._classifier(), (text, channel)
+            engine, key = self._classifier(), (text, channel, agency)
             found = self._known.get(key)
             if found is None:  # what was suggested is classified a moment later
-                found = self._known[key] = engine.assess(text, _channel(channel))
+                adjust = partial(self._overlay.adjust, agency)
+                found = self._known[key] = engine.assess(text, _channel(channel), adjust)
                 if len(self._known) > KNOWN:
                     self._known.popitem(last=False)
             return found
@@ -83,7 +96,7 @@ class Classification:
         """The engine's answer for a case with all its supplements; a silent caller is never routed."""
         report = case.report
         text = "\n".join([report.narrative, *(one.text for one in report.supplements)])
-        found = self.assess(text, case.channel)
+        found = self.assess(text, case.channel, case.origin)
         if report.caller.silent:
             return _raised(found, Level.P0, "静默报警")
         if case.situation.injured or case.situation.dead or case.situation.trapped:
@@ -125,30 +138,49 @@ class Classification:
         return {"oversight": of_city(city), "diverts": diverts(city, case, found.category, emergency)}
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Classifies what came in without an operator on the line."""
-        await each(self._mesh, messages, self._on_fact, _unattended)
+        """Classifies what came in without an operator on the line; learns from what operators decided."""
+        await each(self._mesh, messages, self._on_fact, _concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
+        if kind_of(message) == _DECIDED:
+            self._learn(message)
+            return
         head = await self._mesh.ledger.head(case_id)
         if head is None or head.case.classification:
             return
         command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
         await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
 
-    def _classifier(self) -> Classifier:
-        city = self._mesh.city
-        if self._engine is None or self._engine[0] is not city:
-            self._engine = (city, Classifier(self._lexicon, city.categories))
+    def _learn(self, message: Msg) -> None:
+        """A repeated delivery teaches twice, which moves little: a lesson is bounded and fades."""
+        record = decode(message.data)
+        lesson = lesson_of(case_of(record), fact_of(record))
+        if lesson is not None:
+            self._overlay.learn(lesson.agency, lesson.text, lesson.category, lesson.emergency)
             self._known.clear()
-        return self._engine[1]
+
+    def _classifier(self) -> Classifier:
+        if self._engine is None or self._engine[0] is not self._mesh.city:
+            self._engine = self._built()
+        return self._engine[2]
+
+    def _built(self) -> tuple[City, Rules, Classifier]:
+        """The engine of the city and the rules in force; the one there is when nothing changed."""
+        city, rules = self._mesh.city, self._rules.refresh()
+        if self._engine and self._engine[0] is city and self._engine[1] is rules:
+            return self._engine
+        self._known.clear()
+        return city, rules, rules.classifier(city.categories)
 
 
 def _long(case: Case) -> bool:
     return len(case.report.narrative) > 2_000
 
 
-def _unattended(case_id: str, message: Msg) -> bool:
-    return kind_of(message) == "case_opened" and not _channel(decode(message.data).case.channel).attended
+def _concerns(case_id: str, message: Msg) -> bool:
+    """Reports that nobody attends, and what a person decided."""
+    kind = kind_of(message)
+    return kind == _DECIDED or (kind == "case_opened" and not _channel(decode(message.data).case.channel).attended)
 
 
 def _channel(channel: str) -> Channel:
@@ -157,8 +189,7 @@ def _channel(channel: str) -> Channel:
 
 
 def _raised(found: Assessment, level: Level, why: str) -> Assessment:
-    reason = f"{why}; {found.reason}"
-    return Assessment(Verdict.EMERGENCY, level, found.category, found.candidates, found.evidence, reason, found.version)
+    return replace(found, verdict=Verdict.EMERGENCY, level=level, reason=f"{why}; {found.reason}")
 
 
 def _recorded(found: Assessment) -> Classified:

@@ -40,13 +40,14 @@ class ClassificationServicer(ClassificationServiceServicer):
         if len(request.text) > TEXT_LENGTH:
             reason = {"text": f"at most {TEXT_LENGTH} characters"}
             raise Invalid("text is too long", "内容过长", reason)
-        found = self._service.assess(request.text, request.channel or "phone")
+        found = self._service.assess(request.text, request.channel or "phone", actor.agency)
         emergency = request.emergency or found.verdict == Verdict.EMERGENCY
         return pb.SuggestClassificationResponse(
             classification=_classification(found, emergency),
             emergency=emergency,
             targets=_targets(city, found, request.division, actor.agency, emergency),
-            guide=_guide(city.guide.get(found.category)),
+            guide=_guide(city.guide_at(found.category, found.level)),
+            incidents=found.incidents,
         )
 
     async def ClassifyCase(self, request: pb.ClassifyCaseRequest, context: Any) -> case_pb2.Case:
@@ -75,6 +76,7 @@ class ClassificationServicer(ClassificationServiceServicer):
                 level=_LEVELS[one.level],  # type: ignore[arg-type]
                 emergency=one.emergency.value,
                 guide=_guide(city.guide.get(one.id)),
+                level_guides=_level_guides(city, one.id),
             )
             for one in city.categories
         ]
@@ -99,24 +101,34 @@ def _classification(found: Assessment, emergency: bool) -> classification_pb2.Cl
 
 
 def _targets(city: City, found: Assessment, division: str, origin: str, emergency: bool) -> list[pb.Target]:
-    """Where each candidate would go from here and now."""
+    """Where each matter would go from here and now: all of a mixed emergency, else the likely ones."""
+    score = {one.category: one.score for one in found.candidates}
     targets = []
-    for candidate in found.candidates[:5]:
-        question = Question(candidate.category, division, origin, now(), emergency)
+    for category in dict.fromkeys((*found.incidents, *tuple(score)[:5])):
+        question = Question(category, division, origin, now(), emergency)
         chosen = choose(city, question)
         if not chosen:
             continue
         targets.append(
             pb.Target(
-                category=candidate.category,
+                category=category,
                 agency=chosen[0].agency,
                 agency_name=city.agency[chosen[0].agency].name,
                 support=[one.agency for one in chosen if one.role == Role.SUPPORT],
                 basis=chosen[0].basis,
-                score=candidate.score,
+                score=score.get(category, 0.0),
             )
         )
     return targets
+
+
+def _level_guides(city: City, category: str) -> list[pb.LevelGuide]:
+    """The guides that hold for one level of a category only."""
+    return [
+        pb.LevelGuide(level=_LEVELS[Level(one.level)], guide=_guide(one))  # type: ignore[arg-type]
+        for one in city.guides
+        if one.category == category and one.level
+    ]
 
 
 def _guide(guide: Guide | None) -> pb.Guide | None:

@@ -6,6 +6,7 @@ Each syllable becomes one private character, so a phrase can be searched like an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import islice, product
 
@@ -15,6 +16,7 @@ from callmesh.classification.text import Text
 _LONGEST = 6
 _PRIVATE = 0xE000
 UNHEARD = chr(0xF8FF)
+_RUNS = re.compile("([^\\x00-\\x7f]+)|[\\x00-\\x7f]+")
 
 
 def blurred(syllable: str) -> str:
@@ -25,17 +27,24 @@ def blurred(syllable: str) -> str:
     return syllable[:-1] if syllable.endswith(("ang", "eng", "ing")) else syllable
 
 
+class _Heard(dict[str, str]):
+    """The usual reading of each character; one without a reading is UNHEARD."""
+
+    def __missing__(self, key: str) -> str:
+        return UNHEARD
+
+
 class Sounds:
     """The reading table: text to a string of syllable codes and back to places in the text."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._code: dict[str, str] = {}
-        self._first: dict[str, str] = {}
         self._readings: dict[str, list[str]] = {}
+        self._heard = _Heard()
         for row in rows:
             syllable, first, also = cells(row, 3)
             code = self._code_of(syllable)
-            self._first.update(dict.fromkeys(first.strip("-"), code))
+            self._heard.update(dict.fromkeys(first.strip("-"), code))
             for char in first.strip("-") + also.strip("-"):
                 self._readings.setdefault(char, []).append(code)
 
@@ -48,17 +57,16 @@ class Sounds:
         """The syllables of a report and the stretch of `tight` behind each; pinyin words are spelled out."""
         codes: list[str] = []
         places: list[tuple[int, int]] = []
-        position = 0
-        while position < len(text.tight):
-            char = text.tight[position]
-            if not char.isascii():
-                codes.append(self._first.get(char, UNHEARD))
-                places.append((position, position + 1))
-                position += 1
+        for run in _RUNS.finditer(text.tight):
+            start, end = run.span()
+            if run.lastindex == 1:
+                codes += map(self._heard.__getitem__, run[0])
+                places += zip(range(start, end), range(start + 1, end + 1), strict=True)
                 continue
-            end = self._latin_end(text, position)
-            self._read_latin(text, position, end, codes, places)
-            position = end
+            while start < end:
+                stop = self._latin_end(text, start)
+                self._read_latin(text, start, stop, codes, places)
+                start = stop
         return "".join(codes), places
 
     def _read_latin(self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -22,6 +22,9 @@ _TAIL = 6_000
 _NO_GAP, _SOFT, _HARD = 0, 1, 2
 _MOST_SYMBOLS = 64
 _LATIN = re.compile("[a-z0-9]")
+_RUNS = re.compile("([\u4e00-\u9fff]+)|([0-9A-Za-z]+)|.", re.DOTALL)
+_STUTTER = re.compile(r"(\D)\1\1", re.DOTALL)
+_LONG_NUMBER = re.compile(r"\d{5,}")
 _HARD_MARKS = frozenset("，。！？；：、,!?;:\n\r…")
 _TO_SIMPLIFIED = opencc.OpenCC("tw2sp")
 _BRACKETED = re.compile(r"[(（\[【［][ ]{0,2}([a-zA-ZÀ-ɏ0-9 ]{1,24})[)）\]】］]")
@@ -29,6 +32,7 @@ _BRACKETED = re.compile(r"[(（\[【［][ ]{0,2}([a-zA-ZÀ-ɏ0-9 ]{1,24})[)）\]
 _DIALECT = str.maketrans(
     "咗唔冇佢喺嘅嚟畀俾攞搵嗌瞓啲睇咁啱嘈她妳您俺啦喽饮搬", "了不没他在的来被被拿找喊睡些看这刚吵他你你我了了喝搬"
 )
+_DIALECT_CHARS = frozenset(map(chr, _DIALECT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +81,88 @@ class Text:
 
 
 def normalise(text: str) -> Text:
-    """Fold a report; never raises."""
-    letters: list[str] = []
-    source: list[int] = []
-    gaps: list[int] = []
-    symbols: list[tuple[int, str]] = []
-    gap, last, before = _HARD, "", ""
-    for offset, char in _examined(text):
-        kept, after = _fold(char)
-        if after:
-            gap = max(gap, after)
-            if kept and len(symbols) < _MOST_SYMBOLS:
-                symbols.append((offset, kept))
+    """Fold a report; never raises. Runs of ideographs and of plain Latin letters are taken whole."""
+    found = _Folded([], [], [], [])
+    for offset, segment in _examined(text):
+        found.gap = max(found.gap, _HARD) if offset else _HARD
+        _fold_segment(segment, offset, found)
+    joined = "".join(found.letters)
+    source, gaps = found.source, found.gaps
+    if _STUTTER.search(joined):
+        joined, source, gaps = _without_stutter(joined, source, gaps)
+    return _simplified(joined, source, gaps, tuple(found.symbols), len(text) <= EXAMINED)
+
+
+def model_text(text: Text) -> str:
+    """What the learned scorer reads: `tight` with long digit runs (telephones, identity numbers) as one 0."""
+    return _LONG_NUMBER.sub("0", text.tight)
+
+
+def model_places(text: Text) -> list[tuple[int, int]]:
+    """For each character of `model_text`, the stretch of `tight` behind it."""
+    places: list[tuple[int, int]] = []
+    for found in _LONG_NUMBER.finditer(text.tight):
+        done = places[-1][1] if places else 0
+        places += [(at, at + 1) for at in range(done, found.start())]
+        places.append((found.start(), found.end()))
+    done = places[-1][1] if places else 0
+    return places + [(at, at + 1) for at in range(done, len(text.tight))]
+
+
+@dataclass(slots=True)
+class _Folded:
+    """What folding has made so far; `gap` stands before the next letter."""
+
+    letters: list[str]
+    source: list[int]
+    gaps: list[int]
+    symbols: list[tuple[int, str]]
+    gap: int = _HARD
+
+
+def _fold_segment(segment: str, offset: int, made: _Folded) -> None:
+    for run in _RUNS.finditer(segment):
+        start, word = run.start() + offset, run[0]
+        if run.lastindex is None:
+            _fold_one(word, start, made)
             continue
-        for one in kept:
-            if one == last == before and not one.isdigit():
-                continue  # 救命命命命 says no more than 救命命
-            letters.append(one)
-            source.append(offset)
-            gaps.append(gap)
-            gap, before, last = _NO_GAP, last, one
-    return replace(_simplified(letters, source, gaps, tuple(symbols)), complete=len(text) <= EXAMINED)
+        made.letters.append(word if run.lastindex == 1 else word.lower())
+        made.source.extend(range(start, start + len(word)))
+        made.gaps.append(made.gap)
+        made.gaps.extend([_NO_GAP] * (len(word) - 1))
+        made.gap = _NO_GAP
+
+
+def _fold_one(char: str, offset: int, made: _Folded) -> None:
+    """A character that is neither a plain ideograph nor a plain Latin letter or digit."""
+    kept, after = _fold(char)
+    if after:
+        made.gap = max(made.gap, after)
+        if kept and len(made.symbols) < _MOST_SYMBOLS:
+            made.symbols.append((offset, kept))
+        return
+    for one in kept:
+        made.letters.append(one)
+        made.source.append(offset)
+        made.gaps.append(made.gap)
+        made.gap = _NO_GAP
+
+
+def _without_stutter(joined: str, source: list[int], gaps: list[int]) -> tuple[str, list[int], list[int]]:
+    """救命命命命 says no more than 救命命: a third and further equal letter goes, digits stay."""
+    letters: list[str] = []
+    kept: list[int] = []
+    new_gaps: list[int] = []
+    gap = _NO_GAP
+    for at, one in enumerate(joined):
+        gap = max(gap, gaps[at])
+        if len(letters) > 1 and one == letters[-1] == letters[-2] and not one.isdigit():
+            continue
+        letters.append(one)
+        kept.append(source[at])
+        new_gaps.append(gap)
+        gap = _NO_GAP
+    return "".join(letters), kept, new_gaps
 
 
 def fold_cell(cell: str) -> str:
@@ -139,13 +204,12 @@ def _space(built: list[str], places: list[int], place: int) -> None:
         places.append(place)
 
 
-def _examined(text: str) -> list[tuple[int, str]]:
-    """Offset and character of what is looked at, without pinyin in brackets after an ideograph."""
+def _examined(text: str) -> tuple[tuple[int, str], ...]:
+    """Offset and text of what is looked at, without pinyin in brackets after an ideograph."""
     if len(text) <= EXAMINED:
-        return list(enumerate(_without_readings(text)))
+        return ((0, _without_readings(text)),)
     tail = len(text) - _TAIL
-    head = list(enumerate(_without_readings(text[: EXAMINED - _TAIL])))
-    return [*head, (tail, "\n"), *enumerate(_without_readings(text[tail:]), tail)]
+    return (0, _without_readings(text[: EXAMINED - _TAIL])), (tail, _without_readings(text[tail:]))
 
 
 def _without_readings(text: str) -> str:
@@ -184,21 +248,24 @@ def _fold(char: str) -> tuple[str, int]:
     return (char if category == "So" else ""), _SOFT
 
 
-def _simplified(letters: list[str], source: list[int], gaps: list[int], symbols: tuple[tuple[int, str], ...]) -> Text:
+def _simplified(
+    joined: str, source: list[int], gaps: list[int], symbols: tuple[tuple[int, str], ...], complete: bool
+) -> Text:
     """Convert to simplified mainland wording; where the length changes, place the characters run by run."""
-    joined = "".join(letters)
     converted = joined if joined.isascii() else _TO_SIMPLIFIED.convert(joined)
     if len(converted) != len(joined):
-        converted, source, gaps = _by_runs(letters, source, gaps)
-    return Text(converted.translate(_DIALECT), source, gaps, symbols)
+        converted, source, gaps = _by_runs(joined, source, gaps)
+    if not _DIALECT_CHARS.isdisjoint(converted):
+        converted = converted.translate(_DIALECT)
+    return Text(converted, source, gaps, symbols, complete)
 
 
-def _by_runs(letters: list[str], source: list[int], gaps: list[int]) -> tuple[str, list[int], list[int]]:
+def _by_runs(joined: str, source: list[int], gaps: list[int]) -> tuple[str, list[int], list[int]]:
     """Convert each unbroken run on its own and spread its characters over the run's offsets."""
     text, new_source, new_gaps = "", list[int](), list[int]()
-    starts = [at for at in range(len(letters)) if at == 0 or gaps[at]] + [len(letters)]
+    starts = [at for at in range(len(joined)) if at == 0 or gaps[at]] + [len(joined)]
     for start, end in pairwise(starts):
-        run = _TO_SIMPLIFIED.convert("".join(letters[start:end]))
+        run = _TO_SIMPLIFIED.convert(joined[start:end])
         text += run
         new_source += [source[start + at * (end - start) // len(run)] for at in range(len(run))]
         new_gaps += [gaps[start]] + [_NO_GAP] * (len(run) - 1)

@@ -1,178 +1,117 @@
-"""The verdict: from the rules a report met to EMERGENCY, ASK or ROUTE.
+"""The verdict: from the rules a report met and from the learned scorer to EMERGENCY, ASK or ROUTE.
 
-ROUTE needs proof, all of it: no live danger, enough said, one clear everyday matter, a language we read,
-somebody who speaks. Everything else is ASK, and so is everything this module did not foresee.
-The learned scorer will join here as one more voice: it may add danger, never take it away.
+Danger is a sum of voices: words of the lexicon, patterns of words, and the learned scorer, which may add danger and
+never takes it away. ROUTE needs positive proof, all of it (proof.py). Everything else is ASK, and so is everything this
+module did not foresee: an error inside is ASK, never a ROUTE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
+from callmesh.classification.danger import harm_in, points_of
+from callmesh.classification.findings import Findings, evidence, find
+from callmesh.classification.fusion import Reading, Scorer, fuse
+from callmesh.classification.levels import level_of
 from callmesh.classification.lexicon import Lexicon
-from callmesh.classification.matching import PLAIN, Hit, Matcher
-from callmesh.classification.modifiers import Context, Standing
-from callmesh.classification.ranking import Ranking
-from callmesh.classification.text import Text, normalise
+from callmesh.classification.matching import Matcher
+from callmesh.classification.proof import SUSPECTED, missing_proof
+from callmesh.classification.ranking import incidents_of, points_by_category
+from callmesh.classification.text import Text, model_text, normalise
+from callmesh.classification.thresholds import Limits, Thresholds
 from callmesh.classification.wording import reason_for
-from callmesh.domain.assessment import Assessment, Candidate, Evidence
+from callmesh.domain.assessment import Assessment, Candidate
 from callmesh.domain.directory import Category
-from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
+from callmesh.domain.words import Channel, Verdict
 
-_ALARM = 4
-"""Danger points that make an emergency together; a word of weight 3 makes one alone."""
-_DOUBT = 2
-_TOGETHER = 60
-_ENOUGH = 6
+Adjust = Callable[[str, Reading], Reading]
 _DECISIVE = 3
-_PHRASE = 4
-_LONG, _FEW = 200, 20
-_PEOPLE = frozenset({"child", "elder", "vulnerable", "person", "faller"})
-_NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
-_MOST_EVIDENCE = 40
-_LEVELS = tuple(Level)
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a report amounts to before the verdict."""
-
-    text: Text
-    hits: list[Hit]
-    live: list[Hit]
-    lowered: list[Hit]
-    discounted: list[Hit]
-    modifiers: set[Hit]
+_LEAST, _ALWAYS = 0.05, 1
+"""A candidate less probable than this is named only when it is the best: who returns a case gets the next one."""
 
 
 class Classifier:
-    """Assesses reports for one city. Immutable: a new lexicon or catalogue is a new classifier."""
+    """Assesses reports for one city. Immutable: a new lexicon, model or catalogue is a new classifier."""
 
-    def __init__(self, lexicon: Lexicon, categories: Iterable[Category]) -> None:
-        self._version = lexicon.version
-        self._matcher = Matcher(lexicon)
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        categories: Iterable[Category],
+        scorer: Scorer | None = None,
+        thresholds: Thresholds | None = None,
+        matcher: Matcher | None = None,
+    ) -> None:
+        self._scorer = scorer
+        self._thresholds = thresholds or Thresholds.load()
+        self._matcher = matcher or Matcher(lexicon)
         self._categories = {one.id: one for one in categories}
-        self._ranking = Ranking(self._categories)
+        model = scorer.version if scorer else "no-model"
+        self.version = f"{lexicon.version}+{model}+{self._thresholds.version}"
 
-    def assess(self, text: str, channel: Channel) -> Assessment:
-        """Read one report. Pure and bounded: the same text always gives the same answer."""
-        found = self._read(normalise(text))
-        danger = _danger(found.live)
-        alarm = danger >= _ALARM or any(hit.weight >= 3 for hit in found.live)
-        candidates = self._ranking.rank(found.hits, found.live, alarm)
-        verdict = Verdict.EMERGENCY if alarm else self._calm(found, danger, candidates, channel)
-        primary = self._primary(verdict, candidates)
+    def assess(self, text: str, channel: Channel, adjust: Adjust | None = None) -> Assessment:
+        """Read one report. Pure and bounded: the same text always gives the same answer.
+
+        `adjust` is what an agency taught since the model was trained: it gets the text as the scorer read it and the
+        reading, and gives the reading to judge by.
+        """
+        folded = normalise(text)
+        return self._judge(folded, self._thresholds.of(channel), self._read(model_text(folded), adjust))
+
+    def _read(self, text: str, adjust: Adjust | None) -> Reading | None:
+        """What the learned scorer makes of a text; None without one."""
+        if self._scorer is None:
+            return None
+        reading = self._scorer.read(text)
+        return adjust(text, reading) if adjust else reading
+
+    def _judge(self, text: Text, limits: Limits, reading: Reading | None) -> Assessment:
+        found = find(self._matcher, text)
+        danger = reading.emergency if reading else 0.0
+        alarm = _alarm(found, danger, limits)
+        chances = self._chances(found, reading, limits)
+        lacking = "" if alarm else missing_proof(found, danger if reading else None, chances, self._categories, limits)
+        verdict = Verdict.EMERGENCY if alarm else Verdict.ASK if lacking else Verdict.ROUTE
+        incidents = incidents_of(found.live, chances, self._categories) if alarm else ()
+        return self._told(found, verdict, chances, incidents, reading, lacking)
+
+    def _chances(self, found: Findings, reading: Reading | None, limits: Limits) -> dict[str, float]:
+        points = points_by_category(found.hits, found.live, self._categories)
+        learned = reading.probabilities if reading else ()
+        return fuse(points, learned, self._categories, limits.hint)
+
+    def _told(
+        self,
+        found: Findings,
+        verdict: Verdict,
+        chances: Mapping[str, float],
+        incidents: tuple[str, ...],
+        reading: Reading | None,
+        lacking: str,
+    ) -> Assessment:
+        likely = [name for at, (name, chance) in enumerate(chances.items()) if chance >= _LEAST or at < _ALWAYS]
+        ordered = dict.fromkeys((*incidents, *likely))
+        candidates = tuple(Candidate(name, round(chances.get(name, 0.0), 4)) for name in ordered)
+        primary = next(iter(ordered), "")
+        matter = self._categories.get(primary)
+        danger = bool(found.live or found.lowered) or lacking == SUSPECTED
+        shown = evidence(found, reading.grams if reading else (), self._scorer.version if self._scorer else "")
         return Assessment(
             verdict=verdict,
-            level=self._level(verdict, primary, found),
+            level=level_of(verdict, matter, found, harm_in(found.text.tight), danger),
             category=primary,
             candidates=candidates,
-            evidence=_evidence(found),
-            reason=reason_for(verdict, self._name(primary), found.live, found.lowered, found.hits),
-            version=self._version,
+            evidence=shown,
+            reason=reason_for(verdict, matter.zh if matter else "", found, lacking),
+            version=self.version,
+            incidents=incidents,
+            danger=round(reading.emergency, 4) if reading else 0.0,
         )
 
-    def _read(self, text: Text) -> Findings:
-        hits = self._matcher.find(text)
-        context = Context(text, hits)
-        sorted_out: dict[Standing, list[Hit]] = {standing: [] for standing in Standing}
-        for hit in hits:
-            if hit.row.kind == "trigger":
-                sorted_out[context.standing(hit)].append(hit)
-        return Findings(
-            text, hits, sorted_out[Standing.LIVE], sorted_out[Standing.LOWERED], sorted_out[Standing.DISCOUNTED],
-            context.used,
-        )  # fmt: skip
 
-    def _calm(self, found: Findings, danger: int, candidates: tuple[Candidate, ...], channel: Channel) -> Verdict:
-        """ROUTE when everything speaks for it, else ASK."""
-        doubt = danger >= _DOUBT or any(hit.weight >= _DOUBT for hit in found.lowered)
-        if doubt or not candidates or candidates[0].category in _NEVER_ROUTED:
-            return Verdict.ASK
-        best = self._categories[candidates[0].category]
-        if best.emergency is EmergencyRule.ALWAYS or not self._ranking.clear(candidates, found.hits):
-            return Verdict.ASK
-        return Verdict.ROUTE if _enough(found, best.id) else Verdict.ASK
-
-    @staticmethod
-    def _primary(verdict: Verdict, candidates: tuple[Candidate, ...]) -> str:
-        return candidates[0].category if candidates else ""
-
-    def _name(self, category: str) -> str:
-        return self._categories[category].zh if category in self._categories else ""
-
-    def _level(self, verdict: Verdict, primary: str, found: Findings) -> Level:
-        """The category's level, raised by the verdict and by words of harm."""
-        level = self._categories[primary].level if primary in self._categories else Level.P2
-        if verdict is Verdict.EMERGENCY:
-            level = min(level, Level.P1, key=_LEVELS.index)
-            return Level.P0 if any("harm" in hit.row.flags for hit in found.live) or not primary else level
-        if verdict is Verdict.ASK and (found.live or found.lowered):
-            return max(Level.P1, min(level, Level.P1, key=_LEVELS.index), key=_LEVELS.index)
-        return level
-
-
-def _danger(live: list[Hit]) -> int:
-    """The most danger points within reach of each other; words that overlap count once."""
-    points: list[tuple[int, int]] = []
-    reached = -1
-    seen: set[str] = set()
-    for hit in sorted(live, key=lambda one: (one.start, -one.weight)):
-        if hit.start >= reached and hit.word not in seen:
-            points.append((hit.start, hit.weight))
-            reached = hit.end if len(hit.heads) == 1 else hit.heads[0] + 1
-            seen.add(hit.word)
-    return max((_sum_from(points, at) for at in range(len(points))), default=0)
-
-
-def _sum_from(points: list[tuple[int, int]], first: int) -> int:
-    total = 0
-    for start, weight in points[first : first + 32]:
-        if start - points[first][0] > _TOGETHER:
-            break
-        total += weight
-    return total
-
-
-def _enough(found: Findings, category: str) -> bool:
-    """Enough said in a script we read: about six characters, or a term that decides alone.
-
-    A thing named is no matter yet: 水缸 or 茶叶店 may just be where somebody lies. Something must be
-    asked for, complained of, broken or owed (class `plain`), else a person asks.
-    """
-    tight = found.text.tight
-    known = sum("一" <= char <= "鿿" or char.isascii() for char in tight[:2000])
-    if known < 0.8 * min(len(tight), 2000) or not found.text.complete or _babble(tight):
-        return False
-    mine = [hit for hit in found.hits if hit.row.target == category and hit.sure]
-    if not _everyday(found.hits, mine):
-        return False
-    decisive = any(hit.row.weight >= _DECISIVE for hit in mine)
-    return decisive or sum(not char.isdigit() for char in tight) >= _ENOUGH
-
-
-def _babble(tight: str) -> bool:
-    """The same few characters over and over: a stuck key or a script, no report."""
-    return len(tight) > _LONG and len(set(tight)) < _FEW
-
-
-def _everyday(hits: list[Hit], mine: list[Hit]) -> bool:
-    """Is it told what the matter is, rather than a thing near which something happens?"""
-    if any(hit.row.target == PLAIN for hit in hits):
+def _alarm(found: Findings, danger: float, limits: Limits) -> bool:
+    """An emergency by the words, or by the learned scorer where nothing was denied, past or rehearsed."""
+    if points_of(found.live, limits.together) >= limits.alarm_points:
         return True
-    people = any(hit.row.kind == "class" and hit.row.target in _PEOPLE for hit in hits)
-    phrases = [hit for hit in mine if hit.row.weight >= _DECISIVE and len(hit.word) >= _PHRASE]
-    return bool(phrases) or (not people and len({hit.word for hit in mine}) > 1)
-
-
-def _evidence(found: Findings) -> tuple[Evidence, ...]:
-    """What was met, as spans of the original text; class words show only as part of their pattern."""
-    shown: dict[Evidence, None] = {}
-    for hit in found.hits:
-        kind = hit.row.kind
-        if kind == "class" or (kind == "modifier" and hit not in found.modifiers) or len(shown) >= _MOST_EVIDENCE:
-            continue
-        start, end = found.text.span(hit.start, hit.end)
-        shown[Evidence(start, end, f"{kind}/{hit.row.target or '-'}/{hit.word}", kind)] = None
-    return tuple(shown)
+    if any(hit.weight >= _DECISIVE for hit in found.live):
+        return True
+    return danger >= limits.emergency and not found.lowered

@@ -22,6 +22,7 @@ COMMANDS = {
     "stats": "Show counts and rates of a window, as a table, CSV or JSON.",
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",
+    "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",
     "audit": "Prove that the log is what it was.",
     "doctor": "Check that everything is as it must be.",

@@ -13,6 +13,7 @@ from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
 from callmesh.directory.tables import Draft, Item, Table
 from callmesh.domain.release import FIELDS
+from callmesh.domain.words import Level
 
 _ANY = ("*",)
 _NOBODY = ("-",)
@@ -41,7 +42,7 @@ def _ids(draft: Draft, report: Report) -> None:
     _unique(draft.categories, ("id",), report)
     _unique(draft.profiles, ("id",), report)
     _unique(draft.routes, ("category", "origin", "division"), report)
-    _unique(draft.guides, ("category",), report)
+    _unique(draft.guides, ("category", "level"), report)
     _unique(draft.plans, ("id",), report)
     _unique(draft.return_reasons, ("code",), report)
     _unique(draft.devices, ("id",), report)
@@ -52,12 +53,12 @@ def _unique(table: Table[object], keys: tuple[str, ...], report: Report) -> None
     """Compares rows, so that a faulty row and its double are both seen."""
     first: dict[tuple[object, ...], Row] = {}
     for row in table.rows or []:
-        name = tuple(row.values.get(key) for key in keys)
+        name = tuple(row.values.get(key, "" if key == "level" else None) for key in keys)
         if not all(isinstance(part, str) for part in name):
             continue
         earlier = first.setdefault(name, row)
         if earlier is not row:
-            text = " ".join(map(str, name))
+            text = " ".join(map(str, filter(None, name)))
             before = earlier.line(keys[0])
             report.about(row, f'{keys[0]} "{text}" is given twice, first in line {before}', keys[0])
 
@@ -93,6 +94,7 @@ def _references(draft: Draft) -> Iterator[tuple[Names, Reference]]:
         (draft.routes, "lead", _or(kinds, _NOBODY), "kind of any agency"),
         (draft.routes, "support", kinds, "kind of any agency"),
         (draft.guides, "category", categories, "category"),
+        (draft.guides, "level", frozenset(("", *Level)), "level (p0 to p3)"),
         (draft.releases, "kinds", _or(kinds, _ANY), "kind of any agency"),
         (draft.releases, "categories", _or(categories, _ANY), "category"),
         (draft.releases, "fields", frozenset(FIELDS), "field that can be released"),

@@ -13,7 +13,8 @@ class Evidence:
 
     `rule` is the identity of a lexicon row, never the caller's words. `kind` is "trigger"
     (danger), "category", "mask" (a homograph taken out of play) or "modifier" (negation, past,
-    hypothetical, drill, question, joke).
+    hypothetical, drill, question, joke), or "gram" (letters that spoke for the category in the
+    learned model; the rule then names the model).
     """
 
     start: int
@@ -32,7 +33,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The classifier's answer. `category` is "" when nothing fits; `reason` is one zh-CN sentence."""
+    """The classifier's answer. `category` is "" when nothing fits; `reason` is one zh-CN sentence.
+
+    `incidents` are all matters of an emergency, gravest first (a fight with an injury and a gas leak has three);
+    () of anything else. `danger` is the learned probability of an emergency, 0 without a model.
+    """
 
     verdict: Verdict
     level: Level
@@ -41,3 +46,5 @@ class Assessment:
     evidence: tuple[Evidence, ...]
     reason: str
     version: str
+    incidents: tuple[str, ...] = ()
+    danger: float = 0.0

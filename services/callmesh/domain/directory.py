@@ -81,12 +81,16 @@ class Route:
 
 @dataclass(frozen=True)
 class Guide:
-    """Handling guide (处置指引): what the operator asks, does and tells the caller."""
+    """Handling guide (处置指引): what the operator asks, does and tells the caller.
+
+    With a `level` ("p0" to "p3") it holds for cases of that level only, before the category's general one.
+    """
 
     category: str
     prompt: str
     ask: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,8 +286,13 @@ class City:
 
     @cached_property
     def guide(self) -> dict[str, Guide]:
-        """Guides by category."""
-        return {one.category: one for one in self.guides}
+        """The general guide of each category."""
+        return {one.category: one for one in self.guides if not one.level}
+
+    def guide_at(self, category: str, level: Level) -> Guide | None:
+        """The guide of a category for a level, else the general one."""
+        own = (one for one in self.guides if one.category == category and one.level == level.value)
+        return next(own, self.guide.get(category))
 
     @cached_property
     def device(self) -> dict[str, Device]:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from callmesh.classification.lexicon import Lexicon
+from callmesh.classification.engine import open_engine
 from callmesh.classification.verdict import Classifier
 from callmesh.domain.directory import Category
 from callmesh.domain.words import EmergencyRule, Level
@@ -66,4 +66,4 @@ def categories() -> Iterator[Category]:
 @cache
 def classifier() -> Classifier:
     """One classifier for all tests; it holds no state."""
-    return Classifier(Lexicon.load(), categories())
+    return open_engine(categories())

@@ -1,0 +1,100 @@
+"""`callmesh classify refit` and `promote`: learn from corrections; put the result in force only when it is no worse."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from callmesh.cli.classify_replay import CITY, recorded
+from callmesh.cli.classify_train import KEYS, needs_training, replace, teller, write_report
+from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual
+
+IN_FORCE = "models/in-force.model"
+_REFIT = """\
+callmesh classify refit --since 2026-10-01 --out refit        corrections on the log of a running mesh
+callmesh classify refit --cases corrected.jsonl --out refit   {"text": …, "category": …} a line"""
+_PROMOTE = """\
+callmesh classify promote --model refit/refit.model
+callmesh classify promote --model refit/refit.model --to /var/lib/callmesh/models/in-force.model"""
+_PROMOTE_EXITS = """\
+0  promoted
+1  refused; every reason is printed, what is in force stays
+2  wrong usage, or a file cannot be used"""
+
+
+@click.command(
+    "refit", cls=Manual, sections={"Environment": FINDING + "\n" + KEYS, "Exit status": EXITS, "Examples": _REFIT}
+)
+@click.option("--since", help="Corrections on the log since this day or moment (ISO 8601).")
+@click.option("--cases", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="JSON lines instead.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results.")
+@click.option("--quiet", is_flag=True, help="No progress, only the report.")
+def refit(since: str, cases: Path | None, out: Path, quiet: bool) -> None:
+    """Train anew (重训) on the project's own reports and on what operators corrected since a day.
+
+    Writes refit.model and the report. Nothing is put in force; that is what promote is for.
+    """
+    needs_training()
+    from callmesh.classification import model_file, signing
+    from callmesh.classification.training import own, refit, train
+    from callmesh.classification.training import report as reports
+
+    tell = teller(quiet)
+    samples, account, count = refit.with_corrections(recorded(since, cases))
+    if not count:
+        raise Failure("no correction was found: nothing to learn; ask for an earlier day")
+    tell(f"{count} corrections")
+    result = train.train(samples, account, tell, alarm=own.own_alarm(), more={"source": f"refit, {count} corrections"})
+    report = reports.of_training(result, {"file": f"own reports and {count} corrections", "encoding": "utf-8"})
+    try:
+        write_report(out, report)
+        replace(out / "refit.model", model_file.signed(result.built.body, signing.own_key()))
+    except (OSError, ValueError) as wrong:
+        raise Failure(f"the results were not written: {wrong}") from None
+    click.echo(reports.as_text(report), nl=False)
+
+
+@click.command(
+    "promote", cls=Manual, sections={"Environment": KEYS, "Exit status": _PROMOTE_EXITS, "Examples": _PROMOTE}
+)
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="The model to put in force.")
+@click.option("--in-force", type=click.Path(path_type=Path), help="The model in force; the shipped one when not given.")
+@click.option("--to", type=click.Path(path_type=Path), help=f"Where it goes.  [default: {IN_FORCE} in the data folder]")
+@click.option("--city", type=click.Path(path_type=Path, file_okay=False), default=CITY, help="City folder in force.")
+@click.option("--dry-run", is_flag=True, help="Only say whether it would be promoted.")
+def promote(**given: Any) -> None:
+    """Put a model in force (上线) when suite and held-out reports do not get worse; say why not otherwise.
+
+    The promoted file carries the suite's report and this machine's signature. Services read it when they start.
+    """
+    from callmesh.classification import model_file, promotion, signing
+    from callmesh.classification.engine import Refused
+    from callmesh.classification.model import ModelRefused
+    from callmesh.cli.directory import read_city
+
+    categories = read_city(given["city"]).categories
+    try:
+        after = promotion.standing(given["model"], categories)
+        before = promotion.standing(given["in_force"], categories)
+        reasons = promotion.refusals(before, after)
+        body = promotion.checked(given["model"], promotion.report_of(after))
+    except (Refused, ModelRefused) as refused:
+        raise BadInput(str(refused)) from None
+    click.echo(
+        f"{after.version}: {after.right:.1%} of the held-out reports right, {before.version}: {before.right:.1%}"
+    )
+    if reasons:
+        raise Failure("not promoted, what is in force stays:\n" + "\n".join(f"  {one}" for one in reasons))
+    if given["dry_run"]:
+        click.echo("would be promoted")
+        return
+    to = given["to"] or Path(os.environ.get("CALLMESH_DATA_DIR", ".callmesh")) / IN_FORCE
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        replace(to, model_file.signed(body, signing.own_key()))
+    except (OSError, ValueError) as wrong:
+        raise Failure(f"not promoted: {wrong}") from None
+    click.echo(f"promoted: {to}")
