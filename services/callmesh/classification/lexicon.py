@@ -20,7 +20,8 @@ __all__ = ["Lexicon", "LexiconError", "Pattern", "Term"]
 
 KINDS = ("trigger", "category", "mask", "class", "modifier")
 MODIFIERS = ("negation", "past", "present", "hypothetical", "fear", "drill", "question", "joke")
-FLAGS = ("hard", "now", "exact", "generic", "harm", "alike")
+FLAGS = ("hard", "now", "exact", "generic", "harm", "alike", "despite")
+_GRAVE = 3
 _PACKAGED = Path(__file__).parent / "data"
 _TERMS = "term kind target weight flags note"
 _PATTERNS = "parts kind target window weight flags note"
@@ -36,6 +37,7 @@ class Term:
     target: str
     weight: int
     flags: frozenset[str]
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,7 @@ class Lexicon:
         if named and folder not in files:
             files[0] = folder
         terms = list(_terms(read(files[0], _TERMS)))
+        _unmasked(terms, files[0])
         rows = [_named(row, terms) for row in read(files[1], _PATTERNS)]
         patterns = tuple(_patterns(rows, terms))
         return Lexicon(tuple(terms), patterns, Sounds(read(files[2], _SOUNDS)), _version(files))
@@ -99,7 +102,7 @@ def _terms(rows: Iterable[Row]) -> Iterable[Term]:
         if first != row.line:
             raise row.wrong(f"duplicate of line {first}: {term!r} {kind} {target}")
         _check(row, kind, KINDS, target)
-        yield Term(_words(row, kind, term), kind, target, _weight(row, kind, weight), _flags(row, flags))
+        yield Term(_words(row, kind, term), kind, target, _weight(row, kind, weight), _flags(row, flags), row.line)
 
 
 def _words(row: Row, kind: str, template: str) -> tuple[str, ...]:
@@ -123,6 +126,15 @@ def _contains_another(word: str, known: frozenset[str], lengths: list[int]) -> b
             if word[start : start + length] in known:
                 return True
     return False
+
+
+def _unmasked(terms: list[Term], file: Path) -> None:
+    """Refuse a mask that is a danger word itself; who means it says so with the flag `despite`."""
+    dangers = {word for term in terms if term.kind == "trigger" and term.weight == _GRAVE for word in term.words}
+    for term in terms:
+        hidden = [word for word in term.words if word in dangers] if term.kind == "mask" else []
+        if hidden and "despite" not in term.flags:
+            raise LexiconError(f"{file}:{term.line}: the mask hides the danger {hidden[0]!r}; flag it despite if meant")
 
 
 def _named(row: Row, terms: list[Term]) -> Row:

@@ -79,7 +79,7 @@ def test_the_learned_scorer_never_takes_danger_away() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["社区明天消防演练，会有浓烟", "我家没有着火", "上周我家着火了，已经扑灭", "着火了 开玩笑的哈哈", "万一着火怎么办啊"],
+    ["社区明天消防演练，会有浓烟", "我家没有着火", "上周我家着火了，已经扑灭", "着火了 开玩笑的哈哈", "万一着火怎么办"],
 )
 def test_a_modifier_lowers_to_ask_and_not_to_an_alarm(text: str) -> None:
     assert classifier().assess(text, Channel.SMS).verdict is not Verdict.EMERGENCY

@@ -35,6 +35,7 @@ def folder(tmp_path: Path, rows: str, patterns: str = "") -> Path:
         ("着火||起火\ttrigger\tfire\n", "empty word"),
         ("没\tmodifier\tmaybe\n", "modifier 'maybe'"),
         ("a\tb\tc\td\te\tf\tg\n", "7 columns"),
+        ("着火\ttrigger\tfire\n(没|)着火\tmask\n", "lexicon.tsv:3: the mask hides the danger '着火'"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, rows: str, reason: str) -> None:

@@ -23,7 +23,11 @@ def told(result: Result) -> list[dict[str, Any]]:
 
 
 def test_every_line_gets_one_answer_in_its_place() -> None:
-    lines = ["两伙人打架，有人头破血流，还把煤气罐阀门拧开了", '{"text": "停水两天了，影响做饭", "id": 7, "channel": "sms"}', ""]
+    lines = [
+        "两伙人打架，有人头破血流，还把煤气罐阀门拧开了",
+        '{"text": "停水两天了，影响做饭", "id": 7, "channel": "sms"}',
+        "",
+    ]
     result = run("--json", given="\n".join([*lines, ""]))
     mixed, water, empty = told(result)
     assert result.exit_code == 0
@@ -38,7 +42,7 @@ def test_every_line_gets_one_answer_in_its_place() -> None:
 
 
 def test_bad_lines_are_named_by_number_and_the_rest_goes_on() -> None:
-    lines = ["{bad", '{"channel": "sms"}', '{"text": "路灯不亮", "origin": "999"}', '{"text": "路灯不亮"}']
+    lines = ["{bad", '{"channel": "sms"}', '{"text": "路灯不亮", "origin": "998"}', '{"text": "路灯不亮"}']
     result = run("--json", given="\n".join(lines))
     assert result.exit_code == 1
     assert [one.get("error", "")[:8] for one in told(result)] == ["not JSON", '"text" i', "origin '", ""]
@@ -52,11 +56,11 @@ def test_bytes_that_are_no_text_are_asked_about() -> None:
 
 def test_direction_decides_where_it_goes(tmp_path: Path) -> None:
     file = tmp_path / "calls.jsonl"
-    file.write_text('{"text": "有人聚众斗殴，拿着砍刀"}\n', encoding="utf-8")
+    file.write_text('{"text": "广场舞音乐太大声，影响孩子写作业"}\n', encoding="utf-8")
     (from_hotline,) = told(run("--json", "--origin", "12345", str(file)))
     (from_police,) = told(run("--json", "--origin", "110", str(file)))
-    assert from_hotline["agencies"][0]["agency"] == "110"
-    assert from_police["agencies"][0]["agency"] != "110"
+    assert from_hotline["agencies"][0]["kind"] == "police"
+    assert from_police["agencies"][0]["kind"] == "urban_mgmt"
 
 
 def test_a_page_shows_verdict_agency_and_words() -> None:
@@ -72,7 +76,7 @@ def test_a_page_shows_verdict_agency_and_words() -> None:
     [
         (["--city", "/nowhere"], "name one with --city"),
         (["--channel", "pigeon"], "channel 'pigeon'"),
-        (["--origin", "999"], "origin '999'"),
+        (["--origin", "998"], "origin '998'"),
         (["--division", "1"], "division '1'"),
         (["--model", str(CITY / "city.toml")], "city.toml"),
         (["--lexicon", str(CITY / "demo" / "calls.jsonl")], "calls.jsonl:"),
