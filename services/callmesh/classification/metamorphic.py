@@ -200,7 +200,7 @@ _SPELLING = (
     Rule("a character lost", _lost, harms=True),
     Rule("two characters exchanged", _one(_swapped), harms=True),
     Rule("a character stuttered", _one(_stuttered), harms=True),
-    Rule("a third in pinyin", _pinyin(3)),
+    Rule("a third in pinyin", _pinyin(3), harms=True),
     Rule("all in pinyin", _pinyin(1)),
     Rule("said twice", _one(lambda text: f"{text} {text}"), harms=True),
 )

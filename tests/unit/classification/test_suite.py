@@ -116,7 +116,7 @@ def test_routing_everything_fails_the_gate_and_every_text_is_named() -> None:
     assert not suite.holds
     assert {one.expected for one in named} == {"emergency"}
     assert named[0].text == sample.text
-    assert len(named) >= 4
+    assert {one.where for one in suite.slipped} <= {"x.tsv:7"} | {f"seed {seed.id}" for seed in seeds()}
 
 
 def test_raising_a_seed_marked_route_fails_the_gate() -> None:
@@ -134,6 +134,14 @@ def test_asking_about_everything_does_not_pass_either() -> None:
     assert not suite.holds
 
 
+def test_half_said_texts_that_are_routed_are_shown_and_too_many_fail() -> None:
+    said = Sample("他今天又没有回来", "ask", (), "train", "note", "x.tsv", 3)
+    suite = run(Always(Verdict.ROUTE), samples=[said])
+    assert "x.tsv:3" in {one.where for one in suite.slipped}
+    assert "x.tsv:3" not in {one.where for one in suite.failures}
+    assert any("half-said" in reason for reason in suite.reasons)
+
+
 def test_held_out_texts_are_counted_apart() -> None:
     held = Sample("楼顶有人要跳", "emergency", ("drowning_fall_suicide",), "held", "note", "x.tsv", 2)
     suite = run(Always(Verdict.ROUTE), samples=[held])
@@ -145,6 +153,7 @@ def test_held_out_texts_are_counted_apart() -> None:
 def test_the_gate_holds_for_what_is_in_force() -> None:
     suite = in_force()
     print(f"everyday stopped: {[(split, round(one.stopped, 3)) for split, one in suite.everyday.items()]}")  # noqa: T201
+    print(f"harmed or half-said routed: {len(suite.slipped)} of {suite.harmed}")  # noqa: T201
     print(f"held out routed: {len(suite.missed)} of {suite.held}")  # noqa: T201
     assert suite.grown > 3000
     assert [(one.rule, one.text) for one in suite.failures] == []
