@@ -12,7 +12,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from callmesh.cli.bench import environment, floors, flows, growth, history, latency, start, streams, targets
+from callmesh.cli.bench import (
+    classify,
+    environment,
+    floors,
+    flows,
+    growth,
+    history,
+    latency,
+    start,
+    streams,
+    targets,
+)
 from callmesh.cli.bench.mesh import TestBed
 from callmesh.cli.bench.pipeline import Pipeline
 from callmesh.cli.bench.plan import HISTORY, MEANINGS, Plan
@@ -50,6 +61,8 @@ class _Run:
                 await self._alone(bed)
         if self._begins(HISTORY):
             self._found[HISTORY] = await history.measure(self._plan, self._folder / HISTORY)
+        if self._begins("classify"):
+            self._found["classify"] = classify.measure(self._plan)
         if self._begins("growth"):
             self._found["growth"] = await growth.measure(self._plan, self._folder / "growth", self._stage)
 
