@@ -2,6 +2,7 @@
 
 RPCs served: SuggestClassification (stateless), ClassifyCase, ListCategories.
 Facts written: CaseClassified. Reads: the log, for cases opened without an operator on the line and for what
-operators corrected (it teaches the overlay of their agency); the directory; the rules folder. When NATS is down: suggestions go on from the last known city, recording is refused
-with UNAVAILABLE, unattended cases are classified when it is back. An engine that fails says ASK.
+operators corrected (it teaches the overlay of their agency); the directory; the rules folder.
+When NATS is down: suggestions go on from the last known city, recording is refused with UNAVAILABLE,
+unattended cases are classified when it is back. An engine that fails says ASK.
 """

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTIONS = ("floors", "start", "flows", "latency", "streams", "growth")
+SECTIONS = ("floors", "start", "flows", "latency", "streams", "growth", "classify")
 MEANINGS = {
     "floors": "gRPC echo, JetStream publish and fetch, and the bare pipeline of them",
     "start": "from nothing to every service SERVING, and the idle mesh's memory",
     "flows": "whole lives of cases: throughput, time of each command, CPU per fact, nothing lost",
     "latency": "from the transfer call until the partner holds it, beside the bare pipeline's",
     "streams": "many idle partner streams: memory each, and all coming back at once",
+    "classify": "CPU of a verdict, a letter, and the model beside scikit-learn's pipeline",
     "growth": "a log of many cases: reads and appends, filling and rebuilding the read model",
 }
 

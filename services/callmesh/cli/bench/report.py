@@ -42,7 +42,7 @@ def show(found: Mapping[str, Any]) -> None:
         _titled(title, ("", ">samples", ">p50 ms", ">p99 ms", ">longest ms", ">missing"), rows)
     others = [row for name, rows in _OTHERS.items() if name in found for row in rows(found[name])]
     if others:
-        _titled("Start, streams, growth", ("", ">figure", "what it is"), others)
+        _titled("Start, streams, growth, classify", ("", ">figure", "what it is"), others)
     _titled("Targets", ("target", ">figure", ">floor", ">ratio", ">must be", ""), _targets(found))
     if found["environment"]["plan"]["quick"]:
         click.echo("A quick run: its rounds are too short to judge targets by; run without --quick for that.")
@@ -147,7 +147,18 @@ def _growth(one: Mapping[str, Any]) -> Iterator[Row]:
             yield says, f"{built['seconds']:.1f} s", told
 
 
-_OTHERS = {"start": _start, "streams": _streams, "growth": _growth}
+def _classify(one: Mapping[str, Any]) -> Iterator[Row]:
+    for name, says in (("note", "a note of at most 200 characters, CPU"), ("letter", "a letter of 10,000, CPU")):
+        p50, p99 = _times(one[name])
+        yield name, f"{p50} ms", f"p50; p99 {p99} ms; {says}"
+    yield "notes", f"{one['notes_per_second']:.0f} /s", "whole verdicts on one core"
+    beside = f"scikit-learn {one['scikit_per_second']:.0f} /s" if one["scikit_per_second"] else "no scikit-learn here"
+    yield "model alone", f"{one['model_per_second']:.0f} /s", beside
+    yield "model", size(one["model_bytes"]), f"loaded in {one['model_load_ms']:.0f} ms"
+    yield "rules", f"{one['rules_load_seconds']:.1f} s", "CPU to read and compile lexicon, patterns and model"
+
+
+_OTHERS = {"start": _start, "streams": _streams, "growth": _growth, "classify": _classify}
 
 
 def _targets(found: Mapping[str, Any]) -> Iterator[Row]:

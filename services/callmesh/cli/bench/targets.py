@@ -165,6 +165,17 @@ TARGETS = (
         lambda run: float(run["growth"]["tracking"]["rebuild"]["facts_per_second"]),
         at_least=True,
     ),
+    Target(
+        "note_p50", "classify", "verdict of a note, CPU, p50", "ms", 0.2, lambda run: run["classify"]["note"]["p50_ms"]
+    ),
+    Target(
+        "note_p99", "classify", "verdict of a note, CPU, p99", "ms", 1.0, lambda run: run["classify"]["note"]["p99_ms"]
+    ),
+    Target(
+        "letter_p99", "classify", "verdict of a letter, p99", "ms", 5.0, lambda run: run["classify"]["letter"]["p99_ms"]
+    ),
+    Target("model_load", "classify", "model loaded", "ms", 150, lambda run: float(run["classify"]["model_load_ms"])),
+    Target("model_size", "classify", "model", "MiB", 3, lambda run: run["classify"]["model_bytes"] / _MIB),
 )
 
 
