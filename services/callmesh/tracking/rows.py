@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from google.protobuf.message import Message
@@ -30,7 +31,8 @@ _TIMES = (
 )
 
 
-_OF_CASE = ("category", "division", "channel", "level", "offered_after")
+_OF_CASE = ("category", "division", "channel", "level", "offered_after", "case_marks")
+_of_case = itemgetter("category", "division", "channel", "level", "offered_after", "marks")
 
 
 @dataclass(slots=True)
@@ -51,9 +53,9 @@ def rows_of(changes: Sequence[Change]) -> Rows:
         case, opened_at = change.record.case, micros(change.record.case.opened_at)
         referrals = _referrals(change.case_id, case, opened_at)
         row = _case(change, case, opened_at, referrals)
+        shared = dict(zip(_OF_CASE, _of_case(row), strict=True))
         for one in referrals:
-            one |= {name: row[name] for name in _OF_CASE}
-            one["case_marks"] = row["marks"]
+            one.update(shared)
         rows.cases.append(row)
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
