@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from callmesh.domain.case import ENDED_CASE, Actor, Case, Referral
 from callmesh.domain.errors import NotFound, NotYours, WrongState, no_case
 from callmesh.domain.facts import Stamp
-from callmesh.domain.words import ActorKind, CaseState, ReferralState
+from callmesh.domain.words import ActorKind, CaseState, ReferralState, Role
 
 CASE_ZH = {
     CaseState.RECEIVED: "已接报",
@@ -173,13 +173,18 @@ def need_part(case: Case, stamp: Stamp, action: str, *roles: str) -> None:
 
 def need_part_of(case: Case, actor: Actor, action: str, *roles: str) -> None:
     """The same, before there is a stamp: ahead of checks that would tell a stranger where the case stands."""
-    if actor.kind != ActorKind.PERSON or actor.role in (COMMANDER, SUPERVISOR, *roles):
+    if actor.kind != ActorKind.PERSON or actor.role == COMMANDER:
         return
     lead = case.lead
     answering = {case.origin, case.owner, lead.agency if lead else "", *(one.sender for one in case.this_round)}
-    if actor.agency in answering:
+    if actor.agency in answering or (actor.role in (SUPERVISOR, *roles) and not _helps(case, actor)):
         return
     raise _not_yours(case, actor, action)
+
+
+def _helps(case: Case, actor: Actor) -> bool:
+    """An agency that only supports decides nothing, whoever of it asks."""
+    return any(one.agency == actor.agency and one.role == Role.SUPPORT for one in case.this_round)
 
 
 def need_reviewer(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:

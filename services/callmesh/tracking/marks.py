@@ -18,7 +18,6 @@ from callmesh.tracking.words import SECOND, micros
 _MINUTE, _HOUR = 60 * SECOND, 3600 * SECOND
 _SATISFIED = 4
 _LEFT = "merged"  # a link to a case that this one was folded into by mistake
-_NOTES_VISITS = "patrol" in case_pb2.Case.DESCRIPTOR.fields_by_name
 _CLOSED_STATES = frozenset((case_pb2.Case.State.CLOSED, case_pb2.Case.State.ANSWERED))
 _DONE = frozenset((case_pb2.Finding.State.RECTIFIED, case_pb2.Finding.State.VERIFIED))
 _LEAD, _RETURNED = int(referral_pb2.Referral.LEAD), int(referral_pb2.Referral.RETURNED)
@@ -99,9 +98,7 @@ def _asked(case: case_pb2.Case) -> int:
 
 
 def _visited(case: Any) -> bool:
-    """By the patrol's own note of its visit in this round; where the contract has none yet, by what it found."""
-    if not _NOTES_VISITS:
-        return bool(case.findings)
+    """By the patrol's own note of its visit in this round."""
     return case.HasField("patrol") and case.patrol.round in (0, case.round)
 
 

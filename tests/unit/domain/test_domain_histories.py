@@ -245,7 +245,7 @@ class Histories(RuleBasedStateMachine):
     @rule(target=sent, by=ACTORS, text=TEXTS, to=st.sampled_from(AGENCIES))
     def reopen(self, by: Actor, text: str, to: str) -> Sent:
         target = routing.name_agency(CITY, self.question(), to, Role.LEAD, "重办")
-        return self.send(c.Reopen(text, target, CITY.calendar, OVER), by)
+        return self.send(c.Reopen(text, target, CITY.calendar, oversight=OVER), by)
 
     @rule(target=sent, pick=st.integers(0, 5), limit=st.sampled_from(Limit), warn=st.booleans())
     def timer(self, pick: int, limit: Limit, warn: bool) -> Sent:

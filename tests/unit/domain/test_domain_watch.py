@@ -285,8 +285,8 @@ class TestCommander:
     def test_round_three_is_the_commanders(self) -> None:
         case = told(*BASE, received(), accepted(), resolved())
         for number, level in ((2, Supervision.YELLOW), (3, Supervision.RED)):
-            again = c.Reopen("未解决", target("water"), CALENDAR, OVER)
-            case = after(case, again, HOTLINE, NOW)
+            again = c.Reopen("未解决", target("water"), CALENDAR, oversight=OVER)
+            case = after(case, again, LEADER, NOW)
             assert (case.round, case.supervision) == (number, level)
             by = replace(WATER, agency="water")
             case = after(case, c.Accept(name(number), "w", CALENDAR), by, NOW)
