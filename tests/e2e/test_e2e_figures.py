@@ -171,6 +171,7 @@ async def test_row_19_a_redone_case_by_any_of_its_numbers(mesh: LocalMesh, clien
         await firm.accept(case.referrals[1].name)
         await firm.resolve(case.referrals[1].name)
     case = await desk.close(await desk.follow_up(case))
+    case = await desk.until(case, lambda one: one.HasField("patrol"), "the patrol was there, nothing follows")
     await current(clients, case)
     by_name = await desk.timeline(case)
     for given in ({"external_id": "J-1"}, {"external_id": "G-1"}, {"number": CALLER}, {"number": CALLER, "index": 1}):

@@ -122,8 +122,8 @@ def _figures(draft: Draft, report: Report) -> None:
             report.about(row, f"{key} is less than 0 or no number", key)
     if not any(weights.values()):
         report.about(row, "all three weights are 0, so nothing can be scored", "response_weight")
-    if rules.divert_within.unit == "wd" or rules.divert_within.amount <= 0:
-        report.about(row, 'divert_within must be a time like "10m"', "divert_within")
+    if rules.late_diversion_after.unit == "wd" or rules.late_diversion_after.amount <= 0:
+        report.about(row, 'late_diversion_after must be a time like "10m"', "late_diversion_after")
     if rules.hotspot_threshold < 0:
         report.about(row, "hotspot_threshold is less than 0; 0 raises no alert", "hotspot_threshold")
 

@@ -29,7 +29,7 @@ def question(request: api.GetFiguresRequest, wanted: CaseFilter, city: City | No
         reason = {"start_time": "must not be after end_time"}
         raise Invalid("the window ends before it starts", "统计起始时间晚于结束时间, 请核对", reason)
     police = {one.id for one in city.categories if one.lead in rules.police_kinds} if city else set()
-    late = _seconds(rules.divert_within) * SECOND
+    late = _seconds(rules.late_diversion_after) * SECOND
     groups = _groups(request)
     return Question(start, end, micros_of(now), groups, wanted, zone, frozenset(police), late)
 

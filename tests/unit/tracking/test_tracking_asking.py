@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 CITY = replace(
     demo_city(),
     calendar=Calendar(utc_offset_minutes=-210),
-    figures=FigureRules(divert_within=Span(2, "h"), police_kinds=("police",)),
+    figures=FigureRules(late_diversion_after=Span(2, "h"), police_kinds=("police",)),
 )
 
 
