@@ -22,6 +22,7 @@ from callmesh.classification.model import Reading
 from callmesh.classification.text import model_text, normalise
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
+from callmesh.domain.words import Verdict
 
 STEP = 3.0
 """What one lesson adds to the log odds of its matter for a text with the same words: twenty times as likely."""
@@ -117,17 +118,21 @@ def rebuilt(lessons: Iterable[Lesson]) -> Overlay:
 
 
 def lesson_of(case: Case, fact: f.Fact) -> Lesson | None:
-    """The lesson in a fact: a person named another matter than the machine, or raised the emergency flag."""
+    """The lesson in a fact: a person named another matter than the machine, or one that is always an emergency.
+
+    A flag that the case had before, say because the caller was silent, teaches nothing about its words.
+    """
     body = fact.body
     if not isinstance(body, f.CaseClassified) or not body.classification.by_person or not body.classification.reason:
         return None
     said = body.classification
     suggested = said.candidates[0].category if said.candidates else ""
-    if said.category == suggested and not body.emergency:
+    raised = body.emergency and said.verdict == Verdict.EMERGENCY
+    if said.category == suggested and not raised:
         return None
     report = case.report
     text = "\n".join([report.narrative, *(one.text for one in report.supplements)])
-    return Lesson(fact.stamp.actor.agency, model_text(normalise(text)), said.category, body.emergency)
+    return Lesson(fact.stamp.actor.agency, model_text(normalise(text)), said.category, raised)
 
 
 def _grams(text: str) -> frozenset[str]:
