@@ -7,6 +7,7 @@ a share. The texts shown are the project's own, never a caller's.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,11 +59,12 @@ def command(
 
     Without --lexicon and --model the packaged ones are tried.
     """
-    from callmesh.classification.suite import run
+    from callmesh.classification import suite as suites
 
     engine = _engine(city, lexicon, model)
     started = time.perf_counter()
-    suite = run(engine, full)
+    with click.progressbar(suites.load(), label="texts", file=sys.stderr) as samples:  # drawn at a terminal only
+        suite = suites.run(engine, full, samples)
     seconds = time.perf_counter() - started
     if as_json:
         json_line(_plain(suite, engine.version, full, seconds))
