@@ -41,6 +41,7 @@ __all__ = [
     "Seed",
     "Suite",
     "Tally",
+    "load",
     "run",
     "seeds",
 ]

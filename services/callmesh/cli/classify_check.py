@@ -6,10 +6,12 @@ a share. The texts shown are the project's own, never a caller's.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from callmesh.cli.classify_try import city_folder
 from callmesh.cli.output import BadInput, Manual, json_line, table
 
 if TYPE_CHECKING:
+    from callmesh.classification.corpus import Sample
     from callmesh.classification.suite import Failure, Suite, Tally
     from callmesh.classification.verdict import Classifier
 
@@ -63,7 +66,7 @@ def command(
 
     engine = _engine(city, lexicon, model)
     started = time.perf_counter()
-    with click.progressbar(suites.load(), label="texts", file=sys.stderr) as samples:  # drawn at a terminal only
+    with _watched(suites.load()) as samples:
         suite = suites.run(engine, full, samples)
     seconds = time.perf_counter() - started
     if as_json:
@@ -71,6 +74,13 @@ def command(
     else:
         _show(suite, engine.version, seconds, stopped)
     raise SystemExit(0 if suite.holds else 1)
+
+
+def _watched(samples: Sequence[Sample]) -> AbstractContextManager[Iterable[Sample]]:
+    """The same with a bar on standard error, at a terminal only."""
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext(samples)
+    return click.progressbar(samples, label="texts", file=sys.stderr)
 
 
 def _engine(city: Path | None, lexicon: Path | None, model: Path | None) -> Classifier:
