@@ -22,6 +22,7 @@ def build(runtime: Runtime) -> None:
 
     async def start() -> None:
         await service.warm()
+        runtime.background(service.remember())
         runtime.background(service.watch())
 
     runtime.on_start.append(start)

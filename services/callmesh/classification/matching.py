@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, chain, groupby
 from typing import Any, NamedTuple
 
 import ahocorasick
@@ -20,11 +21,18 @@ from callmesh.classification.text import Text, fold_words, words
 _MOST_PER_WORD = 32
 _UNSURE_WEIGHT = 2
 _NOTHING = "\U0010ffff"
+_CELL = 4
+"""A cell is 2 to this power of characters."""
+_EVERYWHERE = (1 << 2_000) - 1
+_BESIDE = 8
+_NEAR = 48
+"""How far from a pattern's words the words that speak against it can end: beside it, and a long word's length."""
 PLAIN = "plain"
 """Class of words that make a report an everyday matter: asked for, complained of, broken, owed."""
 
 
 _SAFE = frozenset({"mask", "category"})
+_NAMELESS: frozenset[str] = frozenset()
 _OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
 
 
@@ -80,12 +88,11 @@ class Matcher:
         masked = _reach(text, (hit for hit in hits if hit.row.kind == "mask" and hit.sure))
         known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
         heard = [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
-        present = {hit.row.target for hit in (*others, *heard) if hit.row.kind == "class"}
-        present.update(*(bundle.names for _, bundle in raw))
+        present = _cells_by_class(raw, (*others, *heard))
         patterns = self._patterns.possible(present)
         hits += _class_hits(text, raw, unbroken, self._patterns.needed(patterns))
         hits = [hit for hit in hits if _harmless(hit) or masked[hit.start] < hit.end] + heard
-        hits += find_patterns(patterns, hits)
+        hits += find_patterns((pattern for pattern, _ in patterns), hits)
         return sorted(_limited(hits), key=lambda hit: (hit.start, -hit.end))
 
     def _as_latin(self, text: Text) -> Iterator[Hit]:
@@ -135,13 +142,34 @@ def _written_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int]) -
                 yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
 
-def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], needed: set[str]) -> Iterator[Hit]:
-    """Only of classes that some possible pattern, or the proof of ROUTE, asks for."""
+def _cells_by_class(raw: list[tuple[int, _Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
+    """For each class the cells of the text in which a word of it ends, as the bits of a number."""
+    cells: dict[str, int] = {}
+    for place, group in groupby(raw, lambda one: one[0] >> _CELL):
+        for name in set().union(*(bundle.names for _, bundle in group)):
+            cells[name] = cells.get(name, 0) | 1 << place
+    for hit in hits:
+        if hit.row.kind == "class":
+            name = hit.row.target
+            cells[name] = cells.get(name, 0) | 1 << ((hit.end - 1) >> _CELL)
+    return cells
+
+
+def _widened(cells: int, characters: int) -> int:
+    """The cells, and those within so many characters of them."""
+    for _ in range((characters >> _CELL) + 1):
+        cells |= cells << 1 | cells >> 1
+    return cells
+
+
+def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], needed: dict[str, int]) -> Iterator[Hit]:
+    """Only of classes that some possible pattern, or the proof of ROUTE, asks for, and only where it asks."""
+    wanted = needed.keys()
     for last, bundle in raw:
-        if needed.isdisjoint(bundle.names):
+        if wanted.isdisjoint(bundle.names):
             continue
         for entry in bundle.classes:
-            if entry.term.target in needed:
+            if needed.get(entry.term.target, 0) >> (last >> _CELL) & 1:
                 start, end = last + 1 - len(entry.word), last + 1
                 sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
                 yield Hit(start, end, entry.word, entry.term, sure, (start,))
@@ -178,22 +206,44 @@ class PatternIndex:
             for name in min(pattern.parts, key=len):
                 self._by_class.setdefault(name, []).append((order, pattern))
 
-    def possible(self, present: set[str]) -> list[Pattern]:
-        """Those of which every part has a word in the text, in the order of the table."""
-        found: dict[int, Pattern] = {}
+    def possible(self, present: dict[str, int]) -> list[tuple[Pattern, int]]:
+        """Those of which every part has a word in reach of the others, and the cells where, in the table's order.
+
+        `present` holds for each class the cells in which its words end: who wants words within 20 characters of each
+        other need not look at a letter's other pages.
+        """
+        found: dict[int, tuple[Pattern, int]] = {}
+        reaches: dict[tuple[frozenset[str], int], int] = {}
+        there = present.keys()
         for name in present:
             for order, pattern in self._by_class.get(name, ()):
-                if not any(map(present.isdisjoint, pattern.parts)):
-                    found[order] = pattern
-        return [found[order] for order in sorted(found)]
+                if order not in found and not any(map(there.isdisjoint, pattern.parts)):
+                    found[order] = (pattern, _meeting(pattern, present, reaches))
+        return [found[order] for order in sorted(found) if found[order][1]]
 
     @staticmethod
-    def needed(patterns: Iterable[Pattern]) -> set[str]:
-        """The classes these patterns speak of, and those that the proof of ROUTE looks for."""
-        needed = set(_OF_PROOF)
-        for pattern in patterns:
-            needed.update(pattern.without, *pattern.parts)
+    def needed(patterns: Iterable[tuple[Pattern, int]]) -> dict[str, int]:
+        """The classes these patterns speak of and the cells where; those that the proof looks for are everywhere."""
+        needed = dict.fromkeys(_OF_PROOF, _EVERYWHERE)
+        for pattern, cells in patterns:
+            around = _widened(cells, pattern.window + _NEAR)
+            for name in chain(pattern.without, *pattern.parts):
+                needed[name] = needed.get(name, 0) | around
         return needed
+
+
+def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[frozenset[str], int], int]) -> int:
+    """The cells that hold a word of each part within the pattern's window; 0 when they never come so near."""
+    met = _EVERYWHERE
+    for part in pattern.parts:
+        reach = reaches.get((part, pattern.window))
+        if reach is None:
+            cells = 0
+            for name in part:
+                cells |= present.get(name, 0)
+            reach = reaches[part, pattern.window] = _widened(cells, pattern.window)
+        met &= reach
+    return met
 
 
 def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
@@ -232,8 +282,10 @@ def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
 
 def _nearest(pattern: Pattern, anchor: Hit, pools: list[list[Hit]]) -> list[Hit] | None:
     chosen = [anchor]
+    low, high = anchor.start - pattern.window, anchor.start + pattern.window
     for pool in pools:
-        free = [hit for hit in pool if all(hit.end <= one.start or hit.start >= one.end for one in chosen)]
+        near = [hit for hit in pool if low <= hit.start <= high]
+        free = [hit for hit in near if all(hit.end <= one.start or hit.start >= one.end for one in chosen)]
         if pattern.ordered:
             free = [hit for hit in free if hit.start >= chosen[-1].end]
         if not free:
@@ -245,7 +297,7 @@ def _nearest(pattern: Pattern, anchor: Hit, pools: list[list[Hit]]) -> list[Hit]
 
 def _excluded(pattern: Pattern, chosen: list[Hit], classes: dict[str, list[Hit]]) -> bool:
     """True when a class that speaks against the pattern stands within or next to it."""
-    start, end = min(hit.start for hit in chosen) - 8, max(hit.end for hit in chosen) + 8
+    start, end = min(hit.start for hit in chosen) - _BESIDE, max(hit.end for hit in chosen) + _BESIDE
     return any(start <= hit.start < end and hit.sure for name in pattern.without for hit in classes.get(name, ()))
 
 
@@ -296,9 +348,16 @@ def _automaton(
 
 
 def _bundle(same: tuple[_Entry, ...]) -> _Bundle:
-    classes = tuple(entry for entry in same if entry.term.kind == "class")
-    rules = tuple(entry for entry in same if entry.term.kind != "class")
-    return _Bundle(rules, classes, frozenset(entry.term.target for entry in classes))
+    if len(same) == 1:  # nine in ten
+        return _Bundle((), same, _names(same[0].term)) if same[0].term.kind == "class" else _Bundle(same, (), _NAMELESS)
+    classes = tuple([entry for entry in same if entry.term.kind == "class"])
+    rules = tuple([entry for entry in same if entry.term.kind != "class"])
+    return _Bundle(rules, classes, frozenset([entry.term.target for entry in classes]))
+
+
+@lru_cache(maxsize=8_192)
+def _names(term: Term) -> frozenset[str]:
+    return frozenset((term.target,))
 
 
 def _with(same: tuple[_Entry, ...], entry: _Entry) -> tuple[_Entry, ...]:

@@ -43,13 +43,15 @@ class Reading:
 
     `probabilities`: leaves best first, at most ten; `conformal`: the leaves that cannot be excluded at the model's
     level, best first, never empty; `emergency`: probability 0..1, always 0 when the model has no emergency scorer;
-    `grams`: (start, end, weight) of the n-grams of two characters or more that speak most for the best leaf.
+    `grams`: (start, end, weight) of the n-grams of two characters or more that speak most for the best leaf;
+    `stretch`: leaves of the stretch that sounds most like an emergency, read alone; () for a text as short as one.
     """
 
     probabilities: tuple[tuple[str, float], ...]
     conformal: tuple[str, ...]
     emergency: float
     grams: tuple[tuple[int, int, float], ...]
+    stretch: tuple[tuple[str, float], ...] = ()
 
 
 class Model:
@@ -93,9 +95,18 @@ class Model:
         rows, values = self._features(found)
         weights = self._weights[rows]
         chances, order = of_one(values @ weights + self._bias, self.temperature, self._confidence)
-        named = [(self.leaves[at], float(chances[at])) for at in order[:MOST_LEAVES].tolist()]
         why = self._why(text, rows, values, weights, order)
-        return Reading(tuple(named), self._kept(chances, order), self._alarm.score(found, len(text)), why)
+        emergency, start = self._alarm.score(found, len(text))
+        apart = self._alone(text, start) if len(text) > WINDOWS[-1] else ()
+        return Reading(self._named(chances, order), self._kept(chances, order), emergency, why, apart)
+
+    def _named(self, chances: Floats, order: Places) -> tuple[tuple[str, float], ...]:
+        return tuple([(self.leaves[at], float(chances[at])) for at in order[:MOST_LEAVES].tolist()])
+
+    def _alone(self, text: str, start: int) -> tuple[tuple[str, float], ...]:
+        """The leaves of a stretch, as if nothing else had been said: a letter's other matters would drown it."""
+        rows, values = self._features(self._vocabulary.find(text[start : start + WINDOWS[-1]]))
+        return self._named(*of_one(values @ self._weights[rows] + self._bias, self.temperature, self._confidence))
 
     def chances(self, scores: Floats) -> Floats:
         """Calibrated probabilities of rows of scores."""
@@ -155,22 +166,31 @@ class _Alarm:
             self._slope, self._offset = float(header["slope"]), float(header["offset"])
             self._bias = float(header["bias"])
 
-    def score(self, found: Rows, size: int) -> float:
-        """Probability that some stretch of the text reports an emergency."""
+    def score(self, found: Rows, size: int) -> tuple[float, int]:
+        """Probability that some stretch of the text reports an emergency, and where the worst one begins."""
         if not self.present or not size:
-            return 0.0
-        margin = self._margin(found) if size <= WINDOWS[0] else self.worst(found, size)
-        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset))))
+            return 0.0, 0
+        margin, start = (self._margin(found), 0) if size <= WINDOWS[0] else self.worst(found, size)
+        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset)))), start
 
     def _margin(self, found: Rows) -> float:
         speaks, square = self._both[found].sum(axis=0).tolist()
         return float(speaks / math.sqrt(max(square, 1e-9)) + self._bias)
 
-    def worst(self, found: Rows, size: int) -> float:
-        """The highest margin of any stretch as wide as a window; a text shorter than a window is one stretch."""
+    def worst(self, found: Rows, size: int) -> tuple[float, int]:
+        """The highest margin of any stretch as wide as a window; a text shorter than a window is one stretch.
+
+        And where the stretch of the wide window begins that holds it.
+        """
         running = np.zeros((len(found) + 1, 2))
         np.cumsum(self._both[found], axis=0, out=running[1:])
-        return max(float(self._margins(running, size, min(size, width)).max()) for width in WINDOWS)
+        best, where = -math.inf, 0
+        for width in WINDOWS:
+            margins = self._margins(running, size, min(size, width))
+            at = int(margins.argmax())
+            if margins[at] > best:
+                best, where = float(margins[at]), max(0, at - (WINDOWS[-1] - width) // 2)
+        return best, where
 
     def _margins(self, running: NDArray[np.float64], size: int, width: int) -> NDArray[np.float64]:
         """The margin of every stretch of a width, from the running sums over all n-grams."""

@@ -20,6 +20,7 @@ SUSPECTED = "模型疑似险情"
 _DECISIVE = 2.6
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _LONG, _FEW = 200, 20
+_UNNAMED = 2
 _EXAMINED = 2000
 
 
@@ -29,14 +30,23 @@ def missing_proof(
     """What is missing for ROUTE, in zh-CN; "" when everything is proved. `learned` is None without a model."""
     if learned is None:
         return "模型不可用"
-    proven = _proven(found, next(iter(chances), ""))
+    best = next(iter(chances), "")
+    proven, named = _proven(found, best), any(_names(hit, best) for hit in found.hits)
     if learned >= (limits.doubt_proven if proven else limits.doubt):
         return SUSPECTED
     if _suspicious(found, limits):
         return "有疑似险情的词"
-    if not enough(found, limits, proven):
+    if not enough(found, limits, proven, named):
         return "内容不足"
-    return _not_one(chances, city, limits, limits.confident_proven if proven else limits.confident)
+    return _not_one(chances, city, limits, _confident(found, limits, proven, named))
+
+
+def _confident(found: Findings, limits: Limits, proven: bool, named: bool) -> float:
+    """How probable the matter must be: less where words say it, or say that something is asked for."""
+    if proven:
+        return limits.confident_proven
+    told = named or any(hit.row.target == PLAIN for hit in found.hits)
+    return limits.confident_told if told else limits.confident
 
 
 def _proven(found: Findings, category: str) -> bool:
@@ -58,15 +68,18 @@ def _suspicious(found: Findings, limits: Limits) -> bool:
     return bool(found.live) and any(hit.row.kind == "class" and hit.row.target in _VULNERABLE for hit in found.hits)
 
 
-def enough(found: Findings, limits: Limits, proven: bool) -> bool:
-    """Enough said in a script we read, all of it looked at, and no stuck key. 停水了 is short but says it all."""
+def enough(found: Findings, limits: Limits, proven: bool, named: bool) -> bool:
+    """Enough said in a script we read, all of it looked at, and no stuck key. 停水了 is short but says it all.
+
+    A text in which no word names the matter has to be a little longer: 嗯对没有不方便 says nothing.
+    """
     tight = found.text.tight
     head = tight[:_EXAMINED]
     known = sum("一" <= char <= "鿿" or char.isascii() for char in head)
     if not found.text.complete or known < 0.8 * len(head) or _babble(tight):
         return False
     spoken = sum(not char.isdigit() for char in head)
-    return spoken >= limits.characters or (spoken > 1 and proven)
+    return spoken >= limits.characters + (0 if named else _UNNAMED) or (spoken > 1 and proven)
 
 
 def _babble(tight: str) -> bool:

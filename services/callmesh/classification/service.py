@@ -3,7 +3,8 @@
 The engine (verdict.py) is rebuilt when new city data or new rules come into force. Whatever goes wrong in it,
 the verdict is ASK: a person looks. An operator's word beats the machine's; the emergency flag rises by itself and is
 lowered only by a person with a reason. What a person corrects is a fact, and the fact teaches the overlay of that
-person's agency: at once, in memory, one-sided (overlay.py).
+person's agency: at once, in memory, one-sided (overlay.py). A process that starts reads the lessons of the last weeks
+from the log; until it has, it judges without them, which only asks more.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from callmesh.classification.engine import Rules, RulesInForce
-from callmesh.classification.overlay import Overlay, lesson_of
+from callmesh.classification.overlay import Lesson, Overlay, lesson_of
+from callmesh.classification.recorded import overlay_since
 from callmesh.classification.verdict import Classifier
 from callmesh.domain import commands as c
 from callmesh.domain.assessment import Assessment
@@ -30,15 +34,18 @@ from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.domain.oversight import of_city
 from callmesh.domain.routing import diverts
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
+from callmesh.kernel.ids import now
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.record import case_of, decode, fact_of
+from callmesh.ledger.record import UnknownFact, case_of, decode, fact_of
 
 RULE = "classify"
 LOOK_SECONDS = 30.0
 _DECIDED = "case_classified"
+REMEMBERED = timedelta(days=28)
+"""Lessons older than this have faded, or are in a refit."""
 KNOWN = 256
 """Texts whose assessment is remembered, in memory only."""
 
@@ -61,6 +68,7 @@ class Classification:
         self._mesh = mesh
         self._rules = RulesInForce(mesh.runtime.settings.rules_dir)
         self._overlay = Overlay()
+        self._heard: list[Lesson] | None = []
         self._warming = asyncio.Lock()
         self._known: OrderedDict[tuple[str, str, str], Assessment] = OrderedDict()
         self._engine: tuple[City, Rules, Classifier] | None = None
@@ -70,6 +78,20 @@ class Classification:
         async with self._warming:
             with contextlib.suppress(NoDirectory, Unreachable):
                 self._engine = await asyncio.to_thread(self._built)
+
+    async def remember(self) -> None:
+        """Takes up the lessons that the log holds; those that arrive meanwhile come after them. Never fails."""
+        runtime = self._mesh.runtime
+        try:
+            told = await overlay_since(runtime.js, runtime.names, runtime.settings.shard, now() - REMEMBERED)
+        except (NatsError, OSError, TimeoutError, UnknownFact) as wrong:
+            log.warning("lessons not read from the log", error=type(wrong).__name__)
+        else:
+            for one in self._heard or ():
+                told.learn(one.agency, one.text, one.category, one.emergency)
+            self._overlay = told
+            self._known.clear()
+        self._heard = None
 
     async def watch(self) -> None:
         """Takes over changed files of the rules folder; what is refused changes nothing."""
@@ -157,6 +179,8 @@ class Classification:
         lesson = lesson_of(case_of(record), fact_of(record))
         if lesson is not None:
             self._overlay.learn(lesson.agency, lesson.text, lesson.category, lesson.emergency)
+            if self._heard is not None:
+                self._heard.append(lesson)
             self._known.clear()
 
     def _classifier(self) -> Classifier:

@@ -40,6 +40,7 @@ class Sounds:
     def __init__(self, rows: Iterable[Row]) -> None:
         self._code: dict[str, str] = {}
         self._readings: dict[str, list[str]] = {}
+        self._ordered: dict[str, tuple[str, ...]] = {}
         self._heard = _Heard()
         for row in rows:
             syllable, first, also = cells(row, 3)
@@ -50,8 +51,14 @@ class Sounds:
 
     def spell(self, term: str, most: int = 8) -> tuple[str, ...]:
         """The ways a term can sound; () when a character has no known reading."""
-        readings = [sorted(set(self._readings.get(char, ()))) for char in term]
-        return tuple("".join(one) for one in islice(product(*readings), most))
+        return tuple(map("".join, islice(product(*map(self._sorted, term)), most)))
+
+    def _sorted(self, char: str) -> tuple[str, ...]:
+        """The readings of a character, in order."""
+        found = self._ordered.get(char)
+        if found is None:
+            found = self._ordered[char] = tuple(sorted(set(self._readings.get(char, ()))))
+        return found
 
     def hear(self, text: Text) -> tuple[str, list[tuple[int, int]]]:
         """The syllables of a report and the stretch of `tight` behind each; pinyin words are spelled out."""

@@ -9,7 +9,8 @@ Emergencies that a rule harmed (a lost character may be the one that mattered) a
 are `slipped`: each is shown, and more than `MOST_SLIPPED` of them fails the gate.
 
 The part of the corpus that is held out is counted apart (`missed`): it was written in other frames and nobody tunes
-on it, so its rate tells what texts of strangers will meet; more than `MOST_MISSED` of it fails the gate, too.
+on it, so its rate tells what texts of strangers will meet; more than `MOST_MISSED` of it fails the gate, too. An
+emergency of it that is routed as it was written fails the gate like any other.
 
 Deterministic: rules, places and channels come from the texts. A sample of the rules (each text a few of them) takes
 seconds; all of them on all texts less than a minute.
@@ -40,17 +41,18 @@ __all__ = [
     "Seed",
     "Suite",
     "Tally",
+    "load",
     "run",
     "seeds",
 ]
 
 AIM_STOPPED = 0.05
 """Share of everyday texts that should at most be EMERGENCY or ASK; printed."""
-MOST_STOPPED = 0.30
+MOST_STOPPED = 0.16
 """Share of everyday texts of the training part above which the gate fails: what is, not what we want."""
-MOST_ALARMED = 0.06
+MOST_ALARMED = 0.05
 """Share of everyday texts of the training part that may be EMERGENCY; states what is, not what we want."""
-MOST_SLIPPED = 0.02
+MOST_SLIPPED = 0.01
 """Share of the harmed emergencies and half-said texts of the training part that may be routed."""
 MOST_MISSED = 0.02
 """Share of the held-out texts that must not be routed, grown ones included, that may be routed."""
@@ -232,6 +234,7 @@ def _chosen(text: str, rules: Sequence[Rule]) -> Iterator[Rule]:
 def _grow(suite: Suite, classifier: Classifies, sample: Sample, where: str, rules: Iterable[Rule]) -> None:
     held = sample.split == "held"
     for rule in rules:
+        plain = rule is RULES[0] and sample.verdict == "emergency"
         harmed = not held and (rule.harms or sample.verdict != "emergency")
         tally = suite.rules.setdefault(rule.name, Tally())
         for made in rule.make(sample.text):
@@ -242,7 +245,7 @@ def _grow(suite: Suite, classifier: Classifies, sample: Sample, where: str, rule
             suite.harmed += harmed
             tally.add(found, sample.categories)
             if found.verdict is Verdict.ROUTE:
-                kept = suite.missed if held else suite.slipped if harmed else suite.failures
+                kept = suite.missed if held and not plain else suite.slipped if harmed else suite.failures
                 kept.append(_failure(made, found, sample.verdict, rule.name, where, channel))
 
 

@@ -30,6 +30,7 @@ class Limits:
     doubt: float
     unlike: float
     confident_proven: float
+    confident_told: float
     confident: float
     shared: float
     hint: float

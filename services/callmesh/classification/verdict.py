@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from callmesh.classification.danger import harm_in, points_of
 from callmesh.classification.findings import Findings, evidence, find
-from callmesh.classification.fusion import Reading, Scorer, fuse
+from callmesh.classification.fusion import Reading, Scorer, danger_of, fuse
 from callmesh.classification.levels import level_of
 from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Matcher
@@ -22,7 +22,7 @@ from callmesh.classification.thresholds import Limits, Thresholds
 from callmesh.classification.wording import reason_for
 from callmesh.domain.assessment import Assessment, Candidate
 from callmesh.domain.directory import Category
-from callmesh.domain.words import Channel, Verdict
+from callmesh.domain.words import Channel, EmergencyRule, Verdict
 
 Adjust = Callable[[str, Reading], Reading]
 _DECISIVE = 3
@@ -45,6 +45,7 @@ class Classifier:
         self._thresholds = thresholds or Thresholds.load()
         self._matcher = matcher or Matcher(lexicon)
         self._categories = {one.id: one for one in categories}
+        self._urgent = {name for name, one in self._categories.items() if one.emergency is EmergencyRule.ALWAYS}
         model = scorer.version if scorer else "no-model"
         self.version = f"{lexicon.version}+{model}+{self._thresholds.version}"
 
@@ -55,24 +56,28 @@ class Classifier:
         reading, and gives the reading to judge by.
         """
         folded = normalise(text)
-        return self._judge(folded, self._thresholds.of(channel), self._read(model_text(folded), adjust))
+        reading, danger = self._read(model_text(folded), adjust)
+        return self._judge(folded, self._thresholds.of(channel), reading, danger)
 
-    def _read(self, text: str, adjust: Adjust | None) -> Reading | None:
-        """What the learned scorer makes of a text; None without one."""
+    def _read(self, text: str, adjust: Adjust | None) -> tuple[Reading | None, float]:
+        """What the learned scorer makes of a text, and its danger, which lessons only raise; None without one."""
         if self._scorer is None:
-            return None
+            return None, 0.0
         reading = self._scorer.read(text)
-        return adjust(text, reading) if adjust else reading
+        danger = danger_of(reading, self._urgent, self._categories)
+        if adjust:
+            reading = adjust(text, reading)
+            danger = max(danger, danger_of(reading, self._urgent, self._categories))
+        return reading, danger
 
-    def _judge(self, text: Text, limits: Limits, reading: Reading | None) -> Assessment:
+    def _judge(self, text: Text, limits: Limits, reading: Reading | None, danger: float) -> Assessment:
         found = find(self._matcher, text)
-        danger = reading.emergency if reading else 0.0
         alarm = _alarm(found, danger, limits)
         chances = self._chances(found, reading, limits)
         lacking = "" if alarm else missing_proof(found, danger if reading else None, chances, self._categories, limits)
         verdict = Verdict.EMERGENCY if alarm else Verdict.ASK if lacking else Verdict.ROUTE
         incidents = incidents_of(found.live, chances, self._categories) if alarm else ()
-        return self._told(found, verdict, chances, incidents, reading, lacking)
+        return self._told(found, verdict, chances, incidents, reading, danger, lacking)
 
     def _chances(self, found: Findings, reading: Reading | None, limits: Limits) -> dict[str, float]:
         points = points_by_category(found.hits, found.live, self._categories)
@@ -86,6 +91,7 @@ class Classifier:
         chances: Mapping[str, float],
         incidents: tuple[str, ...],
         reading: Reading | None,
+        danger: float,
         lacking: str,
     ) -> Assessment:
         likely = [name for at, (name, chance) in enumerate(chances.items()) if chance >= _LEAST or at < _ALWAYS]
@@ -93,18 +99,18 @@ class Classifier:
         candidates = tuple(Candidate(name, round(chances.get(name, 0.0), 4)) for name in ordered)
         primary = next(iter(ordered), "")
         matter = self._categories.get(primary)
-        danger = bool(found.live or found.lowered) or lacking == SUSPECTED
+        doubtful = bool(found.live or found.lowered) or lacking == SUSPECTED
         shown = evidence(found, reading.grams if reading else (), self._scorer.version if self._scorer else "")
         return Assessment(
             verdict=verdict,
-            level=level_of(verdict, matter, found, harm_in(found.text.tight), danger),
+            level=level_of(verdict, matter, found, harm_in(found.text.tight), doubtful),
             category=primary,
             candidates=candidates,
             evidence=shown,
             reason=reason_for(verdict, matter.zh if matter else "", found, lacking),
             version=self.version,
             incidents=incidents,
-            danger=round(reading.emergency, 4) if reading else 0.0,
+            danger=round(danger, 4),
         )
 
 

@@ -13,7 +13,7 @@ from samples import classifier, samples
 from callmesh.domain.words import Channel, Verdict
 
 
-@pytest.mark.parametrize(("name", "stopped", "right"), [("first", 0.40, 0.85), ("second", 0.20, 0.90)])
+@pytest.mark.parametrize(("name", "stopped", "right"), [("first", 0.12, 0.90), ("second", 0.06, 0.92)])
 def test_no_emergency_is_routed_and_everyday_is_hardly_alarmed(name: str, stopped: float, right: float) -> None:
     """The bounds for everyday texts state what was measured, not the aim of 5 % stopped."""
     found = [(one, classifier().assess(one.text, Channel.SMS)) for one in samples(f"blind/{name}.tsv")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from samples import categories, classifier
@@ -12,6 +13,7 @@ from samples import categories, classifier
 from callmesh.classification.danger import Harm, harm_in
 from callmesh.classification.destinations import destinations, origin_of
 from callmesh.classification.engine import Refused, RulesInForce
+from callmesh.classification.fusion import Reading
 from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.text import model_places, model_text, normalise
 from callmesh.classification.thresholds import ThresholdError, Thresholds
@@ -52,24 +54,47 @@ def test_without_a_model_nothing_is_routed() -> None:
 
 
 class Suspicious:
-    """A scorer that is as afraid as it is told."""
+    """A scorer that is as afraid as it is told, and a router that gives fire a share of its matter."""
 
     version = "model-test"
 
-    def __init__(self, emergency: float) -> None:
-        self._emergency = emergency
+    def __init__(self, emergency: float, fire: float = 0.0, matter: str = "water_outage") -> None:
+        self._emergency, self._chances = emergency, ((matter, 0.99 - fire), ("fire", fire))
 
     def read(self, _text: str) -> SimpleNamespace:
-        sure = (("water_outage", 0.99),)
-        return SimpleNamespace(probabilities=sure, conformal=("water_outage",), emergency=self._emergency, grams=())
+        leaves = tuple(name for name, _ in self._chances)
+        return SimpleNamespace(
+            probabilities=self._chances, conformal=leaves, emergency=self._emergency, grams=(), stretch=()
+        )
 
 
 @pytest.mark.parametrize(
-    ("afraid", "verdict"), [(0.0, Verdict.ROUTE), (0.4, Verdict.ASK), (0.92, Verdict.ASK), (0.95, Verdict.EMERGENCY)]
+    ("afraid", "fire", "verdict"),
+    [
+        (0.0, 0.0, Verdict.ROUTE),
+        (0.6, 0.01, Verdict.ROUTE),
+        (0.9, 0.05, Verdict.ASK),
+        (0.5, 0.4, Verdict.ASK),
+        (0.98, 0.9, Verdict.EMERGENCY),
+    ],
 )
-def test_the_learned_scorer_adds_danger(afraid: float, verdict: Verdict) -> None:
-    said = Classifier(Lexicon.load(), categories(), Suspicious(afraid)).assess("停水两天了，影响做饭", Channel.WEB)
-    assert said.verdict is verdict
+def test_the_learned_voices_add_danger(afraid: float, fire: float, verdict: Verdict) -> None:
+    engine = Classifier(Lexicon.load(), categories(), Suspicious(afraid, fire))
+    assert engine.assess("停水两天了，影响做饭", Channel.WEB).verdict is verdict
+
+
+def test_a_router_of_other_labels_leaves_danger_to_the_scorer() -> None:
+    engine = Classifier(Lexicon.load(), categories(), Suspicious(0.6, matter="水务集团"))
+    said = engine.assess("停水两天了，影响做饭", Channel.WEB)
+    assert (said.verdict, said.danger) == (Verdict.ASK, 0.6)
+
+
+def test_a_lesson_cannot_lower_the_danger() -> None:
+    def taught(_text: str, reading: Reading) -> Reading:
+        return cast(Reading, Suspicious(reading.emergency).read(""))
+
+    engine = Classifier(Lexicon.load(), categories(), Suspicious(0.9, 0.05))
+    assert engine.assess("停水两天了，影响做饭", Channel.WEB, taught).verdict is Verdict.ASK
 
 
 def test_the_learned_scorer_never_takes_danger_away() -> None:

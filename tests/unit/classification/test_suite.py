@@ -146,8 +146,8 @@ def test_held_out_texts_are_counted_apart() -> None:
     held = Sample("楼顶有人要跳", "emergency", ("drowning_fall_suicide",), "held", "note", "x.tsv", 2)
     suite = run(Always(Verdict.ROUTE), samples=[held])
     assert {one.where for one in suite.missed} == {"x.tsv:2"}
-    assert "x.tsv:2" not in {one.where for one in suite.failures}
-    assert suite.missed_share == 1
+    assert {one.rule for one in suite.failures if one.where == "x.tsv:2"} == {"as written"}
+    assert suite.missed_share > 0.5
 
 
 def test_the_gate_holds_for_what_is_in_force() -> None:

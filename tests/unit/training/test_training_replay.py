@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,10 +19,12 @@ from callmesh.classification import corpus, lexicon, model_file, promotion, sign
 from callmesh.classification.model import DEFAULT, Model, ModelRefused, Reading
 from callmesh.classification.promotion import Standing, refusals
 from callmesh.classification.recorded import BadCases, Recorded, cases_in, cases_since, facts_since, overlay_since
+from callmesh.classification.service import Classification
 from callmesh.cli.classify import classify
 from callmesh.cli.directory import read_city
 from callmesh.domain import facts as f
 from callmesh.domain.evolve import evolve
+from callmesh.ledger.boot import Mesh
 from callmesh.ledger.record import encode
 from support.builders import classified, opened, stamp
 from support.ledgers import Real
@@ -134,6 +139,48 @@ async def test_cases_and_facts_come_back_from_the_log(real: Real) -> None:
     overlay = await overlay_since(js, NAMES, 0, started)
     reading = Reading((("gas_outage", 0.7), ("gas_leak", 0.3)), ("gas_outage",), 0.1, ())
     assert overlay.adjust("110", "厨房停气了", reading).probabilities[0][0] == "gas_leak"
+
+
+def _run(*words: object) -> Result:
+    return CliRunner().invoke(classify, [str(word) for word in words])
+
+
+async def test_a_service_that_starts_takes_up_what_was_taught(real: Real) -> None:
+    ledger = await real.ledger()
+    first = f.Fact(stamp(), opened())
+    case = evolve(None, first)
+    head = await ledger.append(case.id, encode(first, case, ()), 0)
+    said = classified("gas_leak", emergency=True)
+    second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
+    await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
+    settings = SimpleNamespace(rules_dir="", shard=0)
+    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=5), names=NAMES, settings=settings)
+    service = Classification(cast(Mesh, SimpleNamespace(runtime=runtime, city=read_city(CITY))))
+    before = service.assess("厨房停气了", "phone", "110")
+    await service.remember()
+    after = service.assess("厨房停气了", "phone", "110")
+    assert after.danger > before.danger + 0.1
+    assert service.assess("厨房停气了", "phone", "12345").danger == before.danger
+
+
+def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = tuple(one for one in corpus.load() if zlib.crc32(one.text.encode()) % 12 == 0)
+    monkeypatch.setattr(corpus, "load", lambda: few)
+    lines = [{"text": f"幸福路{at}号路灯不亮已经三天了", "category": "streetlight"} for at in range(3)]
+    table = tmp_path / "corrected.jsonl"
+    table.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in lines), encoding="utf-8")
+    said = _run("refit", "--cases", table, "--out", tmp_path / "refit", "--quiet")
+    assert said.exit_code == 0, said.output
+    poor, to = tmp_path / "refit" / "refit.model", tmp_path / "in-force.model"
+    assert Model.load(poor).info["source"] == "refit, 3 corrections"
+    refused = _run("promote", "--model", poor, "--to", to)
+    assert refused.exit_code != 0 and "not promoted, what is in force stays" in refused.output
+    assert not to.exists()
+    done = _run("promote", "--model", DEFAULT, "--to", to)
+    assert done.exit_code == 0, done.output
+    assert Model.load(to).info["suite"]["failures"] == 0
 
 
 GOOD = Standing("model-a", frozenset(), (), 0.01, 0.04, 0.8)
