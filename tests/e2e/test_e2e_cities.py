@@ -262,7 +262,7 @@ async def test_row_20_changle_kiosk(clients: Clients) -> None:
     begun = time.monotonic()
     async with Partner(clients, "12345") as hotline:
         case = await kiosk.open(
-            "我把双肩包落在广场东边长椅上了，回来就不见了，黑色的，里面有护照和相机",
+            "我的双肩包落在广场长椅上了，请帮忙找一找，里面有护照和相机",
             channel="kiosk",
             device="kiosk-001",
         )

@@ -18,7 +18,7 @@ def show(cases: Sequence[case_pb2.Case], console: Console) -> None:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     drawn.add_column("#", justify="right", no_wrap=True)
     for name in ("接报 opened", "状态 state", "类别 category", "责任单位 owner"):
-        drawn.add_column(name, overflow="fold", no_wrap=True)
+        drawn.add_column(name, overflow="fold", no_wrap=name.startswith("类别"))
     drawn.add_column("编号 case", overflow="fold", min_width=37, no_wrap=True)
     for number, one in enumerate(cases, 1):
         opened = datetime.fromtimestamp(one.opened_at.seconds, UTC).astimezone()
