@@ -10,46 +10,22 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 import ahocorasick
 
-from callmesh.classification.lexicon import Lexicon, Pattern, Term
+from callmesh.classification.joining import CELL, MOST_PER_WORD, PLAIN, Hit, PatternIndex, find_patterns
+from callmesh.classification.lexicon import Lexicon, Term
 from callmesh.classification.text import Text, fold_words, words
 
-_MOST_PER_WORD = 32
-_UNSURE_WEIGHT = 2
+__all__ = ["PLAIN", "Hit", "Matcher"]
+
 _NOTHING = "\U0010ffff"
-_CELL = 4
-"""A cell is 2 to this power of characters."""
-_EVERYWHERE = (1 << 2_000) - 1
-_BESIDE = 8
-_NEAR = 48
-"""How far from a pattern's words the words that speak against it can end: beside it, and a long word's length."""
-PLAIN = "plain"
-"""Class of words that make a report an everyday matter: asked for, complained of, broken, owed."""
 
 
 _SAFE = frozenset({"mask", "category"})
 _NAMELESS: frozenset[str] = frozenset()
-_OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
-
-
-class Hit(NamedTuple):
-    """A stretch of `Text.tight` that met a row. `heads` are where its words begin (a pattern has several)."""
-
-    start: int
-    end: int
-    word: str
-    row: Term | Pattern
-    sure: bool
-    heads: tuple[int, ...]
-
-    @property
-    def weight(self) -> int:
-        """How much it counts; something merely alike never counts as much as the word itself."""
-        return self.row.weight if self.sure else min(self.row.weight, _UNSURE_WEIGHT)
 
 
 class _Entry(NamedTuple):
@@ -145,20 +121,13 @@ def _written_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int]) -
 def _cells_by_class(raw: list[tuple[int, _Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
     """For each class the cells of the text in which a word of it ends, as the bits of a number."""
     cells: dict[str, int] = {}
-    for place, group in groupby(raw, lambda one: one[0] >> _CELL):
+    for place, group in groupby(raw, lambda one: one[0] >> CELL):
         for name in set().union(*(bundle.names for _, bundle in group)):
             cells[name] = cells.get(name, 0) | 1 << place
     for hit in hits:
         if hit.row.kind == "class":
             name = hit.row.target
-            cells[name] = cells.get(name, 0) | 1 << ((hit.end - 1) >> _CELL)
-    return cells
-
-
-def _widened(cells: int, characters: int) -> int:
-    """The cells, and those within so many characters of them."""
-    for _ in range((characters >> _CELL) + 1):
-        cells |= cells << 1 | cells >> 1
+            cells[name] = cells.get(name, 0) | 1 << ((hit.end - 1) >> CELL)
     return cells
 
 
@@ -169,7 +138,7 @@ def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], nee
         if wanted.isdisjoint(bundle.names):
             continue
         for entry in bundle.classes:
-            if needed.get(entry.term.target, 0) >> (last >> _CELL) & 1:
+            if needed.get(entry.term.target, 0) >> (last >> CELL) & 1:
                 start, end = last + 1 - len(entry.word), last + 1
                 sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
                 yield Hit(start, end, entry.word, entry.term, sure, (start,))
@@ -197,118 +166,6 @@ def _alike(surface: list[str], entry: _Entry) -> bool | None:
     return False if size > 3 and right + latin >= size - 1 else None
 
 
-class PatternIndex:
-    """Patterns by the classes of their rarest part, so that few are looked at."""
-
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._by_class: dict[str, list[tuple[int, Pattern]]] = {}
-        for order, pattern in enumerate(patterns):
-            for name in min(pattern.parts, key=len):
-                self._by_class.setdefault(name, []).append((order, pattern))
-
-    def possible(self, present: dict[str, int]) -> list[tuple[Pattern, int]]:
-        """Those of which every part has a word in reach of the others, and the cells where, in the table's order.
-
-        `present` holds for each class the cells in which its words end: who wants words within 20 characters of each
-        other need not look at a letter's other pages.
-        """
-        found: dict[int, tuple[Pattern, int]] = {}
-        reaches: dict[tuple[frozenset[str], int], int] = {}
-        there = present.keys()
-        for name in present:
-            for order, pattern in self._by_class.get(name, ()):
-                if order not in found and not any(map(there.isdisjoint, pattern.parts)):
-                    found[order] = (pattern, _meeting(pattern, present, reaches))
-        return [found[order] for order in sorted(found) if found[order][1]]
-
-    @staticmethod
-    def needed(patterns: Iterable[tuple[Pattern, int]]) -> dict[str, int]:
-        """The classes these patterns speak of and the cells where; those that the proof looks for are everywhere."""
-        needed = dict.fromkeys(_OF_PROOF, _EVERYWHERE)
-        for pattern, cells in patterns:
-            around = _widened(cells, pattern.window + _NEAR)
-            for name in chain(pattern.without, *pattern.parts):
-                needed[name] = needed.get(name, 0) | around
-        return needed
-
-
-def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[frozenset[str], int], int]) -> int:
-    """The cells that hold a word of each part within the pattern's window; 0 when they never come so near."""
-    met = _EVERYWHERE
-    for part in pattern.parts:
-        reach = reaches.get((part, pattern.window))
-        if reach is None:
-            cells = 0
-            for name in part:
-                cells |= present.get(name, 0)
-            reach = reaches[part, pattern.window] = _widened(cells, pattern.window)
-        met &= reach
-    return met
-
-
-def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
-    """The patterns whose classes stand near each other."""
-    classes: dict[str, list[Hit]] = {}
-    for hit in hits:
-        if hit.row.kind == "class":
-            found = classes.setdefault(hit.row.target, [])
-            if len(found) < _MOST_PER_WORD:
-                found.append(hit)
-    present = frozenset(classes)
-    made: list[Hit] = []
-    for pattern in patterns:
-        for part in pattern.parts:
-            if present.isdisjoint(part):
-                break
-        else:
-            made += _join(pattern, classes)
-    return made
-
-
-def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
-    """The first place where the pattern holds, preferring one without unsure words."""
-    pools = [[hit for name in part for hit in classes.get(name, ())] for part in pattern.parts]
-    best: Hit | None = None
-    for anchor in pools[0]:
-        chosen = _nearest(pattern, anchor, pools[1:])
-        if chosen is None or _excluded(pattern, chosen, classes):
-            continue
-        made = _hit(pattern, chosen)
-        if made.sure:
-            return [made]
-        best = best or made
-    return [best] if best else []
-
-
-def _nearest(pattern: Pattern, anchor: Hit, pools: list[list[Hit]]) -> list[Hit] | None:
-    chosen = [anchor]
-    low, high = anchor.start - pattern.window, anchor.start + pattern.window
-    for pool in pools:
-        near = [hit for hit in pool if low <= hit.start <= high]
-        free = [hit for hit in near if all(hit.end <= one.start or hit.start >= one.end for one in chosen)]
-        if pattern.ordered:
-            free = [hit for hit in free if hit.start >= chosen[-1].end]
-        if not free:
-            return None
-        chosen.append(min(free, key=lambda hit: (abs(hit.start - anchor.start), not hit.sure)))
-    width = max(hit.end for hit in chosen) - min(hit.start for hit in chosen)
-    return chosen if width <= pattern.window else None
-
-
-def _excluded(pattern: Pattern, chosen: list[Hit], classes: dict[str, list[Hit]]) -> bool:
-    """True when a class that speaks against the pattern stands within or next to it."""
-    start, end = min(hit.start for hit in chosen) - _BESIDE, max(hit.end for hit in chosen) + _BESIDE
-    return any(start <= hit.start < end and hit.sure for name in pattern.without for hit in classes.get(name, ()))
-
-
-def _hit(pattern: Pattern, chosen: list[Hit]) -> Hit:
-    ordered = sorted(chosen, key=lambda hit: hit.start)
-    name = "…".join(hit.word for hit in ordered)
-    heads = tuple(hit.start for hit in ordered)
-    end = max(hit.end for hit in chosen)
-    return Hit(ordered[0].start, end, name, pattern, all(hit.sure for hit in chosen), heads)
-
-
 def _reach(text: Text, hits: Iterable[Hit]) -> list[int]:
     """For each place, how far a hit that began at or before it reaches."""
     reach = [0] * (len(text.tight) + 1)
@@ -321,13 +178,13 @@ def _reach(text: Text, hits: Iterable[Hit]) -> list[int]:
 
 def _limited(hits: list[Hit]) -> Iterator[Hit]:
     """At most a few dozen hits of one word, the rest of a flood says nothing new."""
-    if len(hits) <= _MOST_PER_WORD:
+    if len(hits) <= MOST_PER_WORD:
         yield from hits
         return
     count: dict[str, int] = {}
     for hit in hits:
         count[hit.word] = count.get(hit.word, 0) + 1
-        if count[hit.word] <= _MOST_PER_WORD:
+        if count[hit.word] <= MOST_PER_WORD:
             yield hit
 
 
