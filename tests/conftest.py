@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core writes to standard error, which tests of logs read
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -209,8 +209,8 @@ async def test_a_pause_ends_by_itself(clients: Clients) -> None:
         await body.accept(name)
         until = Timestamp()
         until.FromNanoseconds(time.time_ns() + 4_000_000_000)
-        await desk.do("SuspendReferral", name, reason="等取证", until=until)
-        again = await desk.until(case, lambda one: one.referrals[0].state == RState.ACCEPTED, "goes on")
+        paused = await desk.do("SuspendReferral", name, reason="等取证", until=until)
+        again = await desk.until(paused, lambda one: one.referrals[0].state == RState.ACCEPTED, "goes on")
         ended = [one for one in await desk.events(again) if one.kind == "ReferralResumed"]
         assert [one.actor.kind for one in ended] == [common_pb2.ACTOR_KIND_TIMER]
         assert 0 <= at(ended[0].at) - at(until) < LATE_SECONDS
@@ -354,7 +354,7 @@ async def test_the_watch_only_rises_until_a_person_lifts_it(clients: Clients) ->
         for number in (2, 3):
             await asyncio.wait_for(_work(heating, case, number - 1), 30)
             done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "done")
-            case = await desk.reopen(done)
+            case = await (desk if number == 2 else leader).reopen(done)
             assert case.round == number
         assert case.supervision == RED and list(case.flags).count("commander") == 1
         assert case.supervisor == "commander-on-duty"

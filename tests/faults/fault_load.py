@@ -116,7 +116,7 @@ class Load:
         return await self.desks["110"].offered(f"{number} 栋{word}", category)
 
     async def unattended(self, number: int) -> case_pb2.Case:
-        words = "路灯灭了快一个礼拜了，从公交站到小区门口那段黑漆漆的，女孩子下夜班都害怕"
+        words = "小区门口的路灯坏了三天了，请派人来修"
         return await self.desks["12345"].open(words, channel="app", division="990105")
 
     async def joint(self, number: int) -> case_pb2.Case:

@@ -107,8 +107,9 @@ def _corrected(
     category: str, suggested: str, *, reason: str = "听错了", emergency: bool = False
 ) -> tuple[Case, f.Fact]:
     case = evolve(None, f.Fact(stamp(), opened()))
+    verdict = Verdict.EMERGENCY if emergency else Verdict.ROUTE
     said = classification(
-        category, by_person=True, reason=reason, candidates=(Candidate(suggested, 0.8),), verdict=Verdict.ROUTE
+        category, by_person=True, reason=reason, candidates=(Candidate(suggested, 0.8),), verdict=verdict
     )
     fact = f.Fact(stamp(POLICE), f.CaseClassified(said, emergency))
     return evolve(case, fact), fact
