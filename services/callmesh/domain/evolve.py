@@ -9,6 +9,7 @@ from typing import Any
 from callmesh.domain import evolve_clocks, evolve_life
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Pending, Referral
+from callmesh.domain.changes import changed
 from callmesh.domain.evolve_matters import EVOLVERS as _MATTERS
 from callmesh.domain.watch import LATE_DIVERSION, higher
 from callmesh.domain.words import CaseState, PendingKind, ReferralState, Role, Supervision
@@ -109,7 +110,7 @@ def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
 
 
 def _received(case: Case, body: f.ReferralReceived, stamp: f.Stamp) -> Case:
-    return _with(
+    return changed(
         case,
         body.referral,
         received_at=stamp.at,
@@ -128,7 +129,7 @@ def _accepted(case: Case, body: f.ReferralAccepted, stamp: f.Stamp) -> Case:
     owner = referral.agency if referral and referral.role == Role.LEAD else case.owner
     received = referral.received_at if referral else None
     return_due = referral.return_due if referral else None
-    taken = _with(
+    taken = changed(
         case,
         body.referral,
         state=ReferralState.ACCEPTED,
@@ -147,7 +148,7 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
         return case
     said = bool(body.text) or body.arrived  # that work begins tells the caller nothing yet
     note = (Feedback(stamp.at, stamp.actor.person, body.text, body.arrived),) if said else ()
-    return _with(
+    return changed(
         case,
         body.referral,
         state=ReferralState.IN_PROGRESS,
@@ -163,7 +164,7 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
     referral = case.referral(body.referral)
     count = referral.return_count + 1 if referral else 1
     back = Pending(PendingKind.RETURN, stamp.at, decision_due=body.decision_due)
-    asked = _with(
+    asked = changed(
         case,
         body.referral,
         state=ReferralState.RETURN_REQUESTED,
@@ -177,7 +178,7 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
 
 
 def _return_granted(case: Case, body: f.ReturnGranted, stamp: f.Stamp) -> Case:
-    ended = _with(case, body.referral, state=ReferralState.RETURNED, ended_at=stamp.at)
+    ended = changed(case, body.referral, state=ReferralState.RETURNED, ended_at=stamp.at)
     ended = evolve_life.relieved(ended, body.referrals, stamp)
     referral = case.referral(body.referral)
     return replace(
@@ -193,11 +194,11 @@ def _return_denied(case: Case, body: f.ReturnDenied, stamp: f.Stamp) -> Case:
     if referral and referral.accepted_at:
         state = ReferralState.IN_PROGRESS if referral.started_at else ReferralState.ACCEPTED
     left = evolve_clocks.without(referral, PendingKind.RETURN) if referral else ()
-    return _with(case, body.referral, state=state, pending=left)
+    return changed(case, body.referral, state=state, pending=left)
 
 
 def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
-    done = _with(
+    done = changed(
         case,
         body.referral,
         state=ReferralState.RESOLVED,
@@ -220,7 +221,7 @@ def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
 
 
 def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
-    ended = _with(case, body.referral, state=ReferralState.RECALLED, ended_at=stamp.at)
+    ended = changed(case, body.referral, state=ReferralState.RECALLED, ended_at=stamp.at)
     referral = case.referral(body.referral)
     if referral is None or referral.role != Role.LEAD:
         return ended
@@ -229,7 +230,7 @@ def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
 
 
 def _waived(case: Case, body: f.ReferralWaived, stamp: f.Stamp) -> Case:
-    return _with(case, body.referral, state=ReferralState.WAIVED, ended_at=stamp.at)
+    return changed(case, body.referral, state=ReferralState.WAIVED, ended_at=stamp.at)
 
 
 def _followed_up(case: Case, body: f.FollowUpRecorded, stamp: f.Stamp) -> Case:
@@ -268,11 +269,6 @@ def _reopened(case: Case, body: f.CaseReopened, stamp: f.Stamp) -> Case:
         public_reply="",
         waiver="",
     )
-
-
-def _with(case: Case, name: str, **changes: Any) -> Case:
-    referrals = tuple(replace(one, **changes) if one.name == name else one for one in case.referrals)
-    return replace(case, referrals=referrals)
 
 
 def _end_open(case: Case, state: ReferralState, stamp: f.Stamp) -> Case:

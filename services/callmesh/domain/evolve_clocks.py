@@ -9,6 +9,7 @@ from typing import Any
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain.case import Case, Pending, Referral
+from callmesh.domain.changes import on_referral
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 
@@ -32,7 +33,7 @@ def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case
         return replace(after, diversion_due=None)
     if body.limit == Limit.FOLLOW_UP:
         return replace(after, follow_up_due=None)
-    return _on(after, body.referral, lambda one: _missed(one, body))
+    return on_referral(after, body.referral, lambda one: _missed(one, body))
 
 
 def _missed(one: Referral, body: f.DeadlineMissed) -> Referral:
@@ -50,11 +51,11 @@ def _over(asked: Pending, body: f.DeadlineMissed) -> bool:
 
 def _extension_requested(case: Case, body: fc.ExtensionRequested, stamp: f.Stamp) -> Case:
     asked = Pending(PendingKind.EXTENSION, stamp.at, body.until, body.special, body.decision_due, body.reason)
-    return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
+    return on_referral(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
 
 
 def _extension_decided(case: Case, body: fc.ExtensionDecided, stamp: f.Stamp) -> Case:
-    return _on(case, body.referral, lambda one: _extended(one, body))
+    return on_referral(case, body.referral, lambda one: _extended(one, body))
 
 
 def _extended(one: Referral, body: fc.ExtensionDecided) -> Referral:
@@ -75,11 +76,11 @@ def _extended(one: Referral, body: fc.ExtensionDecided) -> Referral:
 
 def _suspension_requested(case: Case, body: fc.SuspensionRequested, stamp: f.Stamp) -> Case:
     asked = Pending(PendingKind.SUSPENSION, stamp.at, body.until, decision_due=body.decision_due, reason=body.reason)
-    return _on(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
+    return on_referral(case, body.referral, lambda one: replace(one, pending=asking(one, asked)))
 
 
 def _suspension_denied(case: Case, body: fc.SuspensionDenied, stamp: f.Stamp) -> Case:
-    return _on(
+    return on_referral(
         case,
         body.referral,
         lambda one: replace(one, pending=without(one, PendingKind.SUSPENSION), decision_reason=body.reason),
@@ -87,7 +88,7 @@ def _suspension_denied(case: Case, body: fc.SuspensionDenied, stamp: f.Stamp) ->
 
 
 def _suspended(case: Case, body: fc.ReferralSuspended, stamp: f.Stamp) -> Case:
-    return _on(
+    return on_referral(
         case,
         body.referral,
         lambda one: replace(
@@ -103,7 +104,7 @@ def _suspended(case: Case, body: fc.ReferralSuspended, stamp: f.Stamp) -> Case:
 
 
 def _resumed(case: Case, body: fc.ReferralResumed, stamp: f.Stamp) -> Case:
-    return _on(
+    return on_referral(
         case,
         body.referral,
         lambda one: replace(
@@ -127,12 +128,12 @@ def _seconds(one: Referral, stamp: f.Stamp) -> int:
 
 
 def _warned(case: Case, body: fc.DeadlineWarned, stamp: f.Stamp) -> Case:
-    told = _on(case, body.referral, lambda one: replace(one, warned=(*one.warned, body.limit)))
+    told = on_referral(case, body.referral, lambda one: replace(one, warned=(*one.warned, body.limit)))
     return replace(told, supervision=body.supervision)
 
 
 def _reminded(case: Case, body: fc.ReferralReminded, stamp: f.Stamp) -> Case:
-    return _on(
+    return on_referral(
         case,
         body.referral,
         lambda one: replace(
@@ -150,10 +151,6 @@ def _raised(case: Case, body: fc.SupervisionRaised, stamp: f.Stamp) -> Case:
 
 def _lifted(case: Case, body: fc.SupervisionLifted, stamp: f.Stamp) -> Case:
     return replace(case, supervision=Supervision.NONE)
-
-
-def _on(case: Case, name: str, change: Callable[[Referral], Referral]) -> Case:
-    return replace(case, referrals=tuple(change(one) if one.name == name else one for one in case.referrals))
 
 
 EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {

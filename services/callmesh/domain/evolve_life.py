@@ -8,6 +8,7 @@ from typing import Any
 
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case, Referral
+from callmesh.domain.changes import changed
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 
 _S = ReferralState
@@ -30,7 +31,7 @@ def _disputed(case: Case, body: f.DisputeOpened, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     if referral is None or not body.granted:
         return disputed
-    ended = _changed(disputed, body.referral, state=_S.RETURNED, ended_at=stamp.at)
+    ended = changed(disputed, body.referral, state=_S.RETURNED, ended_at=stamp.at)
     return replace(ended, owner=referral.sender)
 
 
@@ -58,7 +59,7 @@ def _designated(case: Case, body: f.JurisdictionDesignated, stamp: f.Stamp) -> C
 def _sent_back(case: Case, body: f.ResolutionSentBack, stamp: f.Stamp) -> Case:
     """The old words stay in the log; the case shows a result only while there is one."""
     referral = case.referral(body.referral)
-    back = _changed(
+    back = changed(
         case,
         body.referral,
         state=_S.IN_PROGRESS,
@@ -74,7 +75,7 @@ def _sent_back(case: Case, body: f.ResolutionSentBack, stamp: f.Stamp) -> Case:
 
 
 def _approved(case: Case, body: f.ResolutionApproved, stamp: f.Stamp) -> Case:
-    return _changed(case, body.referral, approved_at=stamp.at)
+    return changed(case, body.referral, approved_at=stamp.at)
 
 
 def _annotated(case: Case, body: f.CaseAnnotated, stamp: f.Stamp) -> Case:
@@ -83,11 +84,6 @@ def _annotated(case: Case, body: f.CaseAnnotated, stamp: f.Stamp) -> Case:
 
 def _supervised(case: Case, body: f.SupervisorChanged, stamp: f.Stamp) -> Case:
     return replace(case, supervisor=body.supervisor)
-
-
-def _changed(case: Case, name: str, **changes: Any) -> Case:
-    referrals = tuple(replace(one, **changes) if one.name == name else one for one in case.referrals)
-    return replace(case, referrals=referrals)
 
 
 EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
