@@ -22,6 +22,7 @@ COMMANDS = {
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",
     "streams": "Make or show the streams of a region.",
+    "ca": "Issue and revoke the certificates of services and agencies.",
     "doctor": "Check that everything is as it must be.",
     "bench": "Measure a mesh under load.",
 }

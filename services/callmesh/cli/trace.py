@@ -44,7 +44,7 @@ _MOST = 20
 )
 @click.argument("which", metavar="CASE")
 @click.option("--json", "as_json", is_flag=True, help="The whole timeline as one JSON object.")
-@click.option("--operator", default="110", help="Agency that asks.")
+@click.option("--operator", default="", help="Agency that asks; by default ops, who sees every case.")
 def command(which: str, as_json: bool, operator: str) -> None:
     """Show where a case went: who had it when, how long, whose turn it is, and which hop was slow.
 
@@ -70,13 +70,13 @@ async def _trace(which: str, as_json: bool, operator: str) -> int:
     return 0
 
 
-async def timeline(clients: Clients, name: str, operator: str) -> pb.Timeline:
+async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeline:
     """A case's way, without the report."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import SECONDS, me
+    from callmesh.cli.clients import SECONDS, asking
 
     request = pb.GetTimelineRequest(name=name)
-    found = await clients.tracking.GetTimeline(request, metadata=me(operator), timeout=SECONDS)
+    found = await clients.tracking.GetTimeline(request, metadata=asking(operator), timeout=SECONDS)
     found.case.ClearField("report")
     return found
 
@@ -112,11 +112,11 @@ async def _name(clients: Clients, which: str, operator: str) -> str:
 async def _search(clients: Clients, which: str, operator: str) -> list[str]:
     """Names of the cases with that number, the newest first."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import SECONDS, me
+    from callmesh.cli.clients import SECONDS, asking
 
     for wanted in (pb.CaseFilter(external_id=which), pb.CaseFilter(number=which)):
         request = pb.ListCasesRequest(filter=wanted, page_size=_MOST)
-        found = await clients.tracking.ListCases(request, metadata=me(operator), timeout=SECONDS)
+        found = await clients.tracking.ListCases(request, metadata=asking(operator), timeout=SECONDS)
         if found.cases:
             return [one.name for one in found.cases]
     return []

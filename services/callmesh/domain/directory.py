@@ -29,7 +29,11 @@ class Division:
 
 @dataclass(frozen=True)
 class Agency:
-    """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30"."""
+    """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30".
+
+    `roles` are those of domain.access that its people may take beyond the ordinary ones: commander, supervisor, ops;
+    and desk (受理台), which is no person's: an agency that answers calls, with wider limits.
+    """
 
     id: str
     name: str
@@ -42,6 +46,7 @@ class Agency:
     entry: bool = False
     backup: str = ""
     profile: str = ""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ class JetStreamLedger:
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
         return case_id
 
+    def is_emergency(self, name: str) -> bool:
+        """Whether the case, or that of a referral of this name, is known here to be one; asks nobody."""
+        head = self._cache.get(name.removeprefix("cases/").partition("/")[0])
+        return head is not None and head.record.case.emergency
+
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:

@@ -6,12 +6,15 @@ from nats.js.api import DeliverPolicy
 
 from callmesh.api.v1 import tracking_service_pb2
 from callmesh.api.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
+from callmesh.directory.store import DirectoryWatch
 from callmesh.kernel.messaging import ensure_durable
 from callmesh.kernel.runtime import Runtime
+from callmesh.ledger.access import Access
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.service import Tracking
 from callmesh.tracking.servicer import TrackingServicer
+from callmesh.tracking.sights import Sights
 from callmesh.tracking.source import LogSource
 from callmesh.tracking.store import Store, url_of
 from callmesh.tracking.watch import Hub
@@ -31,6 +34,12 @@ def build(runtime: Runtime) -> None:
     projector = Projector(store, source, hub.tell)
     ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
     tracking = Tracking(store, projector, hub, ledger, source)
+    directory = DirectoryWatch()
+    access = Access(directory, settings, ledger.is_emergency)
+    runtime.server.guarded(access)
+
+    async def follow_the_city() -> None:
+        await directory.start(runtime.js)
 
     async def begin_behind_the_model() -> None:
         """A new durable need not deliver what the model has."""
@@ -44,10 +53,11 @@ def build(runtime: Runtime) -> None:
             opt_start_seq=first,
         )
 
-    runtime.on_start += [projector.start, begin_behind_the_model]
+    runtime.on_start += [follow_the_city, projector.start, begin_behind_the_model]
+    runtime.on_stop.append(directory.close)
     runtime.on_drain.append(hub.close)
     runtime.on_stop.append(projector.stop)
     runtime.consume_log(DURABLE, projector.handle, LINGER_SECONDS)
-    servicer = TrackingServicer(tracking, settings.number_key)
+    servicer = TrackingServicer(tracking, Sights(access), settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

@@ -33,7 +33,7 @@ from callmesh.tracking.words import SECOND, timestamp
 
 _MINUTE = 60 * SECOND
 _SATISFIED = 4
-_cases, _referrals = schema.cases.c, schema.referrals.c
+_cases, _referrals, _parties = schema.cases.c, schema.referrals.c, schema.parties.c
 _GROUPS: tuple[tuple[str, str, ColumnElement[str]], ...] = (
     ("cases_by_state", "按状态", _cases.state),
     ("cases_by_channel", "按渠道", _cases.channel),
@@ -56,10 +56,15 @@ _CASE_RATES: tuple[Rate, ...] = (
 )
 
 
-def figures(connection: Connection, start: int, end: int, now: int) -> list[api.Figure]:
-    """All figures of the cases opened in [start, end), judged at `now`; microseconds."""
+def figures(connection: Connection, start: int, end: int, now: int, agency: str = "") -> list[api.Figure]:
+    """All figures of the cases opened in [start, end), judged at `now`; microseconds. Of an agency: those of the cases
+    it has a part in, and of the referrals it holds, sent, or that came of cases it opened."""
     cases = _within(_cases.opened_at, start, end)
     referrals = _within(_referrals.opened_at, start, end)
+    if agency:
+        cases = and_(cases, _cases.id.in_(select(_parties.case_id).where(_parties.agency == agency)))
+        opened_here = _referrals.case_id.in_(select(_cases.id).where(_cases.origin == agency))
+        referrals = and_(referrals, or_(_referrals.agency == agency, _referrals.sender == agency, opened_here))
     return [
         _opened(connection, cases),
         *_grouped(connection, cases),

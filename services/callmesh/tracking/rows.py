@@ -35,6 +35,7 @@ class Rows:
     cases: list[Row] = field(default_factory=list)
     referrals: list[Row] = field(default_factory=list)
     identifiers: list[Row] = field(default_factory=list)
+    parties: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
 
 
@@ -47,6 +48,7 @@ def rows_of(changes: Sequence[Change]) -> Rows:
         rows.cases.append(_case(change, case, opened_at, referrals))
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
+        rows.parties += _parties(change.case_id, case, opened_at)
     return rows
 
 
@@ -118,6 +120,18 @@ def _referral(case_id: str, opened_at: int, one: referral_pb2.Referral, agency: 
     for name in _TIMES:
         row[name] = micros(getattr(one, name)) if one.HasField(name) else None  # type: ignore[arg-type]
     return row
+
+
+def _parties(case_id: str, case: case_pb2.Case, opened_at: int) -> list[Row]:
+    return [{"agency": clean(one), "case_id": case_id, "opened_at": opened_at} for one in sorted(parties_of(case))]
+
+
+def parties_of(case: case_pb2.Case) -> set[str]:
+    """Agencies that have or had a part in the case; who was one stays one."""
+    found = {case.origin}
+    for one in case.referrals:
+        found |= {one.agency, one.sender}
+    return found - {""}
 
 
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:

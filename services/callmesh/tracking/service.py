@@ -12,7 +12,7 @@ from typing import Any
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
-from callmesh.domain.errors import NotFound, Unreachable
+from callmesh.domain.errors import Unreachable, no_case
 from callmesh.kernel.ids import now as wall_clock
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import figures, queries, watch
@@ -73,13 +73,14 @@ class Tracking:
         """The case's way, from the log alone."""
         return timeline(case_id, await self._history(case_id), self._store.stream, self._now())
 
-    async def figures(self, start: int | None, end: int | None) -> api.GetFiguresResponse:
-        """Figures of a window; by default today so far."""
+    async def figures(self, start: int | None, end: int | None, agency: str = "") -> api.GetFiguresResponse:
+        """Figures of a window, by default today so far; of one agency's cases, or of all."""
         now = self._now()
         today = now.astimezone(CITY_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
         first = micros_of(today) if start is None else start
         last = micros_of(now) if end is None else end
-        found = await self._store.read(lambda connection: figures.figures(connection, first, last, micros_of(now)))
+        at = micros_of(now)
+        found = await self._store.read(lambda connection: figures.figures(connection, first, last, at, agency))
         return figures.response(found, first, last)
 
     @property
@@ -101,15 +102,11 @@ class Tracking:
     async def _head(self, case_id: str) -> Head:
         head = await self._ledger.head(case_id, fresh=True)
         if head is None:
-            raise _unknown(case_id)
+            raise no_case()
         return head
 
     async def _history(self, case_id: str) -> Sequence[Head]:
         heads = await self._ledger.history(case_id)
         if not heads:
-            raise _unknown(case_id)
+            raise no_case()
         return heads
-
-
-def _unknown(case_id: str) -> NotFound:
-    return NotFound(f"no case {case_id}", "没有这个事件单")

@@ -84,6 +84,7 @@ class Store:
         self._cases = upserts.replace(schema.cases)
         self._referrals = upserts.replace(schema.referrals)
         self._identifiers = upserts.ignore(schema.identifiers)
+        self._parties = upserts.ignore(schema.parties)
 
     async def open(self) -> int:
         """Makes the tables, drops those of another version; the position."""
@@ -130,6 +131,7 @@ class Store:
                 (self._cases, rows.cases),
                 (self._referrals, rows.referrals),
                 (self._identifiers, rows.identifiers),
+                (self._parties, rows.parties),
                 (insert(schema.events), rows.events),
             ):
                 if given:
