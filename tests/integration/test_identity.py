@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from callmesh.cli.authority import Authority
 from callmesh.kernel.rpc import client, server
 from callmesh.kernel.rpc.secure import Wallet
+from callmesh.kernel.rpc.tls import channel_credentials
 from support.identities import DOMAIN, authority, files, said, served
 from support.waiting import until
 
@@ -36,6 +38,13 @@ async def refusal(work: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as wrong:
         await work
     return wrong.value
+
+
+def swap(one: str, other: str) -> None:
+    """Exchanges two files: both are well formed, neither fits its certificate any more."""
+    held = Path(one).read_bytes()
+    Path(one).write_bytes(Path(other).read_bytes())
+    Path(other).write_bytes(held)
 
 
 def serial(ca: Authority, identity: str) -> str:
@@ -163,23 +172,17 @@ class TestWhileConnected:
             await said(before)
             other = ca.new_root()
             ca.issue("svc/server", dns=("localhost",), ips=("127.0.0.1",))
-            (ca.folder / "only-new.pem").write_bytes((ca.folder / "private" / f"root-{other}.pem").read_bytes())
-            trust = grpc.ssl_channel_credentials(
-                (ca.folder / "only-new.pem").read_bytes(),
-                Path(files(ca.folder, "agency/110").key).read_bytes(),
-                Path(files(ca.folder, "agency/110").cert).read_bytes(),
-            )
+            held = replace(files(ca.folder, "agency/110"), ca=str(ca.folder / "private" / f"root-{other}.pem"))
+            trust = channel_credentials(held)
             async with grpc.aio.secure_channel(f"127.0.0.1:{at.port}", trust) as after:
                 assert (await said(after)).startswith("110 "), "only the new certificate comes from the new root"
             assert (await said(before)).startswith("110 "), "the open connection stays"
 
     async def test_files_that_do_not_fit_leave_the_old_certificate(self, ca: Authority) -> None:
         async with served(ca.folder) as at:
-            held = Path(files(ca.folder, "svc/server").key)
-            kept = held.read_bytes()
-            held.write_bytes(Path(files(ca.folder, "agency/110").key).read_bytes())
-            assert (await at.who("agency/110")).startswith("110 ")
-            held.write_bytes(kept)
+            swap(files(ca.folder, "svc/server").key, files(ca.folder, "agency/110").key)
+            assert (await at.who("agency/water")).startswith("water ")
+            swap(files(ca.folder, "svc/server").key, files(ca.folder, "agency/110").key)
             assert (await at.who("agency/110")).startswith("110 ")
 
 
@@ -207,7 +210,7 @@ class TestChannel:
         held = files(ca.folder, "agency/110")
         async with served(ca.folder) as at, client.channel(f"127.0.0.1:{at.port}", held) as channel:
             assert (await said(channel)).startswith("110 ")
-            Path(held.key).write_text("nothing")
+            swap(held.key, files(ca.folder, "agency/water").key)
             for _ in range(20):
                 assert (await said(channel)).startswith("110 ")
                 await asyncio.sleep(0.01)

@@ -189,10 +189,27 @@ def seen(case: Case, actor: Actor, city: City | None) -> Case:
     if standing & PARTIES and city is not None:
         return _with_sent(case, view(case, actor.agency, city), actor.agency)
     if R.OBSERVER in standing:
-        return replace(case, report=Report(), caller_key="", operator="")
+        return _way(case)
     if standing & SEERS:
         return _with_sent(case, _bare(case, actor.agency), actor.agency)
     raise no_case()
+
+
+def _way(case: Case) -> Case:
+    """Who had it when, and nothing that anybody said or wrote about the matter."""
+    referrals = tuple(
+        replace(
+            one,
+            feedback=tuple(replace(said, text="") for said in one.feedback),
+            result="",
+            public_reply="",
+            return_basis="",
+        )
+        for one in case.referrals
+    )
+    follow_ups = tuple(replace(one, note="") for one in case.follow_ups)
+    bare = replace(case, report=Report(), caller_key="", operator="", result="", public_reply="", waiver="")
+    return replace(bare, referrals=referrals, follow_ups=follow_ups)
 
 
 def sees_everybody(case: Case, actor: Actor) -> bool:
