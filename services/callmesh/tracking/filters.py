@@ -17,7 +17,7 @@ from callmesh.domain.errors import Invalid
 from callmesh.kernel.ids import keyed_hash
 from callmesh.tracking import schema
 from callmesh.tracking.rows import parties_of
-from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros
+from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
 _COUNTY = 6
 _cases = schema.cases.c
@@ -121,8 +121,8 @@ def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter
         category=clean(given.category),
         division=prefix(clean(given.division)),
         channel=clean(given.channel),
-        opened_from=micros(given.opened_from) if given.HasField("opened_from") else None,
-        opened_until=micros(given.opened_until) if given.HasField("opened_until") else None,
+        opened_from=time_asked(given.opened_from) if given.HasField("opened_from") else None,
+        opened_until=time_asked(given.opened_until) if given.HasField("opened_until") else None,
         overdue=given.overdue,
         external_id=clean(given.external_id),
         caller_key=keyed_hash(number_key, given.number),

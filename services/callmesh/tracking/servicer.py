@@ -19,7 +19,7 @@ from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto
 from callmesh.tracking.service import Tracking
 from callmesh.tracking.sights import Sights
-from callmesh.tracking.words import micros
+from callmesh.tracking.words import time_asked
 
 CASES_PAGE, EVENTS_PAGE = 50, 100
 _ETAG = re.compile(r"[0-9]{1,18}")
@@ -83,8 +83,8 @@ class TrackingServicer(TrackingServiceServicer):
     async def GetFigures(self, request: api.GetFiguresRequest, context: Any) -> api.GetFiguresResponse:
         """Figures of a window."""
         actor = caller()
-        start = micros(request.start_time) if request.HasField("start_time") else None
-        end = micros(request.end_time) if request.HasField("end_time") else None
+        start = time_asked(request.start_time) if request.HasField("start_time") else None
+        end = time_asked(request.end_time) if request.HasField("end_time") else None
         return await self._tracking.figures(start, end, self._sights.scope(actor))
 
     def _fingerprint(self, asked: api.CaseFilter) -> str:
