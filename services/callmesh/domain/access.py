@@ -208,7 +208,7 @@ def _way(case: Case) -> Case:
         for one in case.referrals
     )
     follow_ups = tuple(replace(one, note="") for one in case.follow_ups)
-    bare = replace(case, report=Report(), caller_key="", operator="", result="", public_reply="", waiver="")
+    bare = replace(case, report=Report(), caller_key="", operator="", result="", public_reply="")
     return replace(bare, referrals=referrals, follow_ups=follow_ups)
 
 
