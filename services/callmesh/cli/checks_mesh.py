@@ -115,7 +115,7 @@ def service(name: str) -> Look:
         from callmesh.cli import health
 
         address = where.services.get(name, "")
-        found = await health.status(address, wallet=where.wallet) if address else ""
+        found = await health.status(address, identity=where.wallet) if address else ""
         if found == "SERVING":
             return Check(name, "ok", f"SERVING at {address}")
         if found:

@@ -15,6 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 if TYPE_CHECKING:
     from callmesh.kernel.rpc.secure import Wallet
+    from callmesh.kernel.rpc.tls import TlsFiles
+
+    Identity = Wallet | TlsFiles | None
 
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -26,9 +29,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _RETRY_SECONDS = 0.05
 
 
-async def until_serving(address: str, seconds: float | None = 60.0, wallet: Wallet | None = None) -> None:
+async def until_serving(address: str, seconds: float | None = 60.0, identity: Identity = None) -> None:
     """Returns when it is SERVING; TimeoutError after `seconds`, never if None."""
-    async with asyncio.timeout(seconds), _channel(address, wallet) as channel:
+    async with asyncio.timeout(seconds), _channel(address, identity) as channel:
         while True:
             if await _watch(channel):
                 return
@@ -48,17 +51,32 @@ async def _watch(channel: grpc.aio.Channel) -> bool:
     return False
 
 
-def _channel(address: str, wallet: Wallet | None) -> grpc.aio.Channel:
-    if wallet is None:
+def _channel(address: str, identity: Identity) -> grpc.aio.Channel:
+    if identity is None:
         return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    from callmesh.kernel.rpc.secure import Wallet
     from callmesh.kernel.rpc.tls import channel_credentials
 
-    return grpc.aio.secure_channel(address, channel_credentials(wallet.files("")), options=_OPTIONS)
+    files = identity.files("") if isinstance(identity, Wallet) else identity
+    return grpc.aio.secure_channel(address, channel_credentials(files), options=_OPTIONS)
 
 
-async def status(address: str, seconds: float = 2.0, wallet: Wallet | None = None) -> str:
+def own() -> int:
+    """Exit status of a container's health check: 0 when the service of this environment is SERVING.
+
+    With mTLS it asks with the service's own certificate, which must name 127.0.0.1.
+    """
+    from callmesh.kernel.config import from_environment
+    from callmesh.kernel.rpc.tls import files_of
+
+    settings = from_environment()
+    identity = files_of(settings) if settings.secure else None
+    return int(asyncio.run(status(f"127.0.0.1:{settings.port}", identity=identity)) != "SERVING")
+
+
+async def status(address: str, seconds: float = 2.0, identity: Identity = None) -> str:
     """SERVING, NOT_SERVING or another word of the protocol; "" when nothing answers."""
-    async with _channel(address, wallet) as channel:
+    async with _channel(address, identity) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)
