@@ -48,10 +48,12 @@ class Settings:
     tls_ops: str = _setting("ops", "service identities that may watch over the mesh, separated by commas")
     partner_rate: float = _setting(20.0, "calls a second of a partner agency, in the long run")
     partner_burst: int = _setting(100, "calls of a partner agency at once, after a pause")
-    partner_at_once: int = _setting(32, "calls of a partner agency served at the same time; also its open streams")
-    desk_rate: float = _setting(500.0, "calls a second of an agency that answers calls (role desk)")
-    desk_burst: int = _setting(2_000, "calls of such an agency at once, after a pause")
-    desk_at_once: int = _setting(300, "calls of such an agency served at the same time; also its open streams")
+    partner_at_once: int = _setting(4, "calls of a partner agency served at the same time; eight times as many wait")
+    partner_streams: int = _setting(32, "streams that a partner agency has open")
+    desk_rate: float = _setting(200.0, "calls a second of an agency that answers calls (role desk)")
+    desk_burst: int = _setting(1_000, "calls of such an agency at once, after a pause")
+    desk_at_once: int = _setting(32, "calls of such an agency served at the same time; eight times as many wait")
+    desk_streams: int = _setting(300, "streams that such an agency has open")
 
     def __post_init__(self) -> None:
         if self.environment == "production" and self.number_key == "development-only":

@@ -10,7 +10,7 @@ Until the city's data is known nobody has more than an ordinary role, and everyb
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,10 @@ class Access:
     def __init__(self, directory: DirectoryWatch, settings: Settings, is_emergency: IsEmergency) -> None:
         self._directory, self._is_emergency = directory, is_emergency
         self._limits = Limits(settings.max_concurrent)
-        self._partner = Allowance(settings.partner_rate, settings.partner_burst, settings.partner_at_once)
-        self._desk = Allowance(settings.desk_rate, settings.desk_burst, settings.desk_at_once)
+        self._partner = Allowance(
+            settings.partner_rate, settings.partner_burst, settings.partner_at_once, settings.partner_streams
+        )
+        self._desk = Allowance(settings.desk_rate, settings.desk_burst, settings.desk_at_once, settings.desk_streams)
 
     @property
     def city(self) -> City | None:
@@ -68,12 +70,17 @@ class Access:
         who, allowance = self._of(actor)
         self._limits.token(who, allowance, lambda: self._urgent(request))
 
-    def place(self, actor: Actor, method: str, request: Any) -> AbstractContextManager[None]:
-        """A place among the agency's calls or streams; raises Overloaded."""
-        who, allowance = self._of(actor)
-        if request is None:
-            return self._limits.stream(who, allowance)
-        return self._limits.place(who, allowance, lambda: self._urgent(request))
+    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
+        """A place among the agency's unary calls, in turn; raises Overloaded."""
+        return self._limits.place(*self._of(actor), lambda: self._urgent(request))
+
+    def stream(self, actor: Actor) -> AbstractContextManager[None]:
+        """A place among the agency's streams; raises Overloaded."""
+        return self._limits.stream(*self._of(actor))
+
+    async def hold(self, actor: Actor) -> None:
+        """Before a refusal goes out: a flood waits for its refusals."""
+        await self._limits.hold(*self._of(actor))
 
     def shown(self, actor: Actor, method: str, reply: Any) -> Any:
         """A case as far as the caller may see it; other replies are their servicer's own care."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from callmesh.domain.errors import Overloaded
 from callmesh.kernel.rpc.limits import Allowance, Limits
 
-PARTNER = Allowance(rate=20, burst=100, at_once=4)
+PARTNER = Allowance(rate=20, burst=100, at_once=4, streams=3)
 
 
 class Clock:
@@ -72,40 +73,91 @@ def test_a_refusal_says_when_to_come_back(clock: Clock) -> None:
     limits.token("water", PARTNER, ordinary)
 
 
-def test_places_of_an_agency(clock: Clock) -> None:
+async def entered(stack: contextlib.AsyncExitStack, limits: Limits, agency: str, is_urgent: bool = False) -> None:
+    await stack.enter_async_context(limits.place(agency, PARTNER, urgent if is_urgent else ordinary))
+
+
+async def test_a_few_are_served_at_once_the_others_wait_their_turn(clock: Clock) -> None:
     limits = Limits(100, clock)
-    with contextlib.ExitStack() as busy:
+    order: list[str] = []
+
+    async def call(name: str, is_urgent: bool = False) -> None:
+        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+            order.append(name)
+
+    async with contextlib.AsyncExitStack() as busy:
         for _ in range(4):
-            busy.enter_context(limits.place("water", PARTNER, ordinary))
-        with pytest.raises(Overloaded), limits.place("water", PARTNER, ordinary):
-            pass
-        with limits.place("gas", PARTNER, ordinary), limits.place("water", PARTNER, urgent):
-            pass
-    with limits.place("water", PARTNER, ordinary):
-        pass
+            await entered(busy, limits, "water")
+        waiting = [asyncio.create_task(call(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(call("gone"))
+        waiting.append(asyncio.create_task(call("urgent", is_urgent=True)))
+        await asyncio.sleep(0)
+        async with limits.place("gas", PARTNER, ordinary):
+            assert order == [], "another agency does not wait for water's calls"
+        gone.cancel()
+    await asyncio.gather(*waiting)
+    assert order == ["urgent", "first", "second"]
+    async with contextlib.AsyncExitStack() as again:
+        for _ in range(4):
+            await asyncio.wait_for(entered(again, limits, "water"), 1)
 
 
-def test_the_last_places_are_for_emergencies(clock: Clock) -> None:
-    limits, wide = Limits(20, clock), Allowance(rate=1e6, burst=1e6, at_once=1000)
-    with contextlib.ExitStack() as busy:
+async def test_so_many_wait_and_no_more(clock: Clock) -> None:
+    limits = Limits(1_000, clock)
+
+    async def call(is_urgent: bool = False) -> None:
+        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+            pass
+
+    async with contextlib.AsyncExitStack() as busy:
+        for _ in range(4):
+            await entered(busy, limits, "water")
+        waiting = [asyncio.create_task(call()) for _ in range(32)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await call()
+        waiting.append(asyncio.create_task(call(is_urgent=True)))
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in waiting)
+    await asyncio.gather(*waiting)
+
+
+async def test_the_last_places_are_for_emergencies(clock: Clock) -> None:
+    limits = Limits(20, clock)
+    async with contextlib.AsyncExitStack() as busy:
         for number in range(18):
-            busy.enter_context(limits.place(f"a{number}", wide, ordinary))
-        with pytest.raises(Overloaded), limits.place("b", wide, ordinary):
-            pass
+            await entered(busy, limits, f"a{number}")
+        with pytest.raises(Overloaded):
+            await entered(busy, limits, "b")
         for number in range(2):
-            busy.enter_context(limits.place(f"c{number}", wide, urgent))
-        with pytest.raises(Overloaded), limits.place("d", wide, urgent):
-            pass
+            await entered(busy, limits, f"c{number}", is_urgent=True)
+        with pytest.raises(Overloaded):
+            await entered(busy, limits, "d", is_urgent=True)
 
 
-def test_open_streams_are_counted_apart(clock: Clock) -> None:
+async def test_who_asks_on_although_refused_waits_for_its_refusals(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callmesh.kernel.rpc.limits.HOLD_SECONDS", (60.0, 60.0))
+    limits = Limits(100, clock)
+    for _ in range(100):
+        await asyncio.wait_for(limits.hold("water", PARTNER), 1)
+    held = asyncio.create_task(limits.hold("water", PARTNER))
+    await asyncio.sleep(0.01)
+    assert not held.done()
+    await asyncio.wait_for(limits.hold("gas", PARTNER), 1)
+    held.cancel()
+
+
+async def test_open_streams_are_counted_apart(clock: Clock) -> None:
     limits = Limits(100, clock)
     with contextlib.ExitStack() as open_streams:
-        for _ in range(4):
+        for _ in range(3):
             open_streams.enter_context(limits.stream("water", PARTNER))
         with pytest.raises(Overloaded), limits.stream("water", PARTNER):
             pass
-        with limits.place("water", PARTNER, ordinary):
+        async with limits.place("water", PARTNER, ordinary):
             pass
 
 

@@ -82,6 +82,8 @@ def local_mesh(plan: Plan, folder: Path, sink: Hand, wide: bool = True) -> Local
         "GRPC_VERBOSITY": "ERROR",
     }
     if wide:
-        kinds = [f"{PREFIX}{kind}_{what}" for kind in ("PARTNER", "DESK") for what in ("RATE", "BURST", "AT_ONCE")]
+        kinds = [
+            f"{PREFIX}{kind}_{what}" for kind in ("PARTNER", "DESK") for what in ("RATE", "BURST", "AT_ONCE", "STREAMS")
+        ]
         env |= {name: str(MANY_CALLS) for name in (f"{PREFIX}MAX_CONCURRENT", *kinds)}
     return LocalMesh(folder, ports="free", city=plan.city, services=services(), env=env)

@@ -147,8 +147,15 @@ def _growth(one: Mapping[str, Any]) -> Iterator[Row]:
             yield says, f"{built['seconds']:.1f} s", told
 
 
+_FLOODS = (
+    ("alone", "a partner alone"),
+    ("elsewhere", "while another floods something else"),
+    ("flooded", "while it floods the mesh"),
+)
+
+
 def _fairness(one: Mapping[str, Any]) -> Iterator[Row]:
-    for name, says in (("alone", "a partner alone"), ("flooded", "while another floods")):
+    for name, says in _FLOODS:
         p50, p99 = _times(one[name])
         yield says, f"{p99} ms", f"p99 of {one[name]['count']} OpenCase; p50 {p50} ms"
     refused = ", ".join(f"{count} x {why}" for why, count in one["refused"].items())

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from callmesh.domain.case import Actor
 from callmesh.domain.errors import DomainError, NotYours, Overloaded, Unauthenticated
@@ -53,14 +53,20 @@ class Guard(Protocol):
     def admit(self, actor: Actor, method: str, request: Any) -> None:
         """May the actor call this now? `request` is None for a stream."""
 
-    def place(self, actor: Actor, method: str, request: Any) -> AbstractContextManager[None]:
-        """A place for the time of a unary call, or of a stream when `request` is None."""
+    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
+        """A place for the time of a unary call."""
+
+    def stream(self, actor: Actor) -> AbstractContextManager[None]:
+        """A place for the time of a stream."""
+
+    async def hold(self, actor: Actor) -> None:
+        """Called before a refusal of too much goes out: may take a moment."""
 
     def shown(self, actor: Actor, method: str, reply: Any) -> Any:
         """As much of a unary reply as the actor may see."""
 
 
-class _Open:
+class _Open(AbstractAsyncContextManager[None]):
     """The guard of a server that was given none: only the number of calls at once is bounded."""
 
     def __init__(self, places: int) -> None:
@@ -69,20 +75,27 @@ class _Open:
     def admit(self, actor: Actor, method: str, request: Any) -> None:
         """Everybody."""
 
-    def place(self, actor: Actor, method: str, request: Any) -> AbstractContextManager[None]:
+    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
         """One of the places."""
-        return nullcontext() if request is None else self
+        return self
+
+    def stream(self, actor: Actor) -> AbstractContextManager[None]:
+        """As many as come."""
+        return nullcontext()
+
+    async def hold(self, actor: Actor) -> None:
+        """No."""
 
     def shown(self, actor: Actor, method: str, reply: Any) -> Any:
         """All."""
         return reply
 
-    def __enter__(self) -> None:
+    async def __aenter__(self) -> None:
         if self._left == 0:
             raise Overloaded("too many calls at once; try again", "系统繁忙, 请稍后重试")
         self._left -= 1
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._left += 1
 
 
@@ -149,16 +162,24 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return handler._replace(stream_stream=stream) if kind else handler._replace(unary_unary=unary)
 
+    async def _admit(self, actor: Actor, method: str, request: Any) -> None:
+        try:
+            self.guard.admit(actor, method, request)
+        except Overloaded:
+            await self.guard.hold(actor)
+            raise
+
     def _unary(self, method: str, serve: Callable[[Any, Any], Awaitable[Any]]) -> Any:
         short = method.rpartition("/")[2]
 
         async def served(request: Any, context: Any) -> Any:
             with _Call(self, method, context) as call:
                 try:
-                    _parsable(request)
                     actor = call.identified(context)
-                    self.guard.admit(actor, short, request)
-                    with self.guard.place(actor, short, request):
+                    _parsable(request)
+                    await self._admit(actor, short, request)
+                    call.begin()
+                    async with self.guard.place(actor, request):
                         return self.guard.shown(actor, short, await serve(request, context))
                 except Exception as wrong:
                     status = call.failed(wrong)
@@ -174,11 +195,11 @@ class Edge(grpc.aio.ServerInterceptor):
             assert task is not None
             with _Call(self, method, context, streaming=True) as call:
                 try:
-                    _parsable(request)
                     actor = call.identified(context)
-                    self.guard.admit(actor, short, None)
+                    _parsable(request)
+                    await self._admit(actor, short, None)
                     self.streams[task] = call
-                    with self.guard.place(actor, short, None):
+                    with self.guard.stream(actor):
                         async for reply in serve(_parsed(request), context):
                             yield reply
                     return
@@ -228,10 +249,12 @@ async def _abort(context: Any, status: status_pb2.Status) -> None:
 
 
 class _Call:
-    """What surrounds one call: identity, span, time. A stream has no long span, only its parts."""
+    """What surrounds one call: identity, span, time. A stream has no long span, only its parts; who is turned away at
+    the door has none, so that a flood does not flood the collector as well."""
 
     def __init__(self, edge: Edge, method: str, context: Any, streaming: bool = False) -> None:
         self.method, self.streaming, self.code = method, streaming, "OK"
+        self.span: Span | None = None
         self.peer: Peer | None = None
         self.ended = False
         self._who = edge.who
@@ -244,20 +267,21 @@ class _Call:
         actor = self._who.actor(context, self._metadata)
         if self.streaming:
             self.peer = self._who.peer(context)
-        else:
-            telemetry.mark(agency=actor.agency)
         _actor.set(actor)
         return actor
+
+    def begin(self) -> None:
+        """The call was let in: its span opens."""
+        self.span = self.step.__enter__()
+        telemetry.mark(agency=_actor.get().agency)
 
     def __enter__(self) -> _Call:
         self.started = telemetry.clock()
         _actor.set(_NOBODY)
-        if not self.streaming:
-            self.span = self.step.__enter__()
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        if not self.streaming:
+        if self.span is not None:
             self.step.__exit__(None, None, None)
         labels = {"method": self.method, "code": self.code}
         telemetry.rpc_seconds.record(telemetry.clock() - self.started, labels)
@@ -270,9 +294,9 @@ class _Call:
             trace_id = f"{telemetry.current().trace_id:032x}"
             telemetry.log.error("call failed", method=self.method, error=telemetry.fault(wrong))
             status = internal(trace_id)
-            if not self.streaming:
+            if self.span is not None:
                 self.span.set_status(Status(StatusCode.ERROR, type(wrong).__name__))
         self.code = next(one.name for one in grpc.StatusCode if one.value[0] == status.code)
-        if not self.streaming:
+        if self.span is not None:
             self.span.set_attribute("rpc.grpc.status_code", status.code)
         return status

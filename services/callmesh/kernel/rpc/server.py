@@ -18,8 +18,11 @@ MESSAGE_BYTES = 64 * 1024
 METADATA_BYTES = 8 * 1024
 IDENTITY_SECONDS = 1.0
 """How long a revoked identity may still call; its open streams end then."""
+CONNECTION_CALLS = 512
+"""Calls that one connection carries at a time; what comes beyond is UNAVAILABLE, grpcio's clients do not queue it."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", CONNECTION_CALLS),
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.keepalive_time_ms", 10_000),

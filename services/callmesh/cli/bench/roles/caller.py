@@ -13,9 +13,10 @@ from callmesh.api.v1 import intake_service_pb2
 from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceStub
 from callmesh.cli.bench.measure import paced
 from callmesh.kernel import ids
-from callmesh.kernel.rpc.client import channel, identity, reason_of
+from callmesh.kernel.rpc.client import identity, reason_of
 
 SECONDS = 10.0
+_NO_RETRIES = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
 
 
 class Caller:
@@ -27,7 +28,7 @@ class Caller:
     async def start(self, address: str, agency: str, opening: str) -> dict[str, Any]:
         """Opens the channel; `opening` is the request of every call, without its id."""
         self._me = identity(agency, "0001")
-        self._intake = IntakeServiceStub(channel(address))
+        self._intake = IntakeServiceStub(grpc.aio.insecure_channel(address, options=_NO_RETRIES))
         self._opening = intake_service_pb2.OpenCaseRequest.FromString(bytes.fromhex(opening))
         return {}
 
