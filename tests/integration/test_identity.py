@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -260,3 +263,16 @@ class TestInspection:
                 assert "grpc.health.v1.Health" in await self.ask(channel)
             async with at.channel("agency/110") as channel:
                 assert (await refusal(self.ask(channel))).code() == DENIED
+
+
+async def test_a_service_says_in_a_sentence_what_is_wrong_with_its_certificate(ca: Authority) -> None:
+    held = files(ca.folder, "svc/server")
+    environment = os.environ | {
+        "CALLMESH_TLS_CERT": held.cert,
+        "CALLMESH_TLS_KEY": files(ca.folder, "agency/110").key,
+        "CALLMESH_TLS_CA": held.ca,
+    }
+    command = [sys.executable, "-m", "callmesh", "serve", "intake"]
+    done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "cannot use its certificate" in done.stderr

@@ -249,6 +249,13 @@ class TestRoles:
         assert "certificates" in said
         assert said.count("SERVING") == 6
 
+    async def test_a_certificate_that_is_missing_is_told_in_a_sentence(self, mesh: LocalMesh) -> None:
+        environment = os.environ | {"CALLMESH_DATA_DIR": str(mesh.data_dir), "GRPC_VERBOSITY": "NONE"}
+        command = [sys.executable, "-m", "callmesh", "trace", UNKNOWN_CASE, "--operator", "nobody"]
+        done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert "callmesh ca issue" in done.stderr
+
 
 def _callmesh(mesh: LocalMesh, *words: str) -> str:
     environment = os.environ | {"CALLMESH_DATA_DIR": str(mesh.data_dir), "GRPC_VERBOSITY": "NONE"}

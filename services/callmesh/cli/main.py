@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import click
 
@@ -30,6 +31,16 @@ COMMANDS = {
 
 class _Commands(ManualGroup):
     """The commands of COMMANDS whose module exists."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a certificate that is missing is the user's affair, whichever command met it."""
+        try:
+            return super().invoke(ctx)
+        except Exception as wrong:
+            tls = sys.modules.get("callmesh.kernel.rpc.tls")  # if it is not loaded, it was not that
+            if tls is None or not isinstance(wrong, tls.BadCertificate):
+                raise
+            raise Failure(f"no certificate to call with: {wrong}; make one with callmesh ca issue") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the list."""

@@ -22,7 +22,7 @@ from callmesh.domain import access
 from callmesh.domain import commands as c
 from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NoDirectory, NotFound
+from callmesh.domain.errors import NoDirectory, NotFound, NotYours
 from callmesh.kernel.config import Settings
 from callmesh.kernel.rpc.limits import Allowance, Limits
 from callmesh.ledger.handle import Ask
@@ -65,8 +65,11 @@ class Access:
     # at the edge
 
     def admit(self, actor: Actor, method: str, request: Any) -> None:
-        """The row and the role, then a token; raises NotYours, Overloaded."""
-        access.require_role(method, actor, self.city)
+        """An agency of this city, the row and the role, then a token; raises NotYours, Overloaded."""
+        city = self.city
+        if city is not None and actor.agency and actor.agency not in city.agency:
+            raise NotYours(f"no agency {actor.agency!r} in this city", "本市没有登记该单位, 请核对身份")
+        access.require_role(method, actor, city)
         who, allowance = self._of(actor)
         self._limits.token(who, allowance, lambda: self._urgent(request))
 
