@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from callmesh.cli.bench import environment, floors, flows, growth, history, latency, start, streams, targets
+from callmesh.cli.bench import environment, fairness, floors, flows, growth, history, latency, start, streams, targets
 from callmesh.cli.bench.mesh import TestBed
 from callmesh.cli.bench.pipeline import Pipeline
 from callmesh.cli.bench.plan import HISTORY, MEANINGS, Plan
@@ -48,6 +48,9 @@ class _Run:
         if self._wants("start", "streams"):
             async with self._bed("alone") as bed:
                 await self._alone(bed)
+        if self._begins("fairness"):
+            async with TestBed(self._plan, self._folder / "fair", self._stage, wide=False) as bed:
+                self._found["fairness"] = await fairness.measure(self._plan, bed)
         if self._begins(HISTORY):
             self._found[HISTORY] = await history.measure(self._plan, self._folder / HISTORY)
         if self._begins("growth"):
