@@ -288,7 +288,7 @@ async def test_row_19_the_third_round_is_a_commanders(clients: Clients) -> None:
         assert "指挥长" in found.zh
         third = await commander.reopen(case)
         assert (third.round, third.owner, len(third.referrals)) == (3, "12345", 3)
-        assert third.supervision >= common_pb2.SUPERVISION_YELLOW and not third.flags
+        assert third.supervision == common_pb2.SUPERVISION_RED and list(third.flags) == ["commander"]
         assert [one.round for one in third.follow_ups] == [1, 2], "both rounds are kept"
         handed = await Desk(clients, "110", "supervisor").call(clients.intake.CancelCase, cancel(third))
         assert handed.state == State.CANCELLED

@@ -194,7 +194,7 @@ class TestParty:
         case = await gas_case(clients)
         shown = await clients.tracking.GetCase(pb.GetCaseRequest(name=case.name, min_etag=case.etag), **by("gas"))
         assert shown.report.narrative
-        assert (shown.caller_key, shown.operator, shown.etag) == ("", "", case.etag)
+        assert (shown.caller_key, shown.operator) == ("", "") and int(shown.etag) >= int(case.etag)
         assert case.caller_key
         await accepted(clients, case)
         request = pb.GetCaseRequest(name=case.name)

@@ -140,7 +140,7 @@ TABLE: dict[str, Rule] = {
     "LiftSupervision": Rule(PEOPLE, ABOVE | {R.WATCHER}),
     "RecordMediation": Rule(PEOPLE, HOLDERS | {R.ORIGIN, R.OWNER}),
     "AdvanceRepeat": Rule(PEOPLE, PARTIES | ABOVE),
-    "RectifyFinding": Rule(PEOPLE, PARTIES | {R.FORMER}),
+    "RectifyFinding": Rule(PEOPLE, PARTIES | ABOVE | {R.FORMER}),
     "VerifyFinding": Rule(PEOPLE, ABOVE),
     # tracking
     "GetCase": Rule(ALL, SEERS),

@@ -155,15 +155,16 @@ async def test_police_matters_and_emergencies_are_no_diversions(store: Store) ->
 async def test_row_23_late_diversions_and_the_patrols_rates(store: Store) -> None:
     """Row 23 (Liaocheng): overdue diversions; the patrol visits every closed case, every finding is rectified."""
     up, closed = sequence(), {"state": _C.CLOSED, "closed_at": timestamp(micros_of(START + HOUR))}
+    visited = closed | {"patrol": case_pb2.Patrol(version="p-1", round=1)}
     late = referral(1, "gas", START + timedelta(minutes=10, seconds=1))
     finding = lambda state: case_pb2.Finding(rule="no_reply", agency="gas", state=state)  # noqa: E731
     items = [
         item(next(up), referrals=[referral(1, "gas", START + timedelta(minutes=10))], **closed),
-        item(next(up), referrals=[late], findings=[finding(case_pb2.Finding.OPEN)], **closed),
+        item(next(up), referrals=[late], findings=[finding(case_pb2.Finding.OPEN)], **visited),
         item(
             *(next(up), START),
             findings=[finding(case_pb2.Finding.RECTIFIED), finding(case_pb2.Finding.VERIFIED)],
-            **closed,
+            **visited,
         ),
     ]
     await write(store, items)
