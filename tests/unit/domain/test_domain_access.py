@@ -122,6 +122,39 @@ class TestMayDo:
             with pytest.raises(NotYours):
                 access.require_role(method, OPS, None)
 
+    def test_only_an_emergencys_transfer_is_open_to_all_who_see_it(self, case: Case) -> None:
+        with pytest.raises(NotYours):
+            access.require_relation("TransferCase", case, somebody("gas"))
+        access.require_relation("TransferCase", replace(case, emergency=True), somebody("gas"))
+        with pytest.raises(NotFound):
+            access.require_relation("TransferCase", replace(case, emergency=True), somebody("119"))
+
+    def test_an_adviser_adds_a_note_and_sees_nothing(self, case: Case, demo_city: City) -> None:
+        adviser = somebody("legal-aid")
+        access.require_relation("AnnotateCase", case, adviser, demo_city)
+        for method in ("GetCase", "AmendCase"):
+            with pytest.raises(NotFound):
+                access.require_relation(method, case, adviser, demo_city)
+
+    def test_of_two_cases_one_is_enough_to_fold_but_not_to_take_out(self, case: Case) -> None:
+        other = replace(case, origin="119", owner="119", referrals=())
+        access.require_of_both("MergeCase", case, other, somebody("119"))
+        with pytest.raises(NotFound):
+            access.require_of_both("UnmergeCase", case, other, somebody("119"))
+        with pytest.raises(NotYours):
+            access.require_of_both("MergeCase", case, other, somebody("gas"))
+
+    def test_a_follow_up_agent_asks_everywhere_and_cancels_nowhere(self, case: Case) -> None:
+        access.require_relation("RecordFollowUp", case, somebody("119", "follow_up"))
+        with pytest.raises(NotYours):
+            access.require_relation("CancelCase", case, somebody("119", "follow_up"))
+
+    def test_who_supervises_counts_only_at_an_agency_with_a_part(self, case: Case) -> None:
+        watched = replace(case, supervisor="p-1")
+        access.require_relation("LiftSupervision", watched, somebody("gas"))
+        with pytest.raises(NotFound):
+            access.require_relation("LiftSupervision", watched, somebody("119"))
+
     def test_commanders_and_supervisors_see_every_case(self) -> None:
         assert ABOVE < SEERS
         assert all(ABOVE & rule.relations for rule in TABLE.values() if PARTIES & rule.relations == PARTIES)
