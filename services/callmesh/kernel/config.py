@@ -34,9 +34,7 @@ class Settings:
     port: int = _setting(0, "port of this service; 0: the service's default")
     database_url: str = _setting("", "read model, e.g. postgresql+psycopg://user@host/db; empty: SQLite")
     data_dir: str = _setting(".callmesh", "folder for what a process keeps on disk")
-    rules_dir: str = _setting(
-        "", "folder of own lexicon tables, thresholds.toml, default.model; empty: the packaged ones"
-    )
+    rules_dir: str = _setting("", "own lexicon tables, thresholds.toml, default.model; empty: the packaged ones")
     otlp_endpoint: str = _setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
     log_level: str = _setting("info", "debug, info, warning or error")
     number_key: str = _setting("development-only", "secret key for hashing callers' numbers")
