@@ -45,10 +45,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     folder = tmp_path_factory.mktemp("mesh")
     city = city_with(folder / "city", LIMITS)
     text = (city / "city.toml").read_text().replace("auto_grant_returns = 2", "auto_grant_returns = 0")
+    before, heading, rules = text.partition("[supervision]")
+    rules, following, rest = rules.partition("[figures]")  # it has a key of the same name
     for key, span in RULES.items():
-        text, count = re.subn(rf'^{key} = "\w+"', f'{key} = "{span}"', text, flags=re.MULTILINE)
+        rules, count = re.subn(rf'^{key} = "\w+"', f'{key} = "{span}"', rules, flags=re.MULTILINE)
         assert count == 1, key
-    (city / "city.toml").write_text(text)
+    (city / "city.toml").write_text(before + heading + rules + following + rest)
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"

@@ -66,7 +66,7 @@ async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
 async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
     async def ask() -> trk.GetFiguresResponse:
         answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
-            trk.GetFiguresRequest(**more), metadata=me("110"), timeout=10
+            trk.GetFiguresRequest(**more), metadata=me("110", "supervisor"), timeout=10
         )
         return answer
 

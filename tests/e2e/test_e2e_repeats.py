@@ -225,7 +225,7 @@ async def test_row_6_chengdu_the_fifth_call_is_reviewed_and_a_threat_forces_110(
         held = await Repeating(clients, lead.agency).mediate(fifth, "双方到场, 物业承诺七日内修复")
         held = await desk.mediate(fifth, "电梯已修复, 双方签字", settled=True)
         assert [(one.agency, one.settled) for one in held.mediations] == [(lead.agency, False), ("12345", True)]
-        with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"):
+        with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
             await Repeating(clients, "water").mediate(fifth, "旁观")
         with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
             await desk.mediate(fifth, "")

@@ -143,7 +143,7 @@ async def test_recall(clients: Clients) -> None:
         case = await desk.offered("停水", "water_outage")
         name = (await water.told(case)).referral.name
         await water.accept(name)
-        with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"):
+        with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
             await Desk(clients, "gas").recall(name)
         back = await desk.recall(name)
         assert back.owner == "110" and back.state == State.CLASSIFIED and back.referrals[0].state == RState.RECALLED

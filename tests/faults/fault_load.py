@@ -176,5 +176,5 @@ class Load:
 @contextlib.asynccontextmanager
 async def load_on(clients: Clients) -> AsyncIterator[Load]:
     """Everybody connected."""
-    async with Watching(clients, "110") as watching, partners(clients, *AGENCIES) as at:
+    async with Watching(clients) as watching, partners(clients, *AGENCIES) as at:
         yield Load(clients, watching, {name: Body(partner) for name, partner in at.items()})

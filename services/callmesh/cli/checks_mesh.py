@@ -101,6 +101,13 @@ async def directory(where: Endpoints) -> Check:
     return Check("directory", "ok", describe(city))
 
 
+async def certificates(where: Endpoints) -> Check:
+    """Do they last for two weeks more? Services' last a day and are renewed every day: half a day there."""
+    from callmesh.cli.checks_certificates import look
+
+    return look(where)
+
+
 def service(name: str) -> Look:
     """Is it SERVING?"""
 
@@ -108,7 +115,7 @@ def service(name: str) -> Look:
         from callmesh.cli import health
 
         address = where.services.get(name, "")
-        found = await health.status(address) if address else ""
+        found = await health.status(address, identity=where.wallet) if address else ""
         if found == "SERVING":
             return Check(name, "ok", f"SERVING at {address}")
         if found:
@@ -133,5 +140,6 @@ def looks() -> Sequence[tuple[str, Look]]:
         ("clock", clock),
         ("streams", streams),
         ("directory", directory),
+        ("certificates", certificates),
         *((name, service(name)) for name in SERVICES),
     )

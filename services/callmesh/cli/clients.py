@@ -48,7 +48,7 @@ async def connect(where: Endpoints, *needed: str) -> AsyncIterator[Clients]:
         channels = {}
         for name in SERVICES:
             ready = not needed or name in needed
-            opened = endpoints.channel(where, name) if ready else client.channel(where.address(name))
+            opened = endpoints.channel(where, name) if ready else client.channel(where.address(name), where.wallet)
             channels[name] = await stack.enter_async_context(opened)
         yield Clients(
             intake=intake_service_pb2_grpc.IntakeServiceStub(channels["intake"]),
@@ -72,6 +72,16 @@ async def city_in_force(where: Endpoints) -> City:
 def me(agency: str, role: str = "operator") -> Sequence[tuple[str, str]]:
     """Metadata of a simulated person at an agency."""
     return client.identity(agency, f"{PERSON}-{agency}", role)
+
+
+def ops() -> Sequence[tuple[str, str]]:
+    """Metadata of who runs the mesh: sees the way of every case, never its report."""
+    return client.identity("", PERSON, "ops")
+
+
+def asking(agency: str) -> Sequence[tuple[str, str]]:
+    """Metadata of a reader: a person of the agency, or ops when none is named."""
+    return me(agency) if agency else ops()
 
 
 def why(error: grpc.aio.AioRpcError) -> str:

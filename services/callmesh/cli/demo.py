@@ -152,18 +152,17 @@ class _Demo:
 
     async def _pages(self, connected: Clients, played: Played, pages: Pages) -> None:
         from callmesh.api.v1 import tracking_service_pb2 as pb
-        from callmesh.cli.clients import SECONDS, me
+        from callmesh.cli.clients import SECONDS, ops
         from callmesh.cli.demo_pages import picks
         from callmesh.cli.timeline import draw
         from callmesh.cli.trace import timeline
 
-        desk = played.city.policy.emergency_desk
         pages.where(played, str(self._plan.data / KEPT))
         chosen = picks(played.ways)
         for title, way in chosen:
             pages.title(title)
-            pages.show(draw(await timeline(connected, way.end.name, desk)))
-        figures = await connected.tracking.GetFigures(pb.GetFiguresRequest(), metadata=me(desk), timeout=SECONDS)
+            pages.show(draw(await timeline(connected, way.end.name)))
+        figures = await connected.tracking.GetFigures(pb.GetFiguresRequest(), metadata=ops(), timeout=SECONDS)
         pages.figures(figures)
         pages.agreement(played.ways)
         pages.wrong(played)

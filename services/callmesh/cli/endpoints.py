@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import grpc
     from nats.js import JetStreamContext
 
+    from callmesh.kernel.rpc.secure import Wallet
+
 FILE = "endpoints.json"
 NATS_PORT, MONITOR_PORT = 7422, 7423
 _CONNECT_SECONDS = 2.0
@@ -30,13 +32,24 @@ _CONNECT_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here."""
+    """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here.
+
+    `identities` is the folder with certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
+    """
 
     services: Mapping[str, str]
     nats_url: str
     nats_monitor: str
     pids: Mapping[str, int] = field(default_factory=dict)
     data_dir: str = ""
+    identities: str = ""
+
+    @property
+    def wallet(self) -> Wallet | None:
+        """Certificates to call with."""
+        from callmesh.kernel.rpc.secure import Wallet
+
+        return Wallet(Path(self.identities)) if self.identities else None
 
     def address(self, service: str) -> str:
         """host:port of a service."""
@@ -80,6 +93,12 @@ def find(environment: Mapping[str, str] | None = None) -> Endpoints:
 
 
 def _of(source: Mapping[str, str]) -> Endpoints:
+    found = _addresses(source)
+    own = source.get("CALLMESH_IDENTITIES", "")
+    return replace(found, identities=own) if own else found
+
+
+def _addresses(source: Mapping[str, str]) -> Endpoints:
     named, folder = source.get("CALLMESH_ENDPOINTS", ""), Path(source.get("CALLMESH_DATA_DIR", ".callmesh"))
     if named:
         return read(Path(named))
@@ -134,7 +153,7 @@ async def channel(where: Endpoints, service: str) -> AsyncIterator[grpc.aio.Chan
     from callmesh.kernel.rpc import client
 
     address = where.address(service)
-    async with client.channel(address) as opened:
+    async with client.channel(address, where.wallet) as opened:
         try:
             await asyncio.wait_for(opened.channel_ready(), _CONNECT_SECONDS)
         except TimeoutError:

@@ -8,10 +8,16 @@ opened anew until the time is up. It has its own channel options: what serves th
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+if TYPE_CHECKING:
+    from callmesh.kernel.rpc.secure import Wallet
+    from callmesh.kernel.rpc.tls import TlsFiles
+
+    Identity = Wallet | TlsFiles | None
 
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -23,9 +29,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _RETRY_SECONDS = 0.05
 
 
-async def until_serving(address: str, seconds: float | None = 60.0) -> None:
+async def until_serving(address: str, seconds: float | None = 60.0, identity: Identity = None) -> None:
     """Returns when it is SERVING; TimeoutError after `seconds`, never if None."""
-    async with asyncio.timeout(seconds), grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with asyncio.timeout(seconds), _channel(address, identity) as channel:
         while True:
             if await _watch(channel):
                 return
@@ -45,9 +51,32 @@ async def _watch(channel: grpc.aio.Channel) -> bool:
     return False
 
 
-async def status(address: str, seconds: float = 2.0) -> str:
+def _channel(address: str, identity: Identity) -> grpc.aio.Channel:
+    if identity is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    from callmesh.kernel.rpc.secure import Wallet
+    from callmesh.kernel.rpc.tls import channel_credentials
+
+    files = identity.files("") if isinstance(identity, Wallet) else identity
+    return grpc.aio.secure_channel(address, channel_credentials(files), options=_OPTIONS)
+
+
+def own() -> int:
+    """Exit status of a container's health check: 0 when the service of this environment is SERVING.
+
+    With mTLS it asks with the service's own certificate, which must name 127.0.0.1.
+    """
+    from callmesh.kernel.config import from_environment
+    from callmesh.kernel.rpc.tls import files_of
+
+    settings = from_environment()
+    identity = files_of(settings) if settings.secure else None
+    return int(asyncio.run(status(f"127.0.0.1:{settings.port}", identity=identity)) != "SERVING")
+
+
+async def status(address: str, seconds: float = 2.0, identity: Identity = None) -> str:
     """SERVING, NOT_SERVING or another word of the protocol; "" when nothing answers."""
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with _channel(address, identity) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=seconds)

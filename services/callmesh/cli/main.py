@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import click
 
@@ -25,6 +26,7 @@ COMMANDS = {
     "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",
     "audit": "Prove that the log is what it was.",
+    "ca": "Issue and revoke the certificates of services and agencies.",
     "doctor": "Check that everything is as it must be.",
     "bench": "Measure a mesh under load.",
 }
@@ -32,6 +34,16 @@ COMMANDS = {
 
 class _Commands(ManualGroup):
     """The commands of COMMANDS whose module exists."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a certificate that is missing is the user's affair, whichever command met it."""
+        try:
+            return super().invoke(ctx)
+        except Exception as wrong:
+            tls = sys.modules.get("callmesh.kernel.rpc.tls")  # if it is not loaded, it was not that
+            if tls is None or not isinstance(wrong, tls.BadCertificate):
+                raise
+            raise Failure(f"no certificate to call with: {wrong}; make one with callmesh ca issue") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the list."""

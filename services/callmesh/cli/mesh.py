@@ -46,7 +46,8 @@ class LocalMesh:
     """NATS and services as child processes, kept alive while entered. Enter it in the main thread.
 
     `endpoints` has an address for every service; one that is not among `services` may be served there by
-    somebody else. `env` goes to every service. `tell(name, text)` is given what happens, for people.
+    somebody else. `env` goes to every service. With `tls` services and callers know each other by certificates of an
+    authority in the folder, made on the fly (cli/local_tls.py). `tell(name, text)` is given what happens, for people.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class LocalMesh:
         services: Sequence[str] = SERVICES,
         env: Mapping[str, str] | None = None,
         fresh: bool = False,
+        tls: bool = False,
         tell: Tell = lambda name, text: None,
     ) -> None:
         self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
         self.endpoints: Endpoints
         self.started_in = 0.0
         self.clean = True
-        self._kind, self._env, self._fresh, self._tell = ports, dict(env or {}), fresh, tell
+        self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
         self._keepers: dict[str, Keeper] = {}
         self._lock: IO[str] | None = None
 
@@ -137,6 +139,7 @@ class LocalMesh:
             nats_url=f"nats://127.0.0.1:{chosen['nats']}",
             nats_monitor=f"http://127.0.0.1:{chosen['monitor']}",
             data_dir=str(self.data_dir),
+            identities=self._identities(),
         )
         environment = self._environment()
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
@@ -178,6 +181,16 @@ class LocalMesh:
         ours = {PREFIX + name: value for name, value in own.items()}
         return os.environ | ours | {"PYTHONPATH": path, PARENT: str(os.getpid())} | self._env
 
+    def _identities(self) -> str:
+        """The folder of certificates, furnished; "" without mTLS."""
+        if not self._tls:
+            return ""
+        from callmesh.cli import local_tls
+
+        folder = self.data_dir / "tls"
+        self._tell("certificates", local_tls.furnish(folder, self.services, self.city))
+        return str(folder)
+
     def _nats(self, port: int, monitor_port: int, environment: Mapping[str, str]) -> Keeper:
         store, settings = self.data_dir / "nats", self.data_dir / "nats.conf"
         limit = nats_server.file_store_limit(store)
@@ -197,12 +210,19 @@ class LocalMesh:
         async def ready(seconds: float | None) -> None:
             from callmesh.cli import health  # grpc: loaded while the services start
 
-            await health.until_serving(address, seconds)
+            await health.until_serving(address, seconds, self.endpoints.wallet)
 
         command = [sys.executable, "-P", "-m", "callmesh", "serve", name]
-        own = {f"{PREFIX}PORT": str(port)}
+        own = {f"{PREFIX}PORT": str(port)} | self._certificate(name)
         child = Child(name, command, {**environment, **own}, self.data_dir / "logs" / f"{name}.log")
         return Keeper(child, address, ready, self._tell, self._write)
+
+    def _certificate(self, name: str) -> dict[str, str]:
+        if not self.endpoints.identities:
+            return {}
+        from callmesh.cli import local_tls
+
+        return local_tls.settings(Path(self.endpoints.identities), name)
 
     async def _furnish(self, settings: Settings) -> None:
         """Streams, and the city if there is one."""

@@ -24,7 +24,8 @@ EXITS = "0  done\n1  failed; the message says why\n2  wrong usage or wrong input
 FINDING = """\
 CALLMESH_ENDPOINTS   file that says where the mesh is, as callmesh up writes it
 CALLMESH_DATA_DIR    folder of the mesh; its endpoints.json is read (default .callmesh)
-CALLMESH_NATS_URL    where NATS is, instead of what the file says"""
+CALLMESH_NATS_URL    where NATS is, instead of what the file says
+CALLMESH_IDENTITIES  folder of certificates to call with, as callmesh ca makes it, instead of the file's"""
 
 
 class Failure(click.ClickException):

@@ -70,7 +70,7 @@ async def play(clients: Clients, city: City, given: AsyncIterator[Line], wishes:
     """Plays all lines; returns when each is told."""
     scripts = Scripts()
     async with contextlib.AsyncExitStack() as stack:
-        watching = await stack.enter_async_context(Watching(clients, wishes.operator))
+        watching = await stack.enter_async_context(Watching(clients))
         if wishes.partners:
             partners = Partners(clients, city, scripts, wishes.delay, wishes.seed, listener.problem)
             await stack.enter_async_context(partners)

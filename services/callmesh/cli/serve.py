@@ -67,8 +67,12 @@ def run(name: str, settings: Settings) -> None:
     from callmesh.kernel import telemetry
 
     telemetry.start(name, settings)
+    from callmesh.kernel.rpc.tls import BadCertificate
+
     try:
         uvloop.run(_serve(name, settings))
+    except BadCertificate as wrong:
+        raise Failure(f"{name} cannot use its certificate: {wrong}; see CALLMESH_TLS_CERT, _KEY and _CA") from None
     except RuntimeError as wrong:
         if "bind" not in str(wrong):
             raise

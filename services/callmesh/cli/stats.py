@@ -96,7 +96,7 @@ class Wish:
 )
 @click.option("--bom", is_flag=True, help="Begin the CSV with a byte order mark, as Excel wants it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line: each figure, hotspot and alert.")
-@click.option("--operator", default="110", help="Agency that asks.")
+@click.option("--operator", default="", help="Agency that asks; by default ops, who sees every case.")
 def command(
     named: str | None,
     first: str | None,
@@ -158,11 +158,11 @@ async def _ask(wish: Wish) -> tuple[pb.GetFiguresResponse, Names]:
 async def _figures(connected: Clients, wish: Wish) -> pb.GetFiguresResponse:
     """The zone is the city's, so an empty window is asked for first: local dates need it."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import me
+    from callmesh.cli.clients import asking
 
     probe = pb.GetFiguresRequest(ids=["-"])
     probe.start_time.seconds = probe.end_time.seconds = 1
-    metadata = me(wish.operator)
+    metadata = asking(wish.operator)
     zone = (await connected.tracking.GetFigures(probe, metadata=metadata, timeout=SECONDS)).zone
     if not zone:
         raise Failure("the tracking service is too old for this command; upgrade it")

@@ -53,7 +53,7 @@ _MOST = 100
 @click.argument("which", metavar="CASE")
 @click.option("--index", type=click.IntRange(1, 100), default=None, help="Which of several cases; 1 is the newest.")
 @click.option("--json", "as_json", is_flag=True, help="The whole timeline as one JSON object.")
-@click.option("--operator", default="110", help="Agency that asks.")
+@click.option("--operator", default="", help="Agency that asks; by default ops, who sees every case.")
 def command(which: str, index: int | None, as_json: bool, operator: str) -> None:
     """Show where a case went: who had it when, how long, whose turn it is, and which hop was slow.
 
@@ -97,13 +97,13 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
     return await trace_log.timeline(where, name)
 
 
-async def timeline(clients: Clients, name: str, operator: str) -> pb.Timeline:
+async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeline:
     """A case's way, without the report."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import SECONDS, me
+    from callmesh.cli.clients import SECONDS, asking
 
     request = pb.GetTimelineRequest(name=name)
-    found = await clients.tracking.GetTimeline(request, metadata=me(operator), timeout=SECONDS)
+    found = await clients.tracking.GetTimeline(request, metadata=asking(operator), timeout=SECONDS)
     found.case.ClearField("report")
     return found
 
@@ -150,11 +150,11 @@ async def _chosen(clients: Clients, which: str, index: int | None, operator: str
 async def _search(clients: Clients, which: str, operator: str) -> list[case_pb2.Case]:
     """The cases with that number, the newest first."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import SECONDS, me
+    from callmesh.cli.clients import SECONDS, asking
 
     for wanted in (pb.CaseFilter(external_id=which), pb.CaseFilter(number=which)):
         request = pb.ListCasesRequest(filter=wanted, page_size=_MOST)
-        found = await clients.tracking.ListCases(request, metadata=me(operator), timeout=SECONDS)
+        found = await clients.tracking.ListCases(request, metadata=asking(operator), timeout=SECONDS)
         if found.cases:
             return list(found.cases)
     return []

@@ -29,6 +29,7 @@ _FILES = """\
 DATA/endpoints.json   addresses and process ids while all serve, for the other commands
 DATA/logs/NAME.log    what each process says, lines of JSON
 DATA/nats.conf        settings of NATS, written anew at every start
+DATA/tls/             with --tls: the authority, certificates of services and of the city's agencies (callmesh ca)
 DATA/nats/            the log itself, kept from run to run"""
 
 
@@ -54,9 +55,18 @@ def _environment() -> str:
 @click.option("--fresh", is_flag=True, help="Delete what the folder holds from earlier runs.")
 @click.option("--city", type=click.Path(path_type=Path), help="City folder to put into force, e.g. deploy/city.")
 @click.option("--without", multiple=True, type=click.Choice(SERVICES), help="Leave a service out, to run it yourself.")
+@click.option(
+    "--tls", is_flag=True, help="mTLS on every service, with certificates made here; other commands use them."
+)
 @click.option("--logs", is_flag=True, help="Show here what every process says, not only what is kept in files.")
 def command(
-    data: Path, ports: Literal["fixed", "free"], fresh: bool, city: Path | None, without: tuple[str, ...], logs: bool
+    data: Path,
+    ports: Literal["fixed", "free"],
+    fresh: bool,
+    city: Path | None,
+    without: tuple[str, ...],
+    tls: bool,
+    logs: bool,
 ) -> None:
     """Start a whole mesh on this machine: NATS and the six services, until Ctrl-C.
 
@@ -65,7 +75,7 @@ def command(
     service finish what it does, then stops NATS; a second Ctrl-C kills. Data stays in the folder.
     """
     services = [name for name in SERVICES if name not in without]
-    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tell=_tell)
+    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tls=tls, tell=_tell)
     raise SystemExit(asyncio.run(_Run(mesh, logs).run()))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the cases of a run: one WatchCases stream for all of them.
+"""What becomes of the cases of a run: one WatchCases stream for all of them, as ops sees them (no reports).
 
 `until` waits for a case to fit a test. A change may come before the answer to OpenCase does, so the last
 states of cases that nobody asked for yet are kept for a while (RECENT of them). When the stream breaks it
@@ -17,7 +17,7 @@ import grpc
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
-from callmesh.cli.clients import SECONDS, Clients, me
+from callmesh.cli.clients import SECONDS, Clients, ops
 
 RECENT = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
@@ -44,8 +44,8 @@ class _Wait:
 class Watching:
     """One watch, entered for the time of a run; entered means: from now on nothing is missed."""
 
-    def __init__(self, clients: Clients, agency: str) -> None:
-        self._clients, self._agency = clients, agency
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
         self._waits: dict[str, list[_Wait]] = {}
         self._recent: OrderedDict[str, case_pb2.Case] = OrderedDict()
         self._token = ""
@@ -116,7 +116,7 @@ class Watching:
     async def _once(self) -> None:
         resumed = bool(self._token)
         request = pb.WatchCasesRequest(resume_token=self._token)
-        call = self._clients.tracking.WatchCases(request, metadata=me(self._agency))
+        call = self._clients.tracking.WatchCases(request, metadata=ops())
         async for change in call:
             self._token = change.resume_token
             if change.HasField("case"):
@@ -129,7 +129,7 @@ class Watching:
         """Reads every case that is waited for: changes before the new stream began were not told."""
         for name in list(self._waits):
             request = pb.GetCaseRequest(name=name)
-            self._see(await self._clients.tracking.GetCase(request, metadata=me(self._agency), timeout=SECONDS))
+            self._see(await self._clients.tracking.GetCase(request, metadata=ops(), timeout=SECONDS))
 
 
 def _later(case: case_pb2.Case, other: case_pb2.Case | None) -> case_pb2.Case:

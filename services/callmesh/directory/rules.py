@@ -8,6 +8,7 @@ from callmesh.directory.china import public_holidays
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
 from callmesh.directory.tables import Draft, Item
+from callmesh.domain.access import GRANTABLE
 from callmesh.domain.directory import Agency, Policy
 from callmesh.domain.hours import parse
 from callmesh.domain.words import EmergencyRule, Role
@@ -24,6 +25,7 @@ def check(draft: Draft, report: Report) -> None:
     for agency in draft.agencies.items:
         _hours(agency, report)
         _serves(agency, draft, report)
+        _roles(agency, report)
     _listed(draft, report)
     _plans(draft, report)
     _calendar(draft, report)
@@ -59,6 +61,12 @@ def _serves(agency: Item[Agency], draft: Draft, report: Report) -> None:
     roots = [one.value.code for one in draft.divisions.items if not one.value.parent]
     if agency.value.entry and roots and roots[0] not in agency.value.divisions:
         report.about(agency.row, f'an entry agency must serve the whole city "{roots[0]}"', "divisions")
+
+
+def _roles(agency: Item[Agency], report: Report) -> None:
+    unknown = [one for one in agency.value.roles if one not in GRANTABLE]
+    if unknown:
+        report.about(agency.row, f'roles: "{unknown[0]}" is none of {", ".join(sorted(GRANTABLE))}', "roles")
 
 
 def _listed(draft: Draft, report: Report) -> None:

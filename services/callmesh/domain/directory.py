@@ -34,6 +34,8 @@ class Agency:
     """A body that takes part (机构). `hours` is "24h" or like "mon-fri 08:30-17:30".
 
     An `advisory` one may add its note to any case.
+    `roles` are those of domain.access that its people may take beyond the ordinary ones: commander, supervisor,
+    follow_up, ops; and desk (受理台), which is no person's: an agency that answers calls, with wider limits.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Agency:
     backup: str = ""
     profile: str = ""
     advisory: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

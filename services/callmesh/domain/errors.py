@@ -79,7 +79,9 @@ class Unreachable(DomainError):
 
 @dataclass(slots=True, eq=False)
 class Overloaded(DomainError):
-    """Too much at once; try again a little later."""
+    """Too much at once; try again `after` seconds (0: a little later)."""
+
+    after: float = 0.0
 
 
 def no_case() -> NotFound:

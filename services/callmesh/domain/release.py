@@ -19,11 +19,19 @@ FIELDS = (*_CALLER, "narrative", "supplements", "place", "point", "landmark", "a
 
 def view(case: Case, agency: str, city: City) -> Case:
     """What `agency` may know of the case."""
-    allowed = allowed_fields(case, agency, city)
+    return _part(case, agency, _report(case.report, allowed_fields(case, agency, city)))
+
+
+def bare(case: Case, agency: str) -> Case:
+    """What an agency that had a part in the case may know of it: no report."""
+    return _part(case, agency, Report())
+
+
+def _part(case: Case, agency: str, report: Report) -> Case:
     own = tuple(one for one in case.referrals if one.agency == agency)
     return replace(
         case,
-        report=_report(case.report, allowed),
+        report=report,
         referrals=own,
         caller_key="",
         follow_ups=(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
+
+from google.protobuf.message import Message
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1 import referral_pb2
@@ -26,6 +29,11 @@ class Actions:
 
     def __init__(self, mesh: Mesh, pumps: Pumps) -> None:
         self._mesh, self._pumps = mesh, pumps
+
+    async def turn(self, request: Message) -> None:
+        """Returns when the agency may act again: on a stream a flood is slowed down, not refused."""
+        while (pause := self._mesh.access.pause(self._mesh.caller(), request)) > 0:  # noqa: ASYNC110  # time is awaited
+            await asyncio.sleep(pause)
 
     async def acknowledge(self, request: pb.AcknowledgeReferralRequest) -> referral_pb2.Referral:
         """Receipt: the clocks start, the delivery is done with. A repeat changes nothing."""

@@ -1,7 +1,8 @@
 """A partner's stream: deliveries and outcomes down, actions up.
 
 Reading and writing go on side by side. Actions on one case are carried out in order, on different
-cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder.
+cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder. An
+outcome counts until it was sent: who acts but does not read is read no further, and holds no memory.
 Whatever is ready goes out in one message. When the partner hangs up, actions under way finish and
 unreceipted deliveries are given back.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from google.protobuf.message import Message
 from google.rpc import status_pb2
 from opentelemetry.trace import SpanKind
 
@@ -34,7 +36,7 @@ class PartnerStream:
         self._agency, self._pump, self._actions = agency, pump, actions
         self._out: asyncio.Queue[pb.Delivery | pb.Outcome | pb.Welcome | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(PARALLEL)
-        self._last: dict[str, asyncio.Task[None]] = {}
+        self._last: dict[str, asyncio.Task[bool]] = {}
         self._seat: Seat | None = None
         self._restarting = False
 
@@ -64,7 +66,7 @@ class PartnerStream:
     def _gather(self, first: pb.Delivery | pb.Outcome | pb.Welcome) -> pb.ReceiveReferralsResponse:
         """One message of all that is ready, up to a batch."""
         response = pb.ReceiveReferralsResponse()
-        _add(response, first)
+        self._add(response, first)
         for _ in range(BATCH - 1):
             if self._out.empty():
                 break
@@ -72,8 +74,17 @@ class PartnerStream:
             if following is None:
                 self._out.put_nowait(None)
                 break
-            _add(response, following)
+            self._add(response, following)
         return response
+
+    def _add(self, response: pb.ReceiveReferralsResponse, one: pb.Delivery | pb.Outcome | pb.Welcome) -> None:
+        if isinstance(one, pb.Delivery):
+            response.deliveries.append(one)
+        elif isinstance(one, pb.Outcome):
+            response.outcomes.append(one)
+            self._slots.release()
+        else:
+            response.welcome.CopyFrom(one)
 
     async def _read(self, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
         try:
@@ -82,6 +93,7 @@ class PartnerStream:
                     await self._hello(request)
                 for action in request.actions:
                     await self._slots.acquire()
+                    await self._actions.turn(_request(action))
                     self._start(action)
             await asyncio.gather(*self._last.values())
         finally:
@@ -107,20 +119,24 @@ class PartnerStream:
         self._last[case] = task
         task.add_done_callback(lambda done: self._done(case, done))
 
-    def _done(self, case: str, task: asyncio.Task[None]) -> None:
-        self._slots.release()
+    def _done(self, case: str, task: asyncio.Task[bool]) -> None:
+        if task.cancelled() or task.exception() or not task.result():
+            self._slots.release()
         if self._last.get(case) is task:
             del self._last[case]
 
-    async def _carry_out(self, action: pb.Action, before: asyncio.Task[None] | None) -> None:
+    async def _carry_out(self, action: pb.Action, before: asyncio.Task[bool] | None) -> bool:
+        """Whether there is an outcome to send; its slot is free when it was fetched, not before."""
         if before is not None:
             await before
         kind = action.WhichOneof("action") or ""
         with telemetry.Step(f"partner {kind}", SpanKind.SERVER):
             telemetry.mark(agency=self._agency)
             outcome = await self._outcome(action, kind)
-        if kind != "acknowledge" or outcome.status.code:
+        answered = kind != "acknowledge" or bool(outcome.status.code)
+        if answered:
             self._out.put_nowait(outcome)
+        return answered
 
     async def _outcome(self, action: pb.Action, kind: str) -> pb.Outcome:
         outcome = pb.Outcome(request_id=action.request_id)
@@ -156,20 +172,16 @@ class PartnerStream:
                 raise Invalid("the action is empty", "动作为空", {"action": "required"})
 
 
-def _name(action: pb.Action) -> str:
+def _request(action: pb.Action) -> Message:
     kind = action.WhichOneof("action")
-    return str(getattr(action, kind).name) if kind else ""
+    found: Message = getattr(action, kind) if kind else action
+    return found
+
+
+def _name(action: pb.Action) -> str:
+    return str(getattr(_request(action), "name", ""))
 
 
 def _defect() -> status_pb2.Status:
     context = telemetry.current()
     return internal(f"{context.trace_id:032x}")
-
-
-def _add(response: pb.ReceiveReferralsResponse, one: pb.Delivery | pb.Outcome | pb.Welcome) -> None:
-    if isinstance(one, pb.Delivery):
-        response.deliveries.append(one)
-    elif isinstance(one, pb.Outcome):
-        response.outcomes.append(one)
-    else:
-        response.welcome.CopyFrom(one)

@@ -19,11 +19,10 @@ from callmesh.domain.commands import Command
 from callmesh.domain.errors import WrongState
 from callmesh.domain.names import case_id_of
 from callmesh.kernel.messaging import sequence_of
-from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.handle import Outcome, handle
-from callmesh.ledger.pair import handle_pair, shard_of
+from callmesh.ledger.handle import Outcome
+from callmesh.ledger.pair import shard_of
 from callmesh.ledger.record import decode, fact_of
 
 _KINDS = frozenset({"case_merged", "case_unmerged"})
@@ -42,22 +41,21 @@ class Folding:
         def ask(one: Case, other: Case) -> tuple[Command, Command]:
             return c.Merge(other, request.reason), c.Join(one.name)
 
-        stamp = stamps.by_person(child, request, request.request_id, self._mesh.caller())
-        return await handle_pair(self._mesh.ledger, child, parent, ask, stamp, request.etag)
+        return await self._mesh.pair_by_person(child, parent, ask, request)
 
     async def unmerge(self, request: pb.UnmergeCaseRequest) -> Outcome:
         """Takes a case out again, as a person asks."""
         child = case_id_of(request.name)
-        stamp = stamps.by_person(child, request, request.request_id, self._mesh.caller())
         head = await self._mesh.ledger.head(child, fresh=True)
         if head is None or not head.case.parent:  # the decider says what is wrong, or that it was done before
-            return await handle(self._mesh.ledger, child, c.Unmerge(request.reason), stamp, request.etag)
+            command = c.Unmerge(request.reason)
+            return await self._mesh.by_person(child, command, request, request.request_id, request.etag)
 
         def ask(one: Case, other: Case) -> tuple[Command, Command]:
             return c.Unmerge(request.reason), c.Leave(one.name)
 
         parent = case_id_of(head.case.parent)
-        return await handle_pair(self._mesh.ledger, child, parent, ask, stamp, request.etag)
+        return await self._mesh.pair_by_person(child, parent, ask, request)
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """What happened to a child whose parent stands in another shard."""

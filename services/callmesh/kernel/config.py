@@ -34,7 +34,7 @@ class Settings:
     port: int = _setting(0, "port of this service; 0: the service's default")
     database_url: str = _setting("", "read model, e.g. postgresql+psycopg://user@host/db; empty: SQLite")
     data_dir: str = _setting(".callmesh", "folder for what a process keeps on disk")
-    rules_dir: str = _setting("", "folder of own lexicon, thresholds and model; empty: the packaged ones")
+    rules_dir: str = _setting("", "own lexicon tables, thresholds.toml, default.model; empty: the packaged ones")
     otlp_endpoint: str = _setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
     log_level: str = _setting("info", "debug, info, warning or error")
     number_key: str = _setting("development-only", "secret key for hashing callers' numbers")
@@ -43,11 +43,34 @@ class Settings:
     audit_key: str = _setting("", "Ed25519 key (PEM file) it signs with; empty: one is made in the data folder")
     heads_file: str = _setting("", "file, better on another machine, that signed heads are appended to as well")
     environment: str = _setting("development", "development or production")
-    reflection: bool = _setting(True, "serve gRPC reflection (admins; switch off towards partners)")
+    reflection: bool = _setting(True, "serve gRPC reflection; with mTLS to identities of tls_ops only")
+    tls_cert: str = _setting("", "certificate of this process, PEM with its chain; empty: no mTLS (development only)")
+    tls_key: str = _setting("", "its private key, PEM")
+    tls_ca: str = _setting("", "authorities of callers' certificates, PEM; several while one replaces another")
+    tls_domain: str = _setting("callmesh.internal", "trust domain: callers are spiffe://DOMAIN/agency/ID or /svc/NAME")
+    tls_revoked: str = _setting("", "file of revoked identities and serial numbers, one a line; looked at every second")
+    tls_ops: str = _setting("ops", "service identities that may watch over the mesh, separated by commas")
+    partner_rate: float = _setting(20.0, "calls a second of a partner agency, in the long run")
+    partner_burst: int = _setting(100, "calls of a partner agency at once, after a pause")
+    partner_at_once: int = _setting(4, "calls of a partner agency served at the same time; eight times as many wait")
+    partner_streams: int = _setting(32, "streams that a partner agency has open")
+    desk_rate: float = _setting(200.0, "calls a second of an agency that answers calls (role desk)")
+    desk_burst: int = _setting(1_000, "calls of such an agency at once, after a pause")
+    desk_at_once: int = _setting(32, "calls of such an agency served at the same time; eight times as many wait")
+    desk_streams: int = _setting(300, "streams that such an agency has open")
 
     def __post_init__(self) -> None:
         if self.environment == "production" and self.number_key == "development-only":
             raise ValueError("set CALLMESH_NUMBER_KEY: production needs a secret of its own")
+        if self.environment == "production" and not self.secure:
+            raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY, CALLMESH_TLS_CA: production needs mTLS")
+        if 0 < sum(map(bool, (self.tls_cert, self.tls_key, self.tls_ca))) < 3:
+            raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY and CALLMESH_TLS_CA together")
+
+    @property
+    def secure(self) -> bool:
+        """True when callers are known by their certificates."""
+        return bool(self.tls_cert and self.tls_key and self.tls_ca)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:

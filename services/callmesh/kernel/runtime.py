@@ -46,12 +46,13 @@ class Runtime:
         self.client = Client()
         self.js = self.client.jetstream(timeout=5)
         self.publisher = Publisher(self.client)
-        self.server = Server(settings.max_concurrent)
+        self.server = Server(settings)
         self.on_start: list[Hook] = []
         self.on_drain: list[Callable[[], None]] = []
         self.on_stop: list[Hook] = []
         self._consumers: list[Consumer] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
     def consume_log(self, durable: str, handle: Handler, linger: float = 0.0) -> None:
@@ -82,6 +83,8 @@ class Runtime:
         port = self.settings.port or DEFAULT_PORTS[self.name]
         bound = await self.server.listen(self.settings.host, port)
         log.info("listening", host=self.settings.host, port=bound)
+        if self.settings.secure:
+            self._watching = asyncio.create_task(self.server.watch_identities())
         life = asyncio.create_task(self._live())
         await self._stop.wait()
         await self._drain(life)
@@ -135,6 +138,8 @@ class Runtime:
         log.info("draining")
         await self.server.serving(False)
         life.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         for consumer in self._consumers:
             consumer.stopping.set()
         for end_streams in self.on_drain:

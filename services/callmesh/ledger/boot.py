@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from callmesh.api.v1 import intake_service_pb2
 from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NotYours
+from callmesh.domain.errors import Changed, NotYours
 from callmesh.kernel.messaging import unreachable
 from callmesh.kernel.rpc.edge import caller
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger import stamps
+from callmesh.ledger.access import Access, method_of
 from callmesh.ledger.handle import Ask, Outcome, handle
 from callmesh.ledger.jetstream import JetStreamLedger
+from callmesh.ledger.pair import AskBoth, handle_pair
+
+FoldingRequest = intake_service_pb2.MergeCaseRequest | intake_service_pb2.UnmergeCaseRequest
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Mesh:
     runtime: Runtime
     ledger: JetStreamLedger
     directory: DirectoryWatch
+    access: Access
 
     @property
     def city(self) -> City:
@@ -41,9 +47,29 @@ class Mesh:
         return actor
 
     async def by_person(self, case_id: str, ask: Ask, request: Message, request_id: str, etag: str = "") -> Outcome:
-        """Carries out what the caller asks."""
-        stamp = stamps.by_person(case_id, request, request_id, self.caller())
-        return await handle(self.ledger, case_id, ask, stamp, etag)
+        """Carries out what the caller asks, if it may."""
+        actor = self.caller()
+        stamp = stamps.by_person(case_id, request, request_id, actor)
+        try:
+            return await handle(self.ledger, case_id, self.access.guarded(request, actor, ask), stamp, etag)
+        except Changed:
+            head = await self.ledger.head(case_id)
+            if head is not None:  # whoever may not see the case is not told its etag either
+                self.access.require(method_of(request), head.case, actor)
+            raise
+
+    async def pair_by_person(self, first: str, second: str, ask: AskBoth, request: FoldingRequest) -> Outcome:
+        """The same of two cases."""
+        actor = self.caller()
+        stamp = stamps.by_person(first, request, request.request_id, actor)
+        guarded = self.access.guarded_pair(request, actor, ask)
+        try:
+            return await handle_pair(self.ledger, first, second, guarded, stamp, request.etag)
+        except Changed:
+            heads = [await self.ledger.head(one) for one in (first, second)]
+            if heads[0] is not None and heads[1] is not None:
+                guarded(heads[0].case, heads[1].case)
+            raise
 
     async def by_policy(self, case_id: str, ask: Ask, rule: str, sequence: int) -> Outcome:
         """Carries out what a rule answers to the fact at `sequence`."""
@@ -60,4 +86,6 @@ def open_mesh(runtime: Runtime) -> Mesh:
     runtime.on_start.append(start)
     runtime.on_stop.append(directory.close)
     ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name)
-    return Mesh(runtime, ledger, directory)
+    guard = Access(directory, runtime.settings, ledger.is_emergency)
+    runtime.server.guarded(guard)
+    return Mesh(runtime, ledger, directory, guard)

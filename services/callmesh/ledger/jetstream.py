@@ -55,6 +55,11 @@ class JetStreamLedger:
         sequence = sequence_of(message)
         return known if known is not None and known.sequence == sequence else Head(message.data, sequence)
 
+    def is_emergency(self, name: str) -> bool:
+        """Whether the case, or that of a referral of this name, is known here to be one; asks nobody."""
+        head = self._cache.get(name.removeprefix("cases/").partition("/")[0])
+        return head is not None and head.record.case.emergency
+
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:

@@ -8,13 +8,14 @@ from callmesh.api.v1 import tracking_service_pb2
 from callmesh.api.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NoDirectory
 from callmesh.kernel.messaging import ensure_durable
 from callmesh.kernel.runtime import Runtime
+from callmesh.ledger.access import Access
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.service import Tracking
 from callmesh.tracking.servicer import TrackingServicer
+from callmesh.tracking.sights import Sights
 from callmesh.tracking.source import LogSource
 from callmesh.tracking.store import Store, url_of
 from callmesh.tracking.watch import Hub
@@ -36,19 +37,19 @@ def build(runtime: Runtime) -> None:
     async def follow_city() -> None:
         await directory.start(runtime.js)
 
+    ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
+    access = Access(directory, settings, ledger.is_emergency)
+    runtime.server.guarded(access)
+
     def city() -> City | None:
         """None before a city is in force: figures then count by the defaults."""
-        try:
-            return directory.city
-        except NoDirectory:
-            return None
+        return access.city
 
     def threshold() -> int:
         found = city()
         return found.figures.hotspot_threshold if found else 0
 
     projector = Projector(store, source, hub.tell, threshold)
-    ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
     tracking = Tracking(store, projector, hub, ledger, source, city=city)
 
     async def begin_behind_the_model() -> None:
@@ -67,6 +68,6 @@ def build(runtime: Runtime) -> None:
     runtime.on_drain.append(hub.close)
     runtime.on_stop += [projector.stop, directory.close]
     runtime.consume_log(DURABLE, projector.handle, LINGER_SECONDS)
-    servicer = TrackingServicer(tracking, settings.number_key)
+    servicer = TrackingServicer(tracking, Sights(access), settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

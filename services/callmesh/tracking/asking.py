@@ -10,7 +10,7 @@ from callmesh.domain.errors import Invalid
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.periods import PERIODS, Zone
 from callmesh.tracking.tallies import Question
-from callmesh.tracking.words import SECOND, micros, micros_of
+from callmesh.tracking.words import SECOND, micros_of, time_asked
 
 MOST = 500
 _GROUPS = 3
@@ -23,8 +23,8 @@ def question(request: api.GetFiguresRequest, wanted: CaseFilter, city: City | No
     """Which rows, how grouped; raises Invalid."""
     rules = city.figures if city else FigureRules()
     zone = Zone(city.calendar.utc_offset_minutes if city else _UTC_OFFSET_MINUTES)
-    start = micros(request.start_time) if request.HasField("start_time") else zone.today(now)
-    end = micros(request.end_time) if request.HasField("end_time") else micros_of(now)
+    start = time_asked(request.start_time) if request.HasField("start_time") else zone.today(now)
+    end = time_asked(request.end_time) if request.HasField("end_time") else micros_of(now)
     if start > end:
         reason = {"start_time": "must not be after end_time"}
         raise Invalid("the window ends before it starts", "统计起始时间晚于结束时间, 请核对", reason)

@@ -16,7 +16,8 @@ from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.domain.errors import Invalid
 from callmesh.kernel.ids import keyed_hash
 from callmesh.tracking import schema
-from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros
+from callmesh.tracking.rows import parties_of
+from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
 _COUNTY = 6
 _cases = schema.cases.c
@@ -39,9 +40,11 @@ class CaseFilter:
     overdue: bool = False
     external_id: str = ""
     caller_key: str = ""
+    party: str = ""
+    """Only cases that this agency has a part in; "" for who may look at all of them."""
 
     def where(self) -> list[ColumnElement[bool]]:
-        """Conditions on the table `cases`; the agency is the query's affair (queries.listed)."""
+        """Conditions on the table `cases`; agency and party are the query's affair (queries.listed)."""
         found = [column == given for column, given in self._equal() if given]
         if self.states:
             found.append(_cases.state.in_(sorted(self.states)))
@@ -71,6 +74,7 @@ class CaseFilter:
             and case.division.startswith(self.division)
             and (not self.overdue or any(one.missed for one in case.referrals))
             and (not self.agency or any(one.agency == self.agency for one in case.referrals))
+            and (not self.party or self.party in parties_of(case))
             and (not self.external_id or any(one.value == self.external_id for one in case.external_ids))
             and self._opened_within(micros(case.opened_at))
         )
@@ -117,8 +121,8 @@ def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter
         category=clean(given.category),
         division=prefix(clean(given.division)),
         channel=clean(given.channel),
-        opened_from=micros(given.opened_from) if given.HasField("opened_from") else None,
-        opened_until=micros(given.opened_until) if given.HasField("opened_until") else None,
+        opened_from=time_asked(given.opened_from) if given.HasField("opened_from") else None,
+        opened_until=time_asked(given.opened_until) if given.HasField("opened_until") else None,
         overdue=given.overdue,
         external_id=clean(given.external_id),
         caller_key=keyed_hash(number_key, given.number),

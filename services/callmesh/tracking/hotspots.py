@@ -28,7 +28,7 @@ from callmesh.tracking.words import SECOND, clean, micros, timestamp
 HOUR = 3600 * SECOND
 _CHUNK = 300
 KINDS = ("CaseOpened", "CaseClassified")
-_hotspots, _alerts = schema.hotspots.c, schema.alerts.c
+_hotspots, _alerts, _parties = schema.hotspots.c, schema.alerts.c, schema.parties.c
 Spot = tuple[int, str, str]
 """Start of the hour, cell, category."""
 
@@ -152,9 +152,11 @@ def busiest(connection: Connection, start: int, end: int, most: int) -> list[api
     return [hotspot(row._mapping) for row in found]
 
 
-def raised(connection: Connection, start: int, end: int, most: int) -> list[api.HotspotAlert]:
-    """Alerts of hours that begin in the window, the newest first."""
+def raised(connection: Connection, start: int, end: int, most: int, party: str = "") -> list[api.HotspotAlert]:
+    """Alerts of hours that begin in the window, the newest first; those that an agency's own case raised, or all."""
     query = select(schema.alerts).where(_alerts.hour >= start // HOUR * HOUR, _alerts.hour < end)
+    if party:
+        query = query.where(_alerts.case_id.in_(select(_parties.case_id).where(_parties.agency == party)))
     query = query.order_by(_alerts.hour.desc(), _alerts.sequence.desc()).limit(most)
     return [alert(row._mapping) for row in connection.execute(query)]
 

@@ -16,7 +16,7 @@ from callmesh.tracking.pages import PAGE_BYTES
 
 CASES_TOKEN = re.compile(r"c:([0-9a-f]{8}):(-?[0-9]{1,18}):([0-9A-Za-z-]{1,64})")
 EVENTS_TOKEN = re.compile(r"e:([0-9A-Za-z-]{1,64}):([0-9]{1,18})")
-_cases, _referrals, _events = schema.cases.c, schema.referrals.c, schema.events.c
+_cases, _referrals, _events, _parties = schema.cases.c, schema.referrals.c, schema.events.c, schema.parties.c
 Key = tuple[int, str]
 
 
@@ -71,9 +71,16 @@ def _columns() -> Select[Any]:
 
 
 def _page(wanted: CaseFilter, after: Key | None) -> Select[Any]:
-    """Driven by the referrals of an agency, if one is asked for: each case once, by its first there."""
+    """Driven by the referrals of an agency, if one is asked for (each case once, by its first there), else by the
+    cases an agency has a part in, if it may see no others."""
     opened, key = _cases.opened_at, _cases.id
     query = _columns()
+    if wanted.party and wanted.agency:
+        query = query.where(_cases.id.in_(select(_parties.case_id).where(_parties.agency == wanted.party)))
+    elif wanted.party:
+        opened, key = _parties.opened_at, _parties.case_id
+        query = query.select_from(schema.parties.join(schema.cases, _cases.id == _parties.case_id))
+        query = query.where(_parties.agency == wanted.party)
     if wanted.agency:
         opened, key = _referrals.opened_at, _referrals.case_id
         query = query.select_from(schema.referrals.join(schema.cases, _cases.id == _referrals.case_id))

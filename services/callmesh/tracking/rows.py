@@ -42,6 +42,7 @@ class Rows:
     cases: list[Row] = field(default_factory=list)
     referrals: list[Row] = field(default_factory=list)
     identifiers: list[Row] = field(default_factory=list)
+    parties: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
 
@@ -59,6 +60,7 @@ def rows_of(changes: Sequence[Change]) -> Rows:
         rows.cases.append(row)
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
+    rows.parties += _parties(changes)
     return rows
 
 
@@ -141,6 +143,27 @@ def _referral(case_id: str, opened_at: int, one: referral_pb2.Referral, agency: 
 
 def _took(received: int | None, accepted: int | None) -> int | None:
     return None if received is None or accepted is None else max(accepted - received, 0)
+
+
+def _parties(changes: Sequence[Change]) -> list[Row]:
+    """Of every change and not the last one only, so that who answered for a case is the same in whatever batches."""
+    found = {
+        (one.case_id, agency): micros(one.record.case.opened_at)
+        for one in changes
+        for agency in parties_of(one.record.case)
+    }
+    return [
+        {"agency": clean(agency), "case_id": case_id, "opened_at": opened_at}
+        for (case_id, agency), opened_at in sorted(found.items())
+    ]
+
+
+def parties_of(case: case_pb2.Case) -> set[str]:
+    """Agencies that have or had a part in the case; who was one stays one."""
+    found = {case.origin, case.owner}
+    for one in case.referrals:
+        found |= {one.agency, one.sender}
+    return found - {""}
 
 
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:

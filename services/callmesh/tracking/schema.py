@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 2
+VERSION = 3
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -139,6 +139,16 @@ events = Table(
     _text("state"),
     _text("summary"),
     Index("events_case", "case_id", "sequence"),
+    sqlite_with_rowid=False,
+)
+
+parties = Table(  # who may see a case at all: who opened it or answers for it, holds, held or sent a referral
+    "parties",
+    metadata,
+    _key("agency"),
+    _key("case_id"),
+    _number("opened_at"),  # the case's, for windows and pages
+    Index("parties_opened", "agency", "opened_at", "case_id"),
     sqlite_with_rowid=False,
 )
 

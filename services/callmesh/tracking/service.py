@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.directory import City, FigureRules
-from callmesh.domain.errors import Invalid, NotFound, Unreachable
+from callmesh.domain.errors import Invalid, NotFound, Unreachable, no_case
 from callmesh.kernel.ids import now as wall_clock
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import asking, figures, hotspots, queries, watch
@@ -92,17 +92,17 @@ class Tracking:
         return timeline(case_id, await self._history(case_id), self._store.stream, self._now())
 
     async def figures(self, request: api.GetFiguresRequest, wanted: CaseFilter) -> api.GetFiguresResponse:
-        """Figures of a window, by default today so far; raises Invalid."""
+        """Figures of a window, by default today so far; raises Invalid. Hotspots only for who looks over the city."""
         city = self._city()
         rules = city.figures if city else FigureRules()
         asked = asking.question(request, wanted, city, self._now())
-        spots = asking.hotspots(request)
+        spots = asking.hotspots(request) if not wanted.party else 0
 
         def read(connection: Connection) -> api.GetFiguresResponse:
             found = figures.figures(connection, asked, rules, request.year_on_year, request.ids)
             made = figures.response(found, asked, request.year_on_year)
             made.hotspots.extend(hotspots.busiest(connection, asked.start, asked.end, spots) if spots else ())
-            made.alerts.extend(hotspots.raised(connection, asked.start, asked.end, asking.MOST))
+            made.alerts.extend(hotspots.raised(connection, asked.start, asked.end, asking.MOST, wanted.party))
             return made
 
         return asking.bounded(await self._store.read(read))
@@ -134,15 +134,11 @@ class Tracking:
     async def _head(self, case_id: str) -> Head:
         head = await self._ledger.head(case_id, fresh=True)
         if head is None:
-            raise _unknown(case_id)
+            raise no_case()
         return head
 
     async def _history(self, case_id: str) -> Sequence[Head]:
         heads = await self._ledger.history(case_id)
         if not heads:
-            raise _unknown(case_id)
+            raise no_case()
         return heads
-
-
-def _unknown(case_id: str) -> NotFound:
-    return NotFound(f"no case {case_id}", "没有这个事件单")

@@ -1,4 +1,4 @@
-"""TrackingService on the wire: parse, call, format. Every authenticated caller may read for now."""
+"""TrackingService on the wire: parse, call, format; what an answer shows of a case is for `Sights` to say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.api.v1.tracking_service_pb2_grpc import TrackingServiceServicer
+from callmesh.domain.case import Actor
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
 from callmesh.kernel.ids import keyed_hash
@@ -18,6 +19,7 @@ from callmesh.kernel.telemetry import mark
 from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto
 from callmesh.tracking.service import Tracking
+from callmesh.tracking.sights import Sights
 
 CASES_PAGE, EVENTS_PAGE = 50, 100
 _ETAG = re.compile(r"[0-9]{1,18}")
@@ -27,64 +29,64 @@ _RESUME = re.compile(r"w:([0-9A-Za-z_-]{1,64}):([0-9]{1,18})")
 class TrackingServicer(TrackingServiceServicer):
     """The RPCs."""
 
-    def __init__(self, tracking: Tracking, number_key: str) -> None:
-        self._tracking, self._number_key = tracking, number_key
+    def __init__(self, tracking: Tracking, sights: Sights, number_key: str) -> None:
+        self._tracking, self._sights, self._number_key = tracking, sights, number_key
 
     async def GetCase(self, request: api.GetCaseRequest, context: Any) -> case_pb2.Case:
         """One case, at least at the wanted etag."""
-        caller()
-        case_id = _case(request.name)
-        return await self._tracking.case(case_id, _sequence(request.min_etag))
+        actor, case_id = caller(), _case(request.name)
+        return self._sights.case(actor, await self._tracking.case(case_id, _sequence(request.min_etag)))
 
     async def ListCases(self, request: api.ListCasesRequest, context: Any) -> api.ListCasesResponse:
         """A page of cases, newest first."""
-        caller()
+        actor = caller()
         size = pages.size_of(request.page_size, CASES_PAGE)
-        wanted = filters.parse(request.filter, self._number_key)
+        wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
         asked = self._fingerprint(request.filter)
         found, more = await self._tracking.page(wanted, _after(request.page_token, asked), size)
-        response = api.ListCasesResponse(cases=[one.reply() for one in found])
+        response = api.ListCasesResponse(cases=self._sights.cases(actor, (one.reply() for one in found)))
         if more:
             response.next_page_token = pages.token("c", asked, found[-1].opened_at, found[-1].case_id)
         return response
 
     async def ListCaseEvents(self, request: api.ListCaseEventsRequest, context: Any) -> api.ListCaseEventsResponse:
         """A page of a case's events, oldest first."""
-        caller()
+        actor = caller()
         size = pages.size_of(request.page_size, EVENTS_PAGE)
         case_id = _case(request.parent, "parent")
         after = _events_after(request.page_token, case_id)
+        sight = self._sights.of(actor, await self._tracking.case(case_id, 0))
         rows = await self._tracking.events(case_id, after, size + 1)
-        response = api.ListCaseEventsResponse(events=[event_proto(one) for one in rows[:size]])
+        response = api.ListCaseEventsResponse(events=self._sights.events(actor, sight, map(event_proto, rows[:size])))
         if len(rows) > size:
             response.next_page_token = pages.token("e", case_id, rows[size - 1]["sequence"])
         return response
 
     async def WatchCases(self, request: api.WatchCasesRequest, context: Any) -> AsyncIterator[api.WatchCasesResponse]:
         """First a token alone, then every change that matches."""
-        caller()
-        wanted = filters.parse(request.filter, self._number_key)
+        actor = caller()
+        wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
         after = self._resumed(request.resume_token)
         yield api.WatchCasesResponse(resume_token=self._token(after))
         async with contextlib.aclosing(self._tracking.watch(wanted, after)) as changes:
             async for one in changes:
-                alert = await self._tracking.alert(one)
-                token = self._token(one.sequence)
-                yield api.WatchCasesResponse(
-                    resume_token=token, case=one.case, event=event_proto(one.event), alert=alert
-                )
+                sight = self._sights.of(actor, one.case)
+                alert, token = await self._tracking.alert(one), self._token(one.sequence)
+                for event in self._sights.events(actor, sight, [event_proto(one.event)]):
+                    yield api.WatchCasesResponse(resume_token=token, case=sight.case, event=event, alert=alert)
 
     async def GetTimeline(self, request: api.GetTimelineRequest, context: Any) -> api.Timeline:
         """A case's way, by its name or by any number that it has."""
-        caller()
-        return await self._tracking.timeline(await self._meant(request))
+        actor = caller()
+        return self._sights.timeline(actor, await self._tracking.timeline(await self._meant(actor, request)))
 
     async def GetFigures(self, request: api.GetFiguresRequest, context: Any) -> api.GetFiguresResponse:
         """Figures of a window."""
-        caller()
-        return await self._tracking.figures(request, filters.parse(request.filter, self._number_key))
+        actor = caller()
+        wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
+        return await self._tracking.figures(request, wanted)
 
-    async def _meant(self, request: api.GetTimelineRequest) -> str:
+    async def _meant(self, actor: Actor, request: api.GetTimelineRequest) -> str:
         """The id of the case that is asked for; raises Invalid, NotFound."""
         given = [name for name in ("name", "external_id", "number") if getattr(request, name)]
         if len(given) != 1 or (request.index and "name" in given) or request.index < 0:
@@ -93,7 +95,8 @@ class TrackingServicer(TrackingServiceServicer):
         if request.name:
             return _case(request.name)
         asked = api.CaseFilter(external_id=request.external_id, number=request.number)
-        case_id = await self._tracking.known_as(filters.parse(asked, self._number_key), request.index)
+        wanted = self._sights.narrowed(actor, filters.parse(asked, self._number_key))
+        case_id = await self._tracking.known_as(wanted, request.index)
         mark(case=case_id)
         return case_id
 

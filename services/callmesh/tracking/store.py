@@ -86,6 +86,7 @@ class Store:
         self._cases = _Many(upserts.replace(schema.cases), self.writer)
         self._referrals = _Many(upserts.replace(schema.referrals), self.writer)
         self._identifiers = _Many(upserts.ignore(schema.identifiers), self.writer)
+        self._parties = _Many(upserts.ignore(schema.parties), self.writer)
         self._events = _Many(insert(schema.events), self.writer)
         self._hotspots = hotspots.Upserts(upserts.replace(schema.hotspots), upserts.ignore(schema.alerts))
 
@@ -138,6 +139,7 @@ class Store:
                 (self._cases, rows.cases),
                 (self._referrals, rows.referrals),
                 (self._identifiers, rows.identifiers),
+                (self._parties, rows.parties),
                 (self._events, rows.events),
             ):
                 if given:

@@ -2,7 +2,9 @@
 
 Cases are counted on `cases`; by agency (or of one agency) on `referrals`, each case once for an agency, by its
 first referral there. Both have an index that holds every column needed, in order of opening, so that a window
-costs its own cases and no others. A filter beyond the agency is a look-up of the cases that match.
+costs its own cases and no others. Who may not look over the city counts the cases it has a part in, and of
+their referrals those it holds, sent, or that came of cases it opened or answers for. A filter beyond the agency
+is a look-up of the cases that match.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ By = api.GetFiguresRequest
 Key = tuple[str, ...]
 Tallies = dict[Key, dict[int, int]]
 _DAY, TENTH = 86_400 * SECOND, SECOND // 10
-_cases, _referrals = schema.cases.c, schema.referrals.c
+_cases, _referrals, _parties = schema.cases.c, schema.referrals.c, schema.parties.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,18 @@ def _where(asked: Question, table: Any, at: ColumnElement[int]) -> list[ColumnEl
     found += wanted.window(table.opened_at)
     if wanted.agency and referred:
         found.append(_referrals.agency == wanted.agency)
+    if wanted.party:
+        found.append(_seen_referrals(wanted.party) if referred else _seen_cases(wanted.party))
     of_case = wanted.where()
     if of_case and referred:
         return [*found, _referrals.case_id.in_(select(_cases.id).where(*of_case))]
     return found + of_case
+
+
+def _seen_cases(party: str) -> ColumnElement[bool]:
+    return _cases.id.in_(select(_parties.case_id).where(_parties.agency == party))
+
+
+def _seen_referrals(party: str) -> ColumnElement[bool]:
+    whole = select(_cases.id).where(or_(_cases.origin == party, _cases.owner == party))
+    return or_(_referrals.agency == party, _referrals.sender == party, _referrals.case_id.in_(whole))

@@ -15,9 +15,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.domain import words as w
+from callmesh.domain.errors import Invalid
 from callmesh.ledger.wire import enum_numbers
 
 SECOND = 1_000_000
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +53,13 @@ ACTOR_KIND = Words(w.ActorKind, common_pb2.ActorKind.DESCRIPTOR)
 def micros(stamp: Timestamp) -> int:
     """Microseconds since 1970."""
     return stamp.seconds * SECOND + stamp.nanos // 1000
+
+
+def time_asked(stamp: Timestamp) -> int:
+    """Microseconds of a time that a caller gave; raises Invalid outside the years 1 to 9999."""
+    if not _FIRST_SECOND <= stamp.seconds <= _LAST_SECOND or not 0 <= stamp.nanos < 10**9:
+        raise Invalid("a time is out of range", "时间超出范围, 请核对", {"timestamp": "years 1 to 9999"})
+    return micros(stamp)
 
 
 def micros_of(at: datetime) -> int:

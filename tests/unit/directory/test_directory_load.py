@@ -105,6 +105,8 @@ FAULTS = [
           at="[[agencies]]#4"),
     Fault("agencies.toml", '    "990101001",', "    990101001,", "divisions: expected str, got int",
           at="divisions = [#2"),
+    Fault("agencies.toml", 'backup = "12345"\n', 'backup = "12345"\nroles = ["supervisor", "boss"]\n',
+          'roles: "boss" is none of commander, desk, follow_up, ops, supervisor', at='"boss"'),
     Fault("agencies.toml", 'backup = "12345"\n', 'backup = "12345"\n[extra]\n',
           '"extra" does not belong here, only [[agencies]]', at="[extra]"),
     Fault("catalogue.tsv", "\tY\tp0", "\tX\tp0", 'emergency: "X" is not one of Y, C, N'),

@@ -50,4 +50,10 @@ def test_production_needs_a_secret_of_its_own() -> None:
     with pytest.raises(ValueError, match=r"^(CALLMESH_NUMBER_KEY: |set CALLMESH_NUMBER_KEY: )"):
         from_environment({"CALLMESH_ENVIRONMENT": "production"})
     own = {"CALLMESH_ENVIRONMENT": "production", "CALLMESH_NUMBER_KEY": "own"}
+    with pytest.raises(ValueError, match=r"^set CALLMESH_TLS_CERT"):
+        from_environment(own)
+    own |= {"CALLMESH_TLS_CERT": "c.pem", "CALLMESH_TLS_KEY": "c.key"}
+    with pytest.raises(ValueError, match="TLS_CA"):
+        from_environment(own)
+    own["CALLMESH_TLS_CA"] = "ca.pem"
     assert from_environment(own).number_key == "own"

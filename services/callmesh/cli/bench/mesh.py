@@ -32,8 +32,8 @@ class TestBed:
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
-    def __init__(self, plan: Plan, folder: Path, scene: Scene) -> None:
-        self.plan, self.folder, self.scene = plan, folder, scene
+    def __init__(self, plan: Plan, folder: Path, scene: Scene, *, wide: bool = True) -> None:
+        self.plan, self.folder, self.scene, self._wide = plan, folder, scene, wide
         self._stack = AsyncExitStack()
         self.mesh: LocalMesh
         self.sink: Hand
@@ -43,7 +43,7 @@ class TestBed:
         enter = self._stack.enter_async_context
         try:
             self.sink = await enter(Hand("sink", self.folder / "bench"))
-            self.mesh = await enter(local_mesh(self.plan, self.folder / "mesh", self.sink))
+            self.mesh = await enter(local_mesh(self.plan, self.folder / "mesh", self.sink, self._wide))
             self.log = await enter(Hand("log", self.folder / "bench", url=self.mesh.nats_url))
         except BaseException:
             await self._stack.aclose()
@@ -75,11 +75,15 @@ class TestBed:
         return pids | {name: hand.pid for name, hand in more.items()}
 
 
-def local_mesh(plan: Plan, folder: Path, sink: Hand) -> LocalMesh:
-    """A fresh one that exports every span and takes a crowd of streams."""
+def local_mesh(plan: Plan, folder: Path, sink: Hand, wide: bool = True) -> LocalMesh:
+    """A fresh one that exports every span; a `wide` one lets every agency do as much as it can and takes a crowd."""
     env = {
         f"{PREFIX}OTLP_ENDPOINT": sink.started["endpoint"],
-        f"{PREFIX}MAX_CONCURRENT": str(MANY_CALLS),
         "GRPC_VERBOSITY": "ERROR",
     }
+    if wide:
+        kinds = [
+            f"{PREFIX}{kind}_{what}" for kind in ("PARTNER", "DESK") for what in ("RATE", "BURST", "AT_ONCE", "STREAMS")
+        ]
+        env |= {name: str(MANY_CALLS) for name in (f"{PREFIX}MAX_CONCURRENT", *kinds)}
     return LocalMesh(folder, ports="free", city=plan.city, services=services(), env=env)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTIONS = ("floors", "start", "flows", "latency", "streams", "growth", "classify")
+SECTIONS = ("floors", "start", "flows", "latency", "streams", "fairness", "growth", "classify")
 HISTORY = "history"  # takes minutes, so only when it is asked for
 MEANINGS = {
     "floors": "gRPC echo, JetStream publish and fetch, and the bare pipeline of them",
@@ -14,6 +14,7 @@ MEANINGS = {
     "latency": "from the transfer call until the partner holds it, beside the bare pipeline's",
     "streams": "many idle partner streams: memory each, and all coming back at once",
     "classify": "CPU of a verdict, a letter, and the model beside scikit-learn's pipeline",
+    "fairness": "what a partner notices while another one asks for fifty times its limit",
     "growth": "a log of many cases: reads and appends, filling and rebuilding the read model",
     "history": "two meshes, one with a past of closed cases: transfers and deadlines (only with --history)",
 }
@@ -36,6 +37,7 @@ class Plan:
     probes: int = 200
     starts: int = 3
     facts_per_case: int = 2
+    fair_seconds: float = 6.0
     quick: bool = False
 
 
@@ -53,5 +55,6 @@ def quick(plan: Plan) -> Plan:
         paced=20,
         probes=30,
         starts=1,
+        fair_seconds=2.0,
         quick=True,
     )

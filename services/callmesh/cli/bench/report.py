@@ -42,7 +42,7 @@ def show(found: Mapping[str, Any]) -> None:
         _titled(title, ("", ">samples", ">p50 ms", ">p99 ms", ">longest ms", ">missing"), rows)
     others = [row for name, rows in _OTHERS.items() if name in found for row in rows(found[name])]
     if others:
-        _titled("Start, streams, growth, history, classify", ("", ">figure", "what it is"), others)
+        _titled("Start, streams, fairness, growth, history, classify", ("", ">figure", "what it is"), others)
     _titled("Targets", ("target", ">figure", ">floor", ">ratio", ">must be", ""), _targets(found))
     if found["environment"]["plan"]["quick"]:
         click.echo("A quick run: its rounds are too short to judge targets by; run without --quick for that.")
@@ -172,9 +172,27 @@ def _classify(one: Mapping[str, Any]) -> Iterator[Row]:
     yield "rules", f"{one['rules_load_seconds']:.1f} s", "CPU to read and compile lexicon, patterns and model"
 
 
+_FLOODS = (
+    ("alone", "a partner alone"),
+    ("elsewhere", "while another floods something else"),
+    ("flooded", "while it floods the mesh"),
+)
+
+
+def _fairness(one: Mapping[str, Any]) -> Iterator[Row]:
+    for name, says in _FLOODS:
+        p50, p99 = _times(one[name])
+        yield says, f"{p99} ms", f"p99 of {one[name]['count']} OpenCase; p50 {p50} ms"
+    refused = ", ".join(f"{count} x {why}" for why, count in one["refused"].items())
+    asked = f"asked for {one['asked_per_second']:.0f}/s, limit {one['limit']:g}/s; refused: {refused}"
+    yield "the flooder", f"{one['served_per_second']:.1f} /s", asked
+    yield "the quiet one", f"{sum(one['quiet_refused'].values())}", "of its calls refused"
+
+
 _OTHERS = {
     "start": _start,
     "streams": _streams,
+    "fairness": _fairness,
     "growth": _growth,
     "history": _history,
     "classify": _classify,

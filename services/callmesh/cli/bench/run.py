@@ -15,6 +15,7 @@ from typing import Any
 from callmesh.cli.bench import (
     classify,
     environment,
+    fairness,
     floors,
     flows,
     growth,
@@ -59,6 +60,9 @@ class _Run:
         if self._wants("start", "streams"):
             async with self._bed("alone") as bed:
                 await self._alone(bed)
+        if self._begins("fairness"):
+            async with TestBed(self._plan, self._folder / "fair", self._stage, wide=False) as bed:
+                self._found["fairness"] = await fairness.measure(self._plan, bed)
         if self._begins(HISTORY):
             self._found[HISTORY] = await history.measure(self._plan, self._folder / HISTORY)
         if self._begins("classify"):

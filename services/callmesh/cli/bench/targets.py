@@ -137,6 +137,16 @@ TARGETS = (
         lambda run: float(run["streams"]["first"]["refused"] + run["streams"]["return"]["refused"]),
     ),
     Target(
+        "fairness",
+        "fairness",
+        "a partner's OpenCase while another floods the mesh, p99",
+        "ms",
+        1.5,
+        lambda run: float(run["fairness"]["flooded"]["p99_ms"]),
+        lambda run: float(run["fairness"]["elsewhere"]["p99_ms"]),
+        "while it floods something else",
+    ),
+    Target(
         "head_read_grown",
         "growth",
         "read of a case's head, full log, p50",

@@ -29,6 +29,7 @@ ROLES = {
     "stream": "callmesh.cli.bench.roles.stream:Stream",
     "operator": "callmesh.cli.bench.roles.operator:Operator",
     "partner": "callmesh.cli.bench.roles.partner:Partner",
+    "caller": "callmesh.cli.bench.roles.caller:Caller",
     "crowd": "callmesh.cli.bench.roles.crowd:Crowd",
     "log": "callmesh.cli.bench.roles.log:Log",
     "past": "callmesh.cli.bench.roles.past:Past",

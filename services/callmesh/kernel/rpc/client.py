@@ -10,7 +10,9 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from callmesh.kernel import headers, telemetry
+from callmesh.kernel.rpc.secure import SecureChannel, Wallet
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
+from callmesh.kernel.rpc.tls import TlsFiles
 
 DEADLINE_SECONDS = 10.0
 _SERVICE_CONFIG = json.dumps(
@@ -45,9 +47,14 @@ _OPTIONS = (
 )
 
 
-def channel(address: str) -> grpc.aio.Channel:
-    """A channel to a service of the mesh. All mutations carry a request_id, so retries are safe."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+def channel(address: str, identity: Wallet | TlsFiles | None = None) -> grpc.aio.Channel:
+    """A channel to a service of the mesh. All mutations carry a request_id, so retries are safe.
+
+    With an identity it is mTLS, renewed when the files change; without, plain, for development.
+    """
+    if identity is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return SecureChannel(address, identity, _OPTIONS)
 
 
 def identity(agency: str, person: str = "", role: str = "operator") -> Sequence[tuple[str, str]]:

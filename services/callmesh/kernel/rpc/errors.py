@@ -71,7 +71,9 @@ def _details(error: d.DomainError) -> list[Message]:
         )
         return [error_details_pb2.PreconditionFailure(violations=[violation])]
     if isinstance(error, (d.Unreachable, d.Overloaded)):
-        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
+        delay = Duration()
+        delay.FromNanoseconds(int(1e9 * (getattr(error, "after", 0.0) or RETRY_SECONDS)))
+        return [error_details_pb2.RetryInfo(retry_delay=delay)]
     return []
 
 

@@ -1,19 +1,28 @@
-"""Servers: limits, health, reflection."""
+"""Servers: limits, health, reflection, mTLS where the settings have certificates."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from callmesh.kernel.rpc.edge import Edge
+from callmesh.kernel.config import Settings
+from callmesh.kernel.rpc import tls
+from callmesh.kernel.rpc.edge import Edge, Guard
+from callmesh.kernel.rpc.identity import identities
 
 MESSAGE_BYTES = 64 * 1024
 METADATA_BYTES = 8 * 1024
+IDENTITY_SECONDS = 1.0
+"""How long a revoked identity may still call; its open streams end then."""
+CONNECTION_CALLS = 512
+"""Calls that one connection carries at a time; what comes beyond is UNAVAILABLE, grpcio's clients do not queue it."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", CONNECTION_CALLS),
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.keepalive_time_ms", 10_000),
@@ -33,8 +42,10 @@ _OPTIONS = (
 class Server:
     """One gRPC server with health; `SERVING` is said and taken back by the runtime."""
 
-    def __init__(self, max_concurrent: int = 400) -> None:
-        self.grpc = grpc.aio.server(interceptors=[Edge(max_concurrent)], options=_OPTIONS)
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self.edge = Edge(self._settings.max_concurrent, identities(self._settings))
+        self.grpc = grpc.aio.server(interceptors=[self.edge], options=_OPTIONS)
         self.health = health.aio.HealthServicer()
         self._names = [health.SERVICE_NAME]
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
@@ -49,11 +60,27 @@ class Server:
         reflection.enable_server_reflection(names, self.grpc)
 
     async def listen(self, host: str, port: int) -> int:
-        """Binds and starts, not yet serving; the real port. Raises RuntimeError when it is taken."""
+        """Binds and starts, not yet serving; the real port. Raises RuntimeError when it is taken, BadCertificate."""
         await self.serving(False)
-        bound: int = self.grpc.add_insecure_port(f"{host}:{port}")
+        address = f"{host}:{port}"
+        if self._settings.secure:
+            credentials = tls.server_credentials(tls.files_of(self._settings))
+            bound: int = self.grpc.add_secure_port(address, credentials)
+        else:
+            bound = self.grpc.add_insecure_port(address)
         await self.grpc.start()
         return bound
+
+    def guarded(self, guard: Guard) -> None:
+        """From now on this guard decides who may call what, and how much."""
+        self.edge.guard = guard
+
+    async def watch_identities(self) -> None:
+        """For ever: takes a changed list of revoked identities and ends the streams of who is out."""
+        while True:
+            await asyncio.sleep(IDENTITY_SECONDS)
+            self.edge.who.look()
+            self.edge.end_streams()
 
     async def serving(self, yes: bool) -> None:
         """Says SERVING or NOT_SERVING for the whole and each service."""

@@ -1,0 +1,170 @@
+"""Tokens and places, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from callmesh.domain.errors import Overloaded
+from callmesh.kernel.rpc.limits import Allowance, Limits
+
+PARTNER = Allowance(rate=20, burst=100, at_once=4, streams=3)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def ordinary() -> bool:
+    return False
+
+
+def urgent() -> bool:
+    return True
+
+
+def taken(limits: Limits, agency: str, most: int, is_urgent: bool = False) -> int:
+    """How many tokens it gets, at most so many."""
+    for count in range(most):
+        if limits.wait(agency, PARTNER, urgent if is_urgent else ordinary):
+            return count
+    return most
+
+
+def test_a_burst_then_the_rate(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    assert taken(limits, "water", 500) == 100
+    clock.now += 1
+    assert taken(limits, "water", 500) == 20
+    clock.now += 3600
+    assert taken(limits, "water", 500) == 100, "a pause saves up one burst, no more"
+
+
+def test_an_agency_cannot_use_up_anothers(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    taken(limits, "water", 500)
+    assert taken(limits, "gas", 500) == 100
+
+
+def test_emergencies_have_a_reserve(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    assert taken(limits, "water", 500) == 100
+    assert taken(limits, "water", 500, is_urgent=True) == 100
+    assert taken(limits, "water", 1) == 0
+
+
+def test_a_refusal_says_when_to_come_back(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    taken(limits, "water", 500)
+    with pytest.raises(Overloaded) as wrong:
+        limits.token("water", PARTNER, ordinary)
+    assert wrong.value.after == pytest.approx(1 / 20)
+    clock.now += wrong.value.after + 0.0001
+    limits.token("water", PARTNER, ordinary)
+
+
+async def entered(stack: contextlib.AsyncExitStack, limits: Limits, agency: str, is_urgent: bool = False) -> None:
+    await stack.enter_async_context(limits.place(agency, PARTNER, urgent if is_urgent else ordinary))
+
+
+async def test_a_few_are_served_at_once_the_others_wait_their_turn(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    order: list[str] = []
+
+    async def call(name: str, is_urgent: bool = False) -> None:
+        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+            order.append(name)
+
+    async with contextlib.AsyncExitStack() as busy:
+        for _ in range(4):
+            await entered(busy, limits, "water")
+        waiting = [asyncio.create_task(call(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(call("gone"))
+        waiting.append(asyncio.create_task(call("urgent", is_urgent=True)))
+        await asyncio.sleep(0)
+        async with limits.place("gas", PARTNER, ordinary):
+            assert order == [], "another agency does not wait for water's calls"
+        gone.cancel()
+    await asyncio.gather(*waiting)
+    assert order == ["urgent", "first", "second"]
+    async with contextlib.AsyncExitStack() as again:
+        for _ in range(4):
+            await asyncio.wait_for(entered(again, limits, "water"), 1)
+
+
+async def test_so_many_wait_and_no_more(clock: Clock) -> None:
+    limits = Limits(1_000, clock)
+
+    async def call(is_urgent: bool = False) -> None:
+        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+            pass
+
+    async with contextlib.AsyncExitStack() as busy:
+        for _ in range(4):
+            await entered(busy, limits, "water")
+        waiting = [asyncio.create_task(call()) for _ in range(32)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await call()
+        waiting.append(asyncio.create_task(call(is_urgent=True)))
+        await asyncio.sleep(0)
+        assert not any(one.done() for one in waiting)
+    await asyncio.gather(*waiting)
+
+
+async def test_the_last_places_are_for_emergencies(clock: Clock) -> None:
+    limits = Limits(20, clock)
+    async with contextlib.AsyncExitStack() as busy:
+        for number in range(18):
+            await entered(busy, limits, f"a{number}")
+        with pytest.raises(Overloaded):
+            await entered(busy, limits, "b")
+        for number in range(2):
+            await entered(busy, limits, f"c{number}", is_urgent=True)
+        with pytest.raises(Overloaded):
+            await entered(busy, limits, "d", is_urgent=True)
+
+
+async def test_who_asks_on_although_refused_waits_for_its_refusals(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callmesh.kernel.rpc.limits.HOLD_SECONDS", (60.0, 60.0))
+    limits = Limits(100, clock)
+    for _ in range(100):
+        await asyncio.wait_for(limits.hold("water", PARTNER), 1)
+    held = asyncio.create_task(limits.hold("water", PARTNER))
+    await asyncio.sleep(0.01)
+    assert not held.done()
+    await asyncio.wait_for(limits.hold("gas", PARTNER), 1)
+    held.cancel()
+
+
+async def test_open_streams_are_counted_apart(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    with contextlib.ExitStack() as open_streams:
+        for _ in range(3):
+            open_streams.enter_context(limits.stream("water", PARTNER))
+        with pytest.raises(Overloaded), limits.stream("water", PARTNER):
+            pass
+        async with limits.place("water", PARTNER, ordinary):
+            pass
+
+
+def test_names_that_nobody_knows_do_not_fill_the_memory(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    with limits.stream("water", PARTNER):
+        for number in range(20_000):
+            limits.wait(f"made up {number}", PARTNER, ordinary)
+        assert len(limits._shares) <= 5_001
+        assert "water" in limits._shares
