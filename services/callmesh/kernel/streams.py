@@ -3,8 +3,9 @@
 LOG keeps every fact for ever: nothing may be deleted, purged, rolled up or expire in it, so it
 carries no schedules (allowing them silently makes a stream erasable). TIMERS holds one scheduled
 message a case. INBOX holds what partners are to receive. AUDIT holds signed heads of the logs
-(ledger/chain.py) and can be erased as little as they. DLQ keeps what could not be delivered or
-digested. Services verify at boot and refuse to run on other settings; `callmesh streams apply`
+(ledger/chain.py) and can be erased as little as they. KEYS holds the wrapped data key of each case;
+it alone can be erased from, which is how a case's words are. DLQ keeps what could not be delivered
+or digested. Services verify at boot and refuse to run on other settings; `callmesh streams apply`
 makes them.
 """
 
@@ -37,7 +38,14 @@ class StreamProblem:
 def wanted(names: Names, shards: range, replicas: int) -> list[StreamConfig]:
     """The settings of every stream of a region."""
     logs = [_log(names, shard, replicas) for shard in shards]
-    return [*logs, _timers(names, replicas), _inbox(names, replicas), _audit(names, replicas), _dlq(replicas)]
+    return [
+        *logs,
+        _timers(names, replicas),
+        _inbox(names, replicas),
+        _audit(names, replicas),
+        _keys(names, replicas),
+        _dlq(replicas),
+    ]
 
 
 async def apply(js: JetStreamContext, configs: list[StreamConfig]) -> list[str]:
@@ -150,6 +158,21 @@ def _audit(names: Names, replicas: int) -> StreamConfig:
         num_replicas=replicas,
         deny_delete=True,
         deny_purge=True,
+        allow_direct=True,
+        duplicate_window=120.0,
+        max_age=0,
+    )
+
+
+def _keys(names: Names, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=names.keys_stream,
+        subjects=[names.keys_all],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        num_replicas=replicas,
+        max_msgs_per_subject=1,
         allow_direct=True,
         duplicate_window=120.0,
         max_age=0,

@@ -42,6 +42,31 @@ class Names:
         """Signed heads of one shard's log."""
         return f"au.{self.region}.{shard}"
 
+    @property
+    def keys_stream(self) -> str:
+        """Wrapped data keys."""
+        return f"KEYS_{self.region}"
+
+    @property
+    def keys_all(self) -> str:
+        """Every data key of the region."""
+        return f"key.{self.region}.>"
+
+    @staticmethod
+    def key(case_id: str) -> str:
+        """Where a case's data key is kept."""
+        return "key." + ".".join(case_id.split("-", 2))
+
+    @property
+    def erased_all(self) -> str:
+        """Every notice of a destroyed key."""
+        return f"erased.{self.region}.>"
+
+    @staticmethod
+    def erased(case_id: str) -> str:
+        """Where processes are told to forget a case's data key."""
+        return "erased." + ".".join(case_id.split("-", 2))
+
     def log_all(self, shard: int | str) -> str:
         """Every case of a shard."""
         return f"ev.{self.region}.{shard}.>"
@@ -58,7 +83,7 @@ class Names:
 
     @staticmethod
     def case_id(subject: str) -> str:
-        """The id of the case whose subject this is (any of ev., tm., due.)."""
+        """The id of the case whose subject this is (any of ev., tm., due., key., erased.)."""
         return "-".join(subject.split(".")[1:4])
 
     @staticmethod
