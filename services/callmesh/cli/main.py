@@ -25,6 +25,7 @@ COMMANDS = {
     "directory": "Publish or show the city's data.",
     "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",
+    "erase": "Erase the personal data of a case, for good.",
     "audit": "Prove that the log is what it was.",
     "ca": "Issue and revoke the certificates of services and agencies.",
     "doctor": "Check that everything is as it must be.",

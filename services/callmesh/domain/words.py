@@ -123,6 +123,14 @@ class PendingKind(StrEnum):
     SUSPENSION = "suspension"
 
 
+class DisclosureState(StrEnum):
+    """How far it is when an agency asked to see more."""
+
+    ASKED = "asked"
+    GRANTED = "granted"
+    DENIED = "denied"
+
+
 class Mode(StrEnum):
     """How a referral travels: with the caller on the line, or as a pushed work order."""
 

@@ -1,8 +1,9 @@
 """The projector: facts that partners must know become items of their inboxes.
 
-An item is a `Delivery` with as much of the case as the agency's release policy allows, on
-`in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a
-redelivered fact stores it once. What the partner did itself is not sent back to it.
+An item is a `Delivery` with as much of the case as the agency's release policy allows, sealed with the case's data
+key, on `in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a redelivered fact
+stores it once. What the partner did itself is not sent back to it. An item that waits while its case is erased is
+never delivered.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import facts_matters as m
+from callmesh.domain import facts_privacy as fp
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
@@ -26,6 +28,7 @@ from callmesh.gateway.news import TOLD, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.telemetry import traceparent
+from callmesh.kernel.vault import DataKey
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.record import decode, fact_of
@@ -54,6 +57,7 @@ _TOLD = frozenset(
         "referral_resumed",
         "case_merged",
         "case_unmerged",
+        "disclosure_decided",
     }
 )
 _TOLD_TO_LEAD = frozenset({"referral_resolved"})
@@ -69,6 +73,7 @@ _NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
     fc.ReferralSuspended: _K.SUSPENDED,
     fc.SuspensionDenied: _K.SUSPENSION_DENIED,
     fc.ReferralResumed: _K.RESUMED,
+    fp.DisclosureDecided: _K.DISCLOSURE_DECIDED,
 }
 Item = tuple[Referral, "pb.Delivery.Kind.ValueType"]
 
@@ -84,12 +89,13 @@ class Inbox:
         await each(self._mesh, messages, self._on_fact, _told)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        head = self._mesh.ledger.seen(message)
+        head = await self._mesh.ledger.seen(message)
         fact, case = fact_of(head.record), head.case
+        key = await self._mesh.runtime.vault.load(case_id)
         items = list(items_of(fact.body, case))
-        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at) for item in items))
+        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at, key) for item in items))
 
-    async def _put(self, case: Case, item: Item, sequence: int, at: datetime) -> None:
+    async def _put(self, case: Case, item: Item, sequence: int, at: datetime, key: DataKey) -> None:
         referral, kind = item
         runtime = self._mesh.runtime
         delivery = pb.Delivery(kind=kind, sent_at=to_timestamp(at))
@@ -103,7 +109,7 @@ class Inbox:
             runtime.client,
             runtime.publisher,
             subject,
-            delivery.SerializeToString(),
+            key.seal(delivery.SerializeToString()),
             message_id,
             **{headers.TRACEPARENT: traceparent()},
         )

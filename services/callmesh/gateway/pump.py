@@ -100,7 +100,8 @@ class Pump:
             messages = await self._fetch(count)
         except (NatsError, OSError) as wrong:
             raise unreachable() from wrong
-        return [self._take(message) for message in messages]
+        taken = [await self._take(message) for message in messages]
+        return [one for one in taken if one is not None]
 
     async def waiting(self) -> int:
         """Items not delivered yet; 0 when NATS does not say."""
@@ -172,7 +173,9 @@ class Pump:
             arrived = deque(await puller.take(room))
             try:
                 while arrived:
-                    await self._hand_over(self._take(arrived[0]))
+                    delivery = await self._take(arrived[0])
+                    if delivery is not None:
+                        await self._hand_over(delivery)
                     arrived.popleft()
             finally:
                 await _return(arrived)
@@ -182,9 +185,14 @@ class Pump:
             self._room.clear()
             await self._room.wait()
 
-    def _take(self, message: Msg) -> pb.Delivery:
-        """The delivery in a message, in flight from now on."""
-        delivery = pb.Delivery.FromString(message.data)
+    async def _take(self, message: Msg) -> pb.Delivery | None:
+        """The delivery in a message, in flight from now on; None when its case was erased since: it is done with."""
+        runtime = self._mesh.runtime
+        opened = (await runtime.vault.load(runtime.names.inbox_case(message.subject))).open(message.data)
+        if opened is None:
+            await message.ack()
+            return None
+        delivery = pb.Delivery.FromString(opened)
         delivery.delivery_id = str(sequence_of(message))
         delivery.attempt = message.metadata.num_delivered
         if delivery.attempt > 1:

@@ -61,5 +61,8 @@ class GatewayServicer(GatewayServiceServicer):
     async def RequestExtension(self, request: pb.RequestExtensionRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.request_extension(request, request.request_id)
 
+    async def RequestDisclosure(self, request: pb.RequestDisclosureRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.request_disclosure(request, request.request_id)
+
     async def RequestSuspension(self, request: pb.RequestSuspensionRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.request_suspension(request, request.request_id)

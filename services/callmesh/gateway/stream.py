@@ -168,6 +168,8 @@ class PartnerStream:
                 outcome.referral.CopyFrom(await do.request_extension(action.request_extension, request_id))
             case "request_suspension":
                 outcome.referral.CopyFrom(await do.request_suspension(action.request_suspension, request_id))
+            case "request_disclosure":
+                outcome.referral.CopyFrom(await do.request_disclosure(action.request_disclosure, request_id))
             case _:
                 raise Invalid("the action is empty", "动作为空", {"action": "required"})
 

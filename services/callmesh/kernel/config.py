@@ -38,6 +38,10 @@ class Settings:
     otlp_endpoint: str = _setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
     log_level: str = _setting("info", "debug, info, warning or error")
     number_key: str = _setting("development-only", "secret key for hashing callers' numbers")
+    kek_file: str = _setting(
+        "", "file of key-encryption keys, base 64, newest first; empty: one made in the data folder"
+    )
+    kek_command: str = _setting("", "command that prints them instead, e.g. asking a key service")
     max_concurrent: int = _setting(400, "calls served at once by one process; more are refused")
     audit_seconds: float = _setting(300.0, "how often supervision signs the log's head; 0: never")
     audit_key: str = _setting("", "Ed25519 key (PEM file) it signs with; empty: one is made in the data folder")
@@ -62,6 +66,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.environment == "production" and self.number_key == "development-only":
             raise ValueError("set CALLMESH_NUMBER_KEY: production needs a secret of its own")
+        if self.environment == "production" and not (self.kek_file or self.kek_command):
+            raise ValueError(
+                "set CALLMESH_KEK_FILE or CALLMESH_KEK_COMMAND: production keeps its key-encryption key safe"
+            )
         if self.environment == "production" and not self.secure:
             raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY, CALLMESH_TLS_CA: production needs mTLS")
         if 0 < sum(map(bool, (self.tls_cert, self.tls_key, self.tls_ca))) < 3:

@@ -85,7 +85,7 @@ def open_mesh(runtime: Runtime) -> Mesh:
 
     runtime.on_start.append(start)
     runtime.on_stop.append(directory.close)
-    ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name)
+    ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name, runtime.vault)
     guard = Access(directory, runtime.settings, ledger.is_emergency)
     runtime.server.guarded(guard)
     return Mesh(runtime, ledger, directory, guard)

@@ -45,6 +45,8 @@ class Rows:
     parties: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    """Cases that nobody may find by a caller's number any more."""
 
 
 def rows_of(changes: Sequence[Change]) -> Rows:
@@ -60,6 +62,8 @@ def rows_of(changes: Sequence[Change]) -> Rows:
         rows.cases.append(row)
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
+        if case.HasField("erased_at"):
+            rows.erased.append(change.case_id)
     rows.parties += _parties(changes)
     return rows
 
@@ -91,7 +95,7 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         "city_version": clean(case.city_version),
         "marks": marks.of_case(case, diverted),
         "offered_after": max(min(offered) - opened_at, 0) if offered else None,
-        "snapshot": case.SerializeToString(),
+        "snapshot": change.stored,
     }
 
 

@@ -1,6 +1,8 @@
 """The tables of the read model. Everything in them is derived from the log.
 
-Times are microseconds since 1970 in UTC (fast and equal on both databases; NULL: did not happen).
+No personal data stands here in the clear: the words of a case are in its snapshot, sealed as they are on the log,
+and a caller's number is a keyed hash, which goes when the case is erased. Times are microseconds since 1970 in UTC
+(fast and equal on both databases; NULL: did not happen).
 Words are those of callmesh.domain.words. Text sorts by code point on PostgreSQL too, so that pages
 and digests are the same on both. A change here raises VERSION: a model of another version is dropped
 at start and filled again from the log, there are no migrations.
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 3
+VERSION = 4
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -63,7 +65,7 @@ cases = Table(
     _text("city_version"),
     _number("marks"),  # callmesh.tracking.marks
     _time("offered_after"),  # from the report to the first offer to another agency
-    Column("snapshot", LargeBinary, nullable=False),  # callmesh.api.v1.Case, without etag
+    Column("snapshot", LargeBinary, nullable=False),  # the message of the log, as it is stored: words sealed
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
     Index("cases_owner", "owner", "opened_at", "id"),

@@ -201,6 +201,7 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "RepeatAdvanced": _repeat,
     "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看更多信息",
     "DisclosureDecided": lambda body, case: f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}",
+    "CaseErased": _plain("已删除个人信息"),
     "DataReleased": lambda body, case: f"向 {body.agency} 提供信息 {len(body.fields)} 项",
 }
 KNOWN_KINDS = frozenset(_SENTENCES)
