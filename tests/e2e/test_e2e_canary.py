@@ -267,7 +267,7 @@ async def test_an_erased_case_can_be_told_but_not_read(mesh: LocalMesh, clients:
     answer = intake.AnswerCaseRequest(request_id=request_id(), name=case.name, result=WORDS, public_reply=WORDS)
     open_case = await desk.open(report=report())
     case = await desk.call(clients.intake.AnswerCase, answer)
-    assert await _by_number(clients, case)
+    await until(lambda: _by_number(clients, case), "it is found by its caller's number")
 
     refusal = _callmesh(mesh, "erase", open_case.name, "--reason", "当事人申请", "--agency", "110", "--yes")
     assert refusal.returncode == 1 and "WRONG_STATE" in refusal.stderr

@@ -25,6 +25,13 @@ IDENTITY = frozenset(_CALLER) - {"language"}
 MASK = "***"
 _NAME, _NUMBER = 2, 5
 """Shorter ones are no name or number that could be told from other text."""
+_WORDS = frozenset(
+    {
+        *("narrative", "text", "landmark", "basis", "task", "result", "public_reply", "return_basis", "reason"),
+        *("remind_reason", "decision_reason", "outcome", "note", "waiver"),
+    }
+)
+"""Fields of somebody's words; ids and codes are no text to be changed."""
 _OVER = frozenset({ReferralState.RETURNED, ReferralState.RECALLED, ReferralState.WAIVED})
 T = TypeVar("T")
 
@@ -152,6 +159,8 @@ def _report(report: Report, allowed: frozenset[str]) -> Report:
 
 def _caller(caller: Caller, allowed: frozenset[str]) -> Caller:
     kept = Caller(confidential=caller.confidential, silent=caller.silent, consent=caller.consent)
+    if is_shielded(caller):
+        return replace(kept, language=caller.language)
     return replace(kept, **{name: getattr(caller, name) for name in _CALLER if name in allowed})
 
 
@@ -172,27 +181,21 @@ class _Mask:
         return found
 
     def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._text(value)
         if isinstance(value, tuple):
-            return self._tuple(value)
+            return tuple(map(self._masked, value))
         return self._parts(value) if is_dataclass(value) else value
-
-    def _text(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern and len(text) >= _NAME else text
-
-    def _tuple(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(map(self._masked, values))
 
     def _parts(self, value: Any) -> Any:
         changed: dict[str, Any] = {}
         for one in fields_of(value):
             before = getattr(value, one.name)
-            if before and not isinstance(before, (int, float)) and one.name not in _CALLER:
-                after = self._masked(before)
-                if after != before:
-                    changed[one.name] = after
+            after = self._text(before) if one.name in _WORDS else self._masked(before)
+            if after != before:
+                changed[one.name] = after
         return replace(value, **changed) if changed else value
+
+    def _text(self, text: str) -> str:
+        return self._pattern.sub(MASK, text) if self._pattern else text
 
 
 def _spaced(number: str) -> str:

@@ -15,13 +15,13 @@ from callmesh.domain.case import Case
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
-from callmesh.domain.release import allowed_fields, released
+from callmesh.domain.release import allowed_fields, mask_for, released
 from callmesh.gateway.pump import Pumps
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
 from callmesh.ledger.port import Head
-from callmesh.ledger.wire import from_timestamp
+from callmesh.ledger.wire import from_timestamp, to_proto
 
 TEXT_LENGTH = 4_000
 
@@ -46,7 +46,7 @@ class Actions:
             head = (await self._record_release(request.name, more)).head
         if request.delivery_id:
             await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
-        return _own(head, request.name)
+        return self._own(head, request.name)
 
     def _received(self, head: Head, name: str) -> bool:
         """Only the first item of a referral starts its clocks; the receipts of later ones are not facts."""
@@ -143,14 +143,16 @@ class Actions:
     async def _do(self, command: Ask, request: Any, request_id: str) -> referral_pb2.Referral:
         case_id = case_of_referral(request.name)
         outcome = await self._mesh.by_person(case_id, command, request, request_id)
-        return _own(outcome.head, request.name)
+        return self._own(outcome.head, request.name)
 
-
-def _own(head: Head, name: str) -> referral_pb2.Referral:
-    for one in head.record.case.referrals:
-        if one.name == name:
-            return one
-    raise NotFound("no such referral", "没有这个转办单, 请核对编号")
+    def _own(self, head: Head, name: str) -> referral_pb2.Referral:
+        """The agency's referral, with what it may know only."""
+        mask = mask_for(head.case, self._mesh.caller().agency, self._mesh.city)
+        for stored, one in zip(head.record.case.referrals, head.case.referrals, strict=True):
+            if one.name == name:
+                shown = mask(one)
+                return stored if shown is one else to_proto(shown, referral_pb2.Referral)
+        raise NotFound("no such referral", "没有这个转办单, 请核对编号")
 
 
 def wished(request: pb.RequestExtensionRequest | pb.RequestSuspensionRequest) -> datetime | None:

@@ -31,7 +31,7 @@ class Stored:
     case_id: str
     snapshot: bytes
 
-    def reply(self, key: DataKey | None) -> case_pb2.Case:
+    def reply(self, key: DataKey | None = None) -> case_pb2.Case:
         """As the API shows it."""
         return Head(self.snapshot, self.sequence, key=key).reply()
 

@@ -7,7 +7,7 @@ when it has the form of a code of the city's data.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from callmesh.api.v1 import case_pb2, referral_pb2
@@ -67,6 +67,14 @@ def _transferred(body: Any, case: Case) -> str:
 
 def _extension(body: Any, case: Case) -> str:
     return f"{_agency(case, body.referral)} 的延期申请{'获准' if body.granted else '未获准'}"
+
+
+def _of(fields: Sequence[str]) -> str:
+    return f": {'、'.join(fields)}" if fields else ""
+
+
+def _given(fields: Sequence[str], purpose: str) -> str:
+    return f", 个人信息 {len(fields)} 项 ({'、'.join(fields)}), 用途: {purpose or '未注明'}" if fields else ""
 
 
 def _progress(body: Any, case: Case) -> str:
@@ -163,7 +171,9 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "ChildJoined": lambda body, case: f"{body.child} 并入本单",
     "ChildLeft": lambda body, case: f"{body.child} 已从本单分出",
     "CaseTransferred": _transferred,
-    "ReferralReceived": _of_agency("{} 系统已接收"),
+    "ReferralReceived": lambda body, case: (
+        f"{_agency(case, body.referral)} 系统已接收{_given(body.released, body.purpose)}"
+    ),
     "ReferralAccepted": _of_agency("{} 签收"),
     "ProgressReported": _progress,
     "ReferralSuspended": lambda body, case: f"{_agency(case, body.referral)} 挂账{_asked_by(body, case)}",
@@ -199,9 +209,11 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "FindingRecorded": _finding,
     "PatrolVisited": lambda body, case: f"巡查, 查出 {body.visit.found} 项",
     "RepeatAdvanced": _repeat,
-    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看更多信息",
-    "DisclosureDecided": lambda body, case: f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}",
+    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看 {'、'.join(body.fields)}",
+    "DisclosureDecided": lambda body, case: (
+        f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}{_of(body.fields)}"
+    ),
     "CaseErased": _plain("已删除个人信息"),
-    "DataReleased": lambda body, case: f"向 {body.agency} 提供信息 {len(body.fields)} 项",
+    "DataReleased": lambda body, case: f"向 {body.agency} 补充提供{_given(body.fields, body.purpose)}",
 }
 KNOWN_KINDS = frozenset(_SENTENCES)
