@@ -199,6 +199,9 @@ async def test_a_confidential_caller_is_nowhere_in_what_a_partner_gets(clients: 
             text = _readable(told, added)
             assert "哨兵所言" in text, "the matter itself is told"
             assert not [one for one in (NAME, NUMBER, CONTACT, "139-7730-1236") if one in text or one in seen]
+            await until(lambda case=case: _by_number(clients, case), "the first receiver finds it by the number")
+            assert not await _by_number(clients, case, "gas"), "asking for a number tells nothing either"
+            assert not await _by_number(clients, case, "122", "supervisor")
             asked = gw.RequestDisclosureRequest(name=told.referral.name, fields=["number"], reason="要联系来电人")
             with pytest.raises(ActionRefused, match="FAILED_PRECONDITION"):
                 await gas.act(gw.Action(request_disclosure=asked))
@@ -304,9 +307,9 @@ async def test_an_erased_case_can_be_told_but_not_read(mesh: LocalMesh, clients:
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-async def _by_number(clients: Clients, case: case_pb2.Case) -> bool:
+async def _by_number(clients: Clients, case: case_pb2.Case, agency: str = "110", role: str = "operator") -> bool:
     request = trk.ListCasesRequest(filter=trk.CaseFilter(number=NUMBER), page_size=500)
-    found = await clients.tracking.ListCases(request, metadata=identity("110", "007", "operator"), timeout=10)
+    found = await clients.tracking.ListCases(request, metadata=identity(agency, "007", role), timeout=10)
     return case.name in [one.name for one in found.cases]
 
 

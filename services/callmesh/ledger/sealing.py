@@ -12,7 +12,7 @@ how long, and how it ended can be told for ever. A record without any such words
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -33,12 +33,14 @@ class Plan:
         self.texts: list[tuple[str, int]] = []
         self.messages: list[tuple[str, int]] = []
         self.single: list[tuple[str, int, Plan]] = []
+        self.one_of: dict[str, dict[str, tuple[int, Plan]]] = {}
+        """By the name of the oneof: only the member that is set is looked at."""
         self.repeated: list[tuple[str, int, Plan]] = []
 
     @property
     def empty(self) -> bool:
         """Nothing below is marked."""
-        return not (self.texts or self.messages or self.single or self.repeated)
+        return not (self.texts or self.messages or self.single or self.one_of or self.repeated)
 
 
 def seal(record: facts_pb2.Record, key: DataKey) -> facts_pb2.Record:
@@ -75,12 +77,23 @@ def _take(message: Any, plan: Plan, path: Path, into: Into) -> None:
         if message.HasField(name):
             into((*path, number), getattr(message, name).SerializeToString())
             message.ClearField(name)
+    for one, below, way in _below(message, plan, path):
+        _take(one, below, way, into)
+
+
+def _below(message: Any, plan: Plan, path: Path) -> Iterator[tuple[Any, Plan, Path]]:
+    """Messages that are there and may hold something marked."""
     for name, number, below in plan.single:
         if message.HasField(name):
-            _take(getattr(message, name), below, (*path, number), into)
+            yield getattr(message, name), below, (*path, number)
+    for choice, members in plan.one_of.items():
+        which = message.WhichOneof(choice)
+        if which in members:
+            number, below = members[which]
+            yield getattr(message, which), below, (*path, number)
     for name, number, below in plan.repeated:
         for place, one in enumerate(getattr(message, name)):
-            _take(one, below, (*path, number, place), into)
+            yield one, below, (*path, number, place)
 
 
 def _put(message: Any, path: Sequence[int], value: bytes) -> None:
@@ -112,4 +125,11 @@ def _note(plan: Plan, field: FieldDescriptor) -> None:
             raise TypeError(f"{field.full_name}: a repeated field cannot be marked; mark what it holds")
         (plan.messages if field.message_type else plan.texts).append((field.name, field.number))
     elif field.message_type is not None and not (below := plan_of(field.message_type)).empty:
+        _note_below(plan, field, below)
+
+
+def _note_below(plan: Plan, field: FieldDescriptor, below: Plan) -> None:
+    if field.containing_oneof is not None:
+        plan.one_of.setdefault(field.containing_oneof.name, {})[field.name] = field.number, below
+    else:
         (plan.repeated if field.is_repeated else plan.single).append((field.name, field.number, below))

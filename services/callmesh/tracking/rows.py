@@ -13,7 +13,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.tracking import marks
 from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import Change, Row
-from callmesh.tracking.schema import CALLER, EXTERNAL
+from callmesh.tracking.schema import CALLER, EXTERNAL, SHIELDED
 from callmesh.tracking.words import (
     CASE_STATE,
     LEVEL,
@@ -170,12 +170,18 @@ def parties_of(case: case_pb2.Case) -> set[str]:
     return found - {""}
 
 
+def is_shielded(case: case_pb2.Case) -> bool:
+    """Whether nobody but the first receiver may learn who called, not even by asking for a number."""
+    return case.report.caller.confidential or case.report.caller.silent
+
+
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:
     rows: list[Row] = [
         {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id} for one in case.external_ids if one.value
     ]
     if case.caller_key:
-        rows.append({"kind": CALLER, "value": clean(case.caller_key), "case_id": case_id})
+        kind = SHIELDED if is_shielded(case) else CALLER
+        rows.append({"kind": kind, "value": clean(case.caller_key), "case_id": case_id})
     return rows
 
 

@@ -154,8 +154,8 @@ parties = Table(  # who may see a case at all: who opened it or answers for it, 
     sqlite_with_rowid=False,
 )
 
-EXTERNAL, CALLER = "external", "caller"
-identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed hash of the caller's number
+EXTERNAL, CALLER, SHIELDED = "external", "caller", "shielded"
+identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed hash of the (shielded) caller's number
     "identifiers",
     metadata,
     _key("kind"),

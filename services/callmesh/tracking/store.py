@@ -146,7 +146,7 @@ class Store:
                     statement.execute(connection, given)
             if rows.erased:
                 table = schema.identifiers
-                known = table.c.kind == schema.CALLER, table.c.case_id.in_(rows.erased)
+                known = table.c.kind.in_((schema.CALLER, schema.SHIELDED)), table.c.case_id.in_(rows.erased)
                 connection.execute(delete(table).where(*known))
         return raised
 
