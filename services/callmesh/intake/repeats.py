@@ -48,8 +48,8 @@ class Repeats:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Opened cases, then classified ones; the rest passes."""
-        await each(self._mesh, messages, self._on_fact, lambda _, one: kind_of(one) == _OPENED)
-        await each(self._mesh, messages, self._on_fact, lambda _, one: kind_of(one) == _CLASSIFIED)
+        for kind in _KINDS:
+            await each(self._mesh, [one for one in messages if kind_of(one) == kind], self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)

@@ -52,18 +52,22 @@ class JetStreamLedger:
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
         return case_id
 
+    def glance(self, message: Msg) -> facts_pb2.Record:
+        """What a message of the log tells without its words, and without a key."""
+        return self._head_of(message).stored
+
     async def seen(self, message: Msg) -> Head:
         """The head that a message of the log was; decoded once a process if it is still the last one known."""
-        case_id, sequence = self._names.case_id(message.subject), sequence_of(message)
-        known = self._cache.get(case_id)
-        if known is None or known.sequence != sequence:
-            known = Head(message.data, sequence, cached=True)
-        return await self._opened(case_id, known)
+        return await self._opened(self._names.case_id(message.subject), self._head_of(message))
+
+    def _head_of(self, message: Msg) -> Head:
+        known, sequence = self._cache.get(self._names.case_id(message.subject)), sequence_of(message)
+        return known if known is not None and known.sequence == sequence else Head(message.data, sequence, cached=True)
 
     def is_emergency(self, name: str) -> bool:
         """Whether the case, or that of a referral of this name, is known here to be one; asks nobody."""
         head = self._cache.get(name.removeprefix("cases/").partition("/")[0])
-        return head is not None and head.emergency
+        return head is not None and head.stored.case.emergency
 
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
@@ -189,7 +193,7 @@ class JetStreamLedger:
 
     def _remember(self, case_id: str, head: Head) -> None:
         known = self._cache.get(case_id)
-        if known is not None and known.sequence >= head.sequence and (known.key or known.sequence > head.sequence):
+        if known is not None and known.sequence >= head.sequence:
             return
         self._cache[case_id] = head
         self._cache.move_to_end(case_id)

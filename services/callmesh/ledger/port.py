@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -36,14 +36,14 @@ class Head:
     """The case's data key; None for a log that seals nothing."""
 
     @cached_property
+    def stored(self) -> facts_pb2.Record:
+        """The stored message: what needs no key can be read here. Its words come into it when `record` is read."""
+        return decode(self.data)
+
+    @cached_property
     def record(self) -> facts_pb2.Record:
         """The stored message, with its words."""
-        return unseal(decode(self.data), self.key)
-
-    @property
-    def emergency(self) -> bool:
-        """Whether the case is one; needs no key."""
-        return decode(self.data).case.emergency
+        return unseal(self.stored, self.key)
 
     @cached_property
     def case(self) -> Case:
@@ -57,7 +57,8 @@ class Head:
 
     def opened_with(self, key: DataKey) -> Head:
         """The same head that can be read."""
-        return self if self.key is key else replace(self, key=key)
+        self.__dict__["key"] = key
+        return self
 
     def knowing(self, case: Case, record: facts_pb2.Record) -> Head:
         """The same head that need not be decoded again."""

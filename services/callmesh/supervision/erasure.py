@@ -42,7 +42,7 @@ class Erasure:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Destroys the keys of erased cases that still have one."""
-        await each(self._mesh, messages, self._on_fact, lambda _, one: kind_of(one) == "case_erased")
+        await each(self._mesh, [one for one in messages if kind_of(one) == "case_erased"], self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         await self._mesh.runtime.vault.destroy(case_id)
