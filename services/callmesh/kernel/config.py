@@ -39,9 +39,7 @@ class Settings:
     otlp_endpoint: str = _setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
     log_level: str = _setting("info", "debug, info, warning or error")
     number_key: str = _setting(_DEVELOPMENT, "secret key for hashing callers' numbers")
-    kek_file: str = _setting(
-        "", "file of key-encryption keys, base 64, newest first; empty: one made in the data folder"
-    )
+    kek_file: str = _setting("", "file of key-encryption keys, newest first; empty: one made in the data folder")
     kek_command: str = _setting("", "command that prints them instead, e.g. asking a key service")
     max_concurrent: int = _setting(400, "calls served at once by one process; more are refused")
     audit_seconds: float = _setting(300.0, "how often supervision signs the log's head; 0: never")
