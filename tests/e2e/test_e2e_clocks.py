@@ -269,7 +269,10 @@ async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
 
 
 async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
-    """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %."""
+    """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %.
+
+    What the watch finds is what the figure counts.
+    """
     desk = Desk(clients, "110")
     cases = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(4)]
     prompt, late = cases[:2], cases[2:]
@@ -285,6 +288,8 @@ async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
         assert not (await desk.get(case)).flags
     own = await desk.classify(await desk.open("家里被盗"), "theft_fraud")
     assert not own.HasField("diversion_due"), "what the first receiver does itself is not diverted"
+    figure = await desk.figure("late_diversion", late[-1], start_time=cases[0].opened_at)
+    assert (figure.numerator, figure.denominator) == (2, 4)
 
 
 async def test_row_22_the_first_receiver_owns_it_over_a_shift_change(clients: Clients) -> None:

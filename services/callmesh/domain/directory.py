@@ -222,7 +222,7 @@ class FigureRules:
     """How the city counts (domain.md section 6). Defaults are assumptions that a city may change.
 
     The three weights make the combined score of an agency out of response, solved and satisfied; they need not
-    sum to one. `late_diversion_after`: a first offer later than this after the report is a late diversion.
+    sum to one.
     `hotspot_threshold`: so many cases of one category in one cell and hour raise an alert; 0 switches it off.
     `police_kinds`: categories led by these kinds of agency are police matters, so they cannot be diverted.
     """
@@ -230,7 +230,6 @@ class FigureRules:
     response_weight: float = 1 / 3
     solved_weight: float = 1 / 3
     satisfied_weight: float = 1 / 3
-    late_diversion_after: Span = field(default_factory=lambda: Span(10, "m"))
     hotspot_threshold: int = 10
     police_kinds: tuple[str, ...] = ("police", "traffic_police")
 
