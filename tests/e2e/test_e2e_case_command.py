@@ -51,6 +51,10 @@ class Terminal:
         assert (done.exit_code, done.stdout) == (1, ""), done.output
         return json.loads(done.stderr)
 
+    def trace(self, case: Case) -> str:
+        """The page of `callmesh trace`, below its heading."""
+        return CliRunner().invoke(main, ["trace", case["name"]], env=self._env).stdout.partition("\n")[2]
+
     def until(self, case: Case, fits: Callable[[Case], bool]) -> Case:
         """The case as tracking has it, as soon as it fits."""
         end = time.monotonic() + SECONDS
@@ -173,6 +177,7 @@ def test_folding_answering_and_rejecting(desk: Terminal) -> None:
     child = desk.do("classify", desk.do("open", text="家里也停水了"), category="water_outage", reason="核实")
     child = desk.do("merge", child, into=parent["name"].removeprefix("cases/"), reason="同一小区")
     assert (child["state"], child["parent"]) == ("MERGED", parent["name"])
+    assert parent["name"] in desk.trace(child) and child["name"] in desk.trace(parent), "one is told with the other"
     child = desk.do("unfold", child, reason="不是同一事件")
     assert child["state"] == "CLASSIFIED"
     assert desk.do("answer", child, result="已告知", reply="请先开总阀")["state"] == "ANSWERED"
