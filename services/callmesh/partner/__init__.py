@@ -1,0 +1,1 @@
+"""A partner agency's side of the gateway."""
