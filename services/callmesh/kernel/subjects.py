@@ -89,6 +89,10 @@ class Names:
         """All of an agency's news."""
         return f"in.{self.region}.{agency}.>"
 
+    def presence(self, process: str) -> str:
+        """Where a process of the gateway says who is connected to it; nothing stores it."""
+        return f"pr.{self.region}.{process}"
+
     @staticmethod
     def inbox_durable(agency: str) -> str:
         """An agency's durable consumer."""
