@@ -29,7 +29,7 @@ from typing import Any
 
 import grpc
 
-from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
+from callmesh.api.v1 import case_pb2, intake_service_pb2, referral_pb2, report_pb2, transfer_service_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceStub
@@ -180,7 +180,11 @@ class Partner:
 
     def referral(self, name: str) -> Actions:
         """What can be done to a referral of ours whose name we stored."""
-        return Actions(name, self._stream.act)
+        return Actions(name, self.act)
+
+    async def act(self, action: pb.Action) -> referral_pb2.Referral:
+        """An action as the protos have it, with a request id of yours; raises Refused, Unanswered, Stopped."""
+        return await self._stream.act(action)
 
     async def open_case(self, report: report_pb2.Report, *, request_id: str = "", **more: Any) -> case_pb2.Case:
         """Opens a case with us as first receiver; `more`: further fields of OpenCaseRequest, `channel` for example."""
@@ -216,7 +220,7 @@ class Partner:
     async def _handle(self, delivery: pb.Delivery, late: bool) -> None:
         handler = self._handlers.get(delivery.kind, self._otherwise)
         if handler is not None:
-            await handler(Delivery(delivery, self._stream.act, late))
+            await handler(Delivery(delivery, self.act, late))
 
     def _open_call(self) -> Any:
         return self._stub().ReceiveReferrals(metadata=self._me)

@@ -74,6 +74,11 @@ class Fault(Enum):
     def __init__(self, name: str, meaning: str) -> None:
         self.meaning = meaning
 
+    @classmethod
+    def named(cls, name: str) -> Fault:
+        """The fault of that name; raises KeyError."""
+        return {str(one.value): one for one in cls}[name]
+
 
 class FaultPlan:
     """Which faults a partner has. `rate` is how often each is made when there is occasion, above 0 to 1 (always)."""
