@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from callmesh.cli.endpoints import Endpoints
     from callmesh.partner.simulated import SimulatedPartner
 
+_ID = re.compile("[a-z0-9][a-z0-9-]*")
 _WIDTH = max(len(one.value) for one in Fault)
 _EXAMPLES = """\
 callmesh partner simulate --agency water             a correct partner of the mesh on this machine
@@ -157,6 +159,45 @@ def _tell(agency: str, what: str, referral: str, more: str) -> None:
     case, _, number = referral.removeprefix("cases/").partition("/referrals/")
     shown = f"{case}/{number}" if referral else "-"
     click.echo(f"{at}  {agency}  {what:18} {shown:34} {more}".rstrip())
+
+
+# nats-config
+
+_NATS_EXAMPLES = """\
+callmesh partner nats-config --mesh > mesh.conf      once: the account of the services
+callmesh partner nats-config power > power.conf      for each agency that attaches
+echo 'accounts { include "mesh.conf"  include "power.conf" }' >> nats.conf
+CALLMESH_NATS_URL=nats://mesh:SECRET@HOST:4222       for every service, the secret as in mesh.conf"""
+_NATS_USE = """\
+hello, actions   request on partner.cmd.agency_ID, a ReceiveReferralsRequest; answer: a ReceiveReferralsResponse
+deliveries       pull from the durable agency_ID of the stream INBOX_r1 (bind, do not create); each is a Delivery whose
+                 delivery_id is its stream sequence
+receipt          the action acknowledge first, then the acknowledgement of the message"""
+
+
+@command.command(
+    "nats-config", cls=Manual, sections={"Use": _NATS_USE, "Exit status": EXITS, "Examples": _NATS_EXAMPLES}
+)
+@click.argument("agency", required=False)
+@click.option("--mesh", "of_mesh", is_flag=True, help="The account of the services instead of an agency's.")
+@click.option("--region", default="r1", help="Region of the mesh.")
+def nats_config(agency: str | None, of_mesh: bool, region: str) -> None:
+    """Write the NATS account of AGENCY, for a large one that attaches over NATS instead of gRPC.
+
+    The account can do three things: have the next deliveries of its own durable, acknowledge them, and send its own
+    commands. Everything else is refused by NATS itself, the log and other agencies' deliveries above all. The text has
+    a fresh secret: keep it from everybody else. After a reload of NATS (SIGHUP) new imports begin to work at a second
+    reload: send two. Use TLS between agency and NATS.
+    """
+    from callmesh.cli import nats_account
+    from callmesh.kernel.subjects import Names
+
+    if of_mesh == bool(agency):
+        raise BadInput("name one agency, or say --mesh")
+    if agency and not _ID.fullmatch(agency):
+        raise BadInput(f"{agency!r} is no agency's id: small letters, digits and hyphens")
+    names, secret = Names(region), nats_account.password()
+    click.echo(nats_account.agency(names, agency, secret) if agency else nats_account.mesh(names, secret), nl=False)
 
 
 # list

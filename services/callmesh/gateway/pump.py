@@ -155,7 +155,7 @@ class Pump:
         while True:
             puller = Puller(self._mesh.runtime.client, *self._durable)
             try:
-                await self._make_durable()
+                await self.furnish()
                 await puller.open()
                 await self._feed(puller)
             except (NatsError, OSError, TimeoutError, Unreachable) as wrong:
@@ -170,7 +170,8 @@ class Pump:
         names = self._mesh.runtime.names
         return names.inbox_stream, names.inbox_durable(self.agency)
 
-    async def _make_durable(self) -> None:
+    async def furnish(self) -> None:
+        """Makes the agency's durable if it is missing."""
         runtime = self._mesh.runtime
         await ensure_durable(
             runtime.js,
@@ -183,7 +184,7 @@ class Pump:
 
     async def _fetch(self, count: int) -> list[Msg]:
         """What waits at once; [] when nothing does."""
-        await self._make_durable()
+        await self.furnish()
         stream, durable = self._durable
         subscription = await self._mesh.runtime.js.pull_subscribe_bind(durable, stream)
         try:

@@ -15,16 +15,14 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 
-from google.protobuf.message import Message
-from google.rpc import status_pb2
 from opentelemetry.trace import SpanKind
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.domain.errors import DomainError, Invalid, Unreachable
+from callmesh.domain.errors import Invalid, Unreachable
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.outcomes import outcome_of, request_of
 from callmesh.gateway.pump import Pump, Seat
 from callmesh.kernel import telemetry
-from callmesh.kernel.rpc.errors import internal, status_of
 from callmesh.kernel.telemetry import clock
 
 PARALLEL = 64
@@ -106,7 +104,7 @@ class PartnerStream:
                     await self._hello(request)
                 for action in request.actions:
                     await self._slots.acquire()
-                    await self._actions.turn(_request(action))
+                    await self._actions.turn(request_of(action))
                     self._start(action)
             await asyncio.gather(*self._last.values())
         finally:
@@ -167,56 +165,12 @@ class PartnerStream:
         kind = action.WhichOneof("action") or ""
         with telemetry.Step(f"partner {kind}", SpanKind.SERVER):
             telemetry.mark(agency=self._agency)
-            outcome = await self._outcome(action, kind)
+            outcome = await outcome_of(self._actions, action)
         answered = kind != "acknowledge" or bool(outcome.status.code)
         if answered:
             self._out.put_nowait(outcome)
         return answered
 
-    async def _outcome(self, action: pb.Action, kind: str) -> pb.Outcome:
-        outcome = pb.Outcome(request_id=action.request_id)
-        try:
-            await self._apply(action, kind, outcome)
-        except DomainError as refused:
-            outcome.status.CopyFrom(status_of(refused))
-        except Exception as wrong:
-            telemetry.log.error("action failed", method=kind, error=telemetry.fault(wrong))
-            outcome.status.CopyFrom(_defect())
-        return outcome
-
-    async def _apply(self, action: pb.Action, kind: str, outcome: pb.Outcome) -> None:
-        do, request_id = self._actions, action.request_id
-        match kind:
-            case "acknowledge":
-                await do.acknowledge(action.acknowledge)
-            case "accept":
-                outcome.referral.CopyFrom(await do.accept(action.accept, request_id))
-            case "progress":
-                outcome.referral.CopyFrom(await do.progress(action.progress, request_id))
-            case "return_referral":
-                outcome.referral.CopyFrom(await do.give_back(action.return_referral, request_id))
-            case "contest":
-                outcome.referral.CopyFrom(await do.contest(action.contest, request_id))
-            case "resolve":
-                outcome.referral.CopyFrom(await do.resolve(action.resolve, request_id))
-            case "request_extension":
-                outcome.referral.CopyFrom(await do.request_extension(action.request_extension, request_id))
-            case "request_suspension":
-                outcome.referral.CopyFrom(await do.request_suspension(action.request_suspension, request_id))
-            case _:
-                raise Invalid("the action is empty", "动作为空", {"action": "required"})
-
-
-def _request(action: pb.Action) -> Message:
-    kind = action.WhichOneof("action")
-    found: Message = getattr(action, kind) if kind else action
-    return found
-
 
 def _name(action: pb.Action) -> str:
-    return str(getattr(_request(action), "name", ""))
-
-
-def _defect() -> status_pb2.Status:
-    context = telemetry.current()
-    return internal(f"{context.trace_id:032x}")
+    return str(getattr(request_of(action), "name", ""))

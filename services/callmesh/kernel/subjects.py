@@ -99,6 +99,16 @@ class Names:
         return f"agency_{agency}"
 
     @staticmethod
+    def agency_of(durable: str) -> str:
+        """The agency of a durable consumer."""
+        return durable.removeprefix("agency_")
+
+    @staticmethod
+    def command(durable: str) -> str:
+        """Where an agency that attaches over NATS says something to the gateway."""
+        return f"partner.cmd.{durable}"
+
+    @staticmethod
     def parked(durable: str, sequence: int) -> str:
         """Where a message goes that a service cannot digest."""
         return f"{DLQ_PARKED}.{durable}.{sequence}"
