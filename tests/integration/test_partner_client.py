@@ -18,6 +18,7 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1 import report_pb2
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.cli.authority import Authority
+from callmesh.cli.clients import ops
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.secure import Wallet
@@ -206,10 +207,16 @@ async def test_a_paused_partner_is_told_from_a_dead_one(mesh: LocalMesh) -> None
     command = [sys.executable, str(PROCESS), mesh.endpoints.address("gateway"), "power", held.cert, held.key, held.ca]
     machine = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     try:
-        async with desk(mesh) as offer, Kept(a_partner(mesh, "water")).partner as watcher:
+        wallet = Wallet(Path(mesh.endpoints.identities))
+        async with desk(mesh) as offer, client.channel(mesh.endpoints.address("gateway"), wallet) as channel:
+            stub: Any = GatewayServiceStub(channel)
+
+            async def presence() -> pb.Presence:
+                answer = await stub.ListPresences(pb.ListPresencesRequest(agencies=["power"]), metadata=ops())
+                return answer.presences[0]  # type: ignore[no-any-return]
 
             async def is_now(state: Any, streams: int) -> bool:
-                [one] = await watcher.presences("power")
+                one = await presence()
                 return (one.state, one.streams) == (state, streams)
 
             await until(lambda: is_now(State.PRESENT, 1), "present")
@@ -224,10 +231,7 @@ async def test_a_paused_partner_is_told_from_a_dead_one(mesh: LocalMesh) -> None
             await until(lambda: is_now(State.PRESENT, 1), "it goes on")
             os.kill(machine.pid, signal.SIGKILL)
             await until(lambda: is_now(State.AWAY, 0), "away", seconds=5)
-            [gone] = await watcher.presences("power")
-            assert gone.HasField("since")
-            with pytest.raises(Invalid, match="no such agency"):
-                await watcher.presences("power", "nobody")
+            assert (await presence()).HasField("since")
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(machine.pid, signal.SIGKILL)
@@ -250,6 +254,10 @@ async def test_refusals_have_types(mesh: LocalMesh) -> None:
         with pytest.raises(WrongState) as early:
             await delivery.contest("不属于我单位")
         assert early.value.state == "not_denied" and early.value.zh != early.value.english
+        with pytest.raises(Invalid, match="no such agency"):
+            await kept.partner.presences("water", "nobody")
+        [there, absent] = await kept.partner.presences("mediation", "drainage")  # asked for in another order
+        assert (there.agency, there.state, absent.state) == ("drainage", State.PRESENT, State.AWAY)
     with pytest.raises(NotYours):
         await Kept(a_partner(mesh, "drainage", role="commander")).partner.run()
     with pytest.raises(ValueError, match="on_referral"):

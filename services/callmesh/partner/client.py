@@ -39,9 +39,9 @@ from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.secure import Wallet
 from callmesh.kernel.rpc.tls import TlsFiles
 from callmesh.partner.delivery import Actions, Delivery, Kind
-from callmesh.partner.errors import refusal_of
+from callmesh.partner.errors import Unanswered, refusal_of
 from callmesh.partner.hands import Hands
-from callmesh.partner.stream import PAUSES, Stream
+from callmesh.partner.stream import PASSING, PAUSES, Stream, jittered
 
 Handler = Callable[[Delivery], Awaitable[None]]
 CALL_SECONDS = 10.0
@@ -93,6 +93,7 @@ class Partner:
         self.agency = agency
         self._me = client.identity(agency, person, role)
         self._address, self._identity, self._grace = address, identity, grace
+        self._patience, self._pauses = patience, pauses
         self._addresses = {"intake": intake or address, "transfer": transfer or address}
         self._gateway = gateway
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -159,7 +160,7 @@ class Partner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 await self._hands.empty()
-                await self._stream.end(self._grace)
+                await self._half_closed()
         await self._close()
 
     @property
@@ -205,11 +206,21 @@ class Partner:
         return list(answer.presences)
 
     async def _call(self, method: Any, request: Any) -> Any:
-        """A unary call; gRPC's own retries repeat it while the mesh is out of reach."""
+        """A unary call, repeated while the mesh is out of reach or overloaded."""
+        pause, longest = self._pauses
         try:
-            return await method(request, metadata=self._me, timeout=CALL_SECONDS)
-        except grpc.aio.AioRpcError as wrong:
-            raise refusal_of(wrong) from None
+            async with asyncio.timeout(self._patience):
+                while True:
+                    try:
+                        return await method(request, metadata=self._me, timeout=CALL_SECONDS)
+                    except grpc.aio.AioRpcError as wrong:
+                        refused = refusal_of(wrong)
+                    if refused.code not in PASSING:
+                        raise refused
+                    await asyncio.sleep(jittered(max(pause, refused.retry_after)))
+                    pause = min(pause * 2, longest)
+        except TimeoutError:
+            raise Unanswered(getattr(request, "request_id", ""), self._patience) from None
 
     # inside
 
@@ -246,6 +257,13 @@ class Partner:
                 one.cancel()
         if self._running.done():
             self._running.result()
+
+    async def _half_closed(self) -> None:
+        """Returns when the mesh has taken all that we sent."""
+        connected = self._stream.connected
+        self._stream.end()
+        if connected and self._running is not None:
+            await asyncio.wait([self._running])
 
     async def _close(self) -> None:
         self._hands.drop()

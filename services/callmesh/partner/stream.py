@@ -36,7 +36,8 @@ UNANSWERED = 64
 """Actions without an answer at a time; the next one waits. The gateway carries out as many at once."""
 _BATCH = 32
 _CODE = grpc.StatusCode
-_PASSING = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED}
+PASSING = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.DEADLINE_EXCEEDED}
+"""What passes by itself: the same is sent again."""
 _FOR_GOOD = {_CODE.UNAUTHENTICATED, _CODE.PERMISSION_DENIED, _CODE.INVALID_ARGUMENT, _CODE.UNIMPLEMENTED}
 Open = Callable[[], Any]
 Answer = asyncio.Future[pb.Outcome]
@@ -91,9 +92,9 @@ class Stream:
                     if not outcome.status.code:
                         return outcome.referral
                     refused = refusal(outcome.status)
-                    if refused.code not in _PASSING:
+                    if refused.code not in PASSING:
                         raise refused
-                    await asyncio.sleep(_jittered(max(pause, refused.retry_after)))
+                    await asyncio.sleep(jittered(max(pause, refused.retry_after)))
                     pause = min(pause * 2, self._longest)
         except TimeoutError:
             raise Unanswered(action.request_id, self._patience) from None
@@ -126,17 +127,12 @@ class Stream:
             longest = min(LONGEST_AFTER_WELCOME, self._longest) if self.connections > before else self._longest
             pause = self._first if time.monotonic() - begun > STOOD_SECONDS else min(pause * 2, longest)
             log.info("stream ended (%s); next attempt within %.1f s", self.problem, pause + asked)
-            await asyncio.sleep(_jittered(pause) + asked)
+            await asyncio.sleep(jittered(pause) + asked)
 
-    async def end(self, seconds: float) -> None:
-        """Sends what is left, half-closes, and waits for the mesh to end the stream."""
+    def end(self) -> None:
+        """Sends what is left and half-closes; `run` returns when the mesh has taken it and ended the stream."""
         self._ending = True
-        writer = self._writer
-        if writer is None:
-            return
         self._out.put_nowait(0)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(writer, return_exceptions=True), seconds)
 
     def give_up(self) -> None:
         """Whoever waits for an answer gets none."""
@@ -235,6 +231,6 @@ class Stream:
                 self._on_delivery(delivery)
 
 
-def _jittered(seconds: float) -> float:
+def jittered(seconds: float) -> float:
     """A random part of it, so that many who were cut off together do not come back together."""
     return seconds * random.uniform(0.5, 1.0)
