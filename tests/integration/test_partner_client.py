@@ -201,6 +201,32 @@ async def test_an_orderly_end_finishes_what_is_in_hand(mesh: LocalMesh) -> None:
             assert [one.name for one in later.got] == [following.name]
 
 
+async def test_who_cannot_hold_a_stream_polls(mesh: LocalMesh) -> None:
+    """The same by unary calls: receipts after the handler, once each, bounded, also after a break."""
+    kept = Kept(a_partner(mesh, "ecology", poll=0.1, max_in_flight=2))
+    kept.may.clear()
+    async with kept.partner, desk(mesh) as offer:
+        for number in range(3):
+            await offer("ecology", f"{number} 号排口冒黑水")
+        await until(lambda: len(kept.got) == 2, "two of three")
+        first = kept.got[0]
+        with pytest.raises(WrongState):
+            await first.progress("在办")
+        taken = await first.accept("e-1", request_id="once")
+        assert (await first.accept("e-1", request_id="once")).accepted_at == taken.accepted_at
+        with pytest.raises(Invalid):
+            await first.progress("")
+        await mesh.kill("gateway", signal.SIGKILL)
+        kept.may.set()
+        await until(lambda: len({one.name for one in kept.got}) == 3, "the third, after the break")
+        await until(lambda: (kept.partner.health.in_hand, kept.partner.health.unanswered) == (0, 0), "all receipted")
+        assert (await kept.partner.referral(first.name).resolve("已查处", "已查处")).HasField("received_at")
+    later = Kept(a_partner(mesh, "ecology", poll=0.1))
+    async with later.partner, desk(mesh) as offer:
+        await later.first(await offer("ecology", "又冒了"))
+        assert len(later.got) == 1, "what was receipted does not come again"
+
+
 async def test_a_paused_partner_is_told_from_a_dead_one(mesh: LocalMesh) -> None:
     """SIGSTOP: silent within 5 s, its work goes to another machine of the agency. SIGKILL: away within 5 s."""
     held = files(mesh, "power")

@@ -39,12 +39,13 @@ from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.secure import Wallet
 from callmesh.kernel.rpc.tls import TlsFiles
 from callmesh.partner.delivery import Actions, Delivery, Kind
-from callmesh.partner.errors import Unanswered, refusal_of
+from callmesh.partner.errors import refusal_of
 from callmesh.partner.hands import Hands
-from callmesh.partner.stream import PASSING, PAUSES, Stream, jittered
+from callmesh.partner.patience import PAUSES, patiently
+from callmesh.partner.polling import CALL_SECONDS, Polling
+from callmesh.partner.stream import Stream
 
 Handler = Callable[[Delivery], Awaitable[None]]
-CALL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ class Partner:
     `identity`: the three files of your certificate, read anew when they change; None on a mesh for development.
     `person` and `role`: who acts, as you assert it. `max_in_flight`: deliveries in your hands at most, 1 to 1000.
     `patience`: seconds until an action without an answer is `Unanswered`. `grace`: seconds that an orderly end may
-    take. `pauses`: before connecting again, at first and at most, in seconds; half of it is chance. `intake`,
-    `transfer`: where cases are opened and handed over, if not at the gateway's address. `gateway`: a stub of your own.
+    take. `pauses`: before connecting again, at first and at most, in seconds; half of it is chance. `poll`: for who
+    cannot hold a stream, seconds between two questions; 0: hold one. `intake`, `transfer`: where cases are opened and
+    handed over, if not at the gateway's address. `gateway`: a stub of your own.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Partner:
         patience: float = 60.0,
         grace: float = 10.0,
         pauses: tuple[float, float] = PAUSES,
+        poll: float = 0.0,
         intake: str = "",
         transfer: str = "",
         gateway: Any = None,
@@ -99,8 +102,11 @@ class Partner:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._handlers: dict[int, Handler] = {}
         self._otherwise: Handler | None = None
-        self._stream = Stream(self._open_call, max_in_flight, patience, self._came, pauses)
-        self._hands = Hands(self._handle, self._stream.receipt)
+        self._stream: Stream | Polling = Stream(self._open_call, max_in_flight, patience, self._came, pauses)
+        self._hands = Hands(self._handle, lambda delivery: self._stream.receipt(delivery))
+        if poll:
+            held = self._hands.__len__
+            self._stream = Polling(self._stub, self._me, poll, max_in_flight, patience, self._came, held, pauses)
         self._work: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -171,7 +177,7 @@ class Partner:
             connected=stream.connected,
             in_hand=len(self._hands),
             unanswered=stream.unanswered,
-            waiting=stream.welcome.waiting if stream.welcome else 0,
+            waiting=stream.waiting,
             connections=stream.connections,
             quiet_seconds=time.monotonic() - stream.heard_at if stream.heard_at else float("inf"),
             problem=stream.problem,
@@ -207,20 +213,14 @@ class Partner:
 
     async def _call(self, method: Any, request: Any) -> Any:
         """A unary call, repeated while the mesh is out of reach or overloaded."""
-        pause, longest = self._pauses
-        try:
-            async with asyncio.timeout(self._patience):
-                while True:
-                    try:
-                        return await method(request, metadata=self._me, timeout=CALL_SECONDS)
-                    except grpc.aio.AioRpcError as wrong:
-                        refused = refusal_of(wrong)
-                    if refused.code not in PASSING:
-                        raise refused
-                    await asyncio.sleep(jittered(max(pause, refused.retry_after)))
-                    pause = min(pause * 2, longest)
-        except TimeoutError:
-            raise Unanswered(getattr(request, "request_id", ""), self._patience) from None
+
+        async def once() -> Any:
+            try:
+                return await method(request, metadata=self._me, timeout=CALL_SECONDS)
+            except grpc.aio.AioRpcError as wrong:
+                raise refusal_of(wrong) from None
+
+        return await patiently(once, getattr(request, "request_id", ""), self._patience, self._pauses)
 
     # inside
 

@@ -33,7 +33,7 @@ from callmesh.partner.delivery import Delivery, Kind
 from callmesh.partner.errors import PartnerError, Refused, WrongState
 from callmesh.partner.faults import Fault, FaultPlan
 from callmesh.partner.faulty import FaultyWire
-from callmesh.partner.stream import PAUSES
+from callmesh.partner.patience import PAUSES
 
 F = Fault
 STORE_SECONDS = 0.3

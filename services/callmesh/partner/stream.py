@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -24,10 +23,10 @@ import grpc
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1 import referral_pb2
 from callmesh.kernel.rpc.tls import BadCertificate
-from callmesh.partner.errors import Refused, Stopped, Unanswered, refusal, refusal_of
+from callmesh.partner.errors import Refused, Stopped, refusal, refusal_of
+from callmesh.partner.patience import PAUSES, jittered, patiently
 
 log = logging.getLogger("callmesh.partner")
-PAUSES = (0.2, 5.0)
 LONGEST_AFTER_WELCOME = 1.0
 WELCOME_SECONDS = 15.0
 STOOD_SECONDS = 5.0
@@ -36,8 +35,6 @@ UNANSWERED = 64
 """Actions without an answer at a time; the next one waits. The gateway carries out as many at once."""
 _BATCH = 32
 _CODE = grpc.StatusCode
-PASSING = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.DEADLINE_EXCEEDED}
-"""What passes by itself: the same is sent again."""
 _FOR_GOOD = {_CODE.UNAUTHENTICATED, _CODE.PERMISSION_DENIED, _CODE.INVALID_ARGUMENT, _CODE.UNIMPLEMENTED}
 Open = Callable[[], Any]
 Answer = asyncio.Future[pb.Outcome]
@@ -55,11 +52,11 @@ class Stream:
         pauses: tuple[float, float] = PAUSES,
     ) -> None:
         self._open_call, self._room, self._patience, self._on_delivery = open_call, room, patience, on_delivery
-        self._first, self._longest = pauses
+        self._pauses = self._first, self._longest = pauses
         self._out: asyncio.Queue[pb.Action | int] = asyncio.Queue()
         self._open: dict[str, tuple[pb.Action, Answer]] = {}
         self._slots = asyncio.Semaphore(UNANSWERED)
-        self._ending = False
+        self._ending = self._ended = False
         self._writer: asyncio.Task[None] | None = None
         self.welcomed = asyncio.Event()
         self.welcome: pb.Welcome | None = None
@@ -69,6 +66,11 @@ class Stream:
     def connected(self) -> bool:
         """Whether the mesh has said welcome on the stream that is open now."""
         return self.welcome is not None
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries that waited at the mesh when it said welcome."""
+        return self.welcome.waiting if self.welcome else 0
 
     @property
     def unanswered(self) -> int:
@@ -84,22 +86,19 @@ class Stream:
 
     async def act(self, action: pb.Action) -> referral_pb2.Referral:
         """Sends an action until it is answered; raises Refused, Unanswered, Stopped."""
-        pause = self._first
-        try:
-            async with asyncio.timeout(self._patience), self._slots:
-                while True:
-                    outcome = await self._once_sent(action)
-                    if not outcome.status.code:
-                        return outcome.referral
-                    refused = refusal(outcome.status)
-                    if refused.code not in PASSING:
-                        raise refused
-                    await asyncio.sleep(jittered(max(pause, refused.retry_after)))
-                    pause = min(pause * 2, self._longest)
-        except TimeoutError:
-            raise Unanswered(action.request_id, self._patience) from None
+
+        async def once() -> referral_pb2.Referral:
+            async with self._slots:
+                outcome = await self._once_sent(action)
+            if outcome.status.code:
+                raise refusal(outcome.status)
+            return outcome.referral
+
+        return await patiently(once, action.request_id, self._patience, self._pauses)
 
     async def _once_sent(self, action: pb.Action) -> pb.Outcome:
+        if self._ended:
+            raise Stopped("the partner was stopped")
         if action.request_id in self._open:
             raise ValueError(f"request id {action.request_id} is under way already")
         answer: Answer = asyncio.get_running_loop().create_future()
@@ -127,7 +126,7 @@ class Stream:
             longest = min(LONGEST_AFTER_WELCOME, self._longest) if self.connections > before else self._longest
             pause = self._first if time.monotonic() - begun > STOOD_SECONDS else min(pause * 2, longest)
             log.info("stream ended (%s); next attempt within %.1f s", self.problem, pause + asked)
-            await asyncio.sleep(jittered(pause) + asked)
+            await asyncio.sleep(asked + jittered(pause))
 
     def end(self) -> None:
         """Sends what is left and half-closes; `run` returns when the mesh has taken it and ended the stream."""
@@ -136,6 +135,7 @@ class Stream:
 
     def give_up(self) -> None:
         """Whoever waits for an answer gets none."""
+        self._ended = True
         for _, answer in self._open.values():
             if not answer.done():
                 answer.set_exception(Stopped("the partner was stopped before the answer came"))
@@ -229,8 +229,3 @@ class Stream:
         if not self._ending:
             for delivery in response.deliveries:
                 self._on_delivery(delivery)
-
-
-def jittered(seconds: float) -> float:
-    """A random part of it, so that many who were cut off together do not come back together."""
-    return seconds * random.uniform(0.5, 1.0)
