@@ -37,14 +37,14 @@ ME: Any = {"metadata": identity("110", "110-1"), "timeout": 20}
 
 @pytest.fixture
 def server(tmp_path: Path) -> Any:
-    """NATS with the mesh's account and those of power and water."""
-    parts = [
-        nats_account.mesh(NAMES, "m"),
-        nats_account.agency(NAMES, "power", "p"),
-        nats_account.agency(NAMES, "water", "w"),
-    ]
-    more = "accounts {\n" + "\n".join(parts) + "}\n"
-    one = NatsServer(tmp_path / "nats", more=more, user="mesh:m@")
+    """NATS with the mesh's account and those of power and water, put together as the manual says."""
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    (folder / "mesh.conf").write_text(nats_account.mesh(NAMES, "m"))
+    for agency, secret in (("power", "p"), ("water", "w")):
+        (folder / f"{agency}.conf").write_text(nats_account.agency(NAMES, agency, secret))
+    more = 'accounts {\n  include "mesh.conf"\n  include "power.conf"\n  include "water.conf"\n}\n'
+    one = NatsServer(folder, more=more, user="mesh:m@")
     one.start()
     try:
         yield one

@@ -51,6 +51,7 @@ def _faults() -> str:
 @command.command(
     "simulate",
     cls=Manual,
+    short_help="Play agencies, with mistakes if wanted.",
     sections={"Faults": _faults, "Environment": FINDING, "Exit status": EXITS, "Examples": _EXAMPLES},
 )
 @click.option("--agency", "agencies", multiple=True, metavar="ID", help="Whom to play; may be repeated. [default: all]")
@@ -166,7 +167,7 @@ def _tell(agency: str, what: str, referral: str, more: str) -> None:
 _NATS_EXAMPLES = """\
 callmesh partner nats-config --mesh > mesh.conf      once: the account of the services
 callmesh partner nats-config power > power.conf      for each agency that attaches
-echo 'accounts { include "mesh.conf"  include "power.conf" }' >> nats.conf
+printf 'accounts {\\n  include "mesh.conf"\\n  include "power.conf"\\n}\\n' >> nats.conf
 CALLMESH_NATS_URL=nats://mesh:SECRET@HOST:4222       for every service, the secret as in mesh.conf"""
 _NATS_USE = """\
 hello, actions   request on partner.cmd.agency_ID, a ReceiveReferralsRequest; answer: a ReceiveReferralsResponse
@@ -176,7 +177,10 @@ receipt          the action acknowledge first, then the acknowledgement of the m
 
 
 @command.command(
-    "nats-config", cls=Manual, sections={"Use": _NATS_USE, "Exit status": EXITS, "Examples": _NATS_EXAMPLES}
+    "nats-config",
+    cls=Manual,
+    short_help="Write an agency's NATS account.",
+    sections={"Use": _NATS_USE, "Exit status": EXITS, "Examples": _NATS_EXAMPLES},
 )
 @click.argument("agency", required=False)
 @click.option("--mesh", "of_mesh", is_flag=True, help="The account of the services instead of an agency's.")
@@ -203,7 +207,9 @@ def nats_config(agency: str | None, of_mesh: bool, region: str) -> None:
 # list
 
 
-@command.command("list", cls=Manual, sections={"Environment": FINDING, "Exit status": EXITS})
+@command.command(
+    "list", cls=Manual, short_help="Show who is connected.", sections={"Environment": FINDING, "Exit status": EXITS}
+)
 @click.argument("agencies", nargs=-1, metavar="[AGENCY]...")
 @click.option("--here", is_flag=True, help="Only those that are not away.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each agency.")
