@@ -15,7 +15,7 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
-from mesh_play import ActionRefused, Desk, Kind, Partner, RState, State, city_with, refused, request_id
+from mesh_play import Desk, Kind, Partner, RState, State, city_with, refused, request_id
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
@@ -23,6 +23,7 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
+from callmesh.partner import Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = {"LQ": ("2s", "3s", "5s"), "L1": ("60s", "60s", "90s"), "L2": ("30s", "40s", "10s")}
@@ -144,9 +145,9 @@ async def test_more_time_is_asked_before_it_is_due(clients: Clients) -> None:
         case = await desk.offered("停电", "power_outage")
         name = (await power.told(case)).referral.name
         before = await power.accept(name)
-        with pytest.raises(ActionRefused) as bare:
+        with pytest.raises(Refused) as bare:
             await power.extend(name)
-        assert (bare.value.code, bare.value.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
+        assert (bare.value.code.name, bare.value.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
         asked = await power.extend(name, reason="配件在途")
         assert asked.pending[0].kind == referral_pb2.Pending.EXTENSION and asked.resolve_due == before.resolve_due
         with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"):
@@ -156,14 +157,20 @@ async def test_more_time_is_asked_before_it_is_due(clients: Clients) -> None:
         assert told.referral.extension_count == 1
         moved = granted.referrals[0].resolve_due
         assert at(moved) - at(before.resolve_due) == pytest.approx(3, abs=0.001)
-        with pytest.raises(ActionRefused) as twice:
+        with pytest.raises(WrongState) as twice:
             await power.extend(name, reason="再来一次")
-        assert (twice.value.code, twice.value.state) == ("FAILED_PRECONDITION", "extended_ordinary") and twice.value.zh
+        assert (twice.value.code.name, twice.value.state) == (
+            "FAILED_PRECONDITION",
+            "extended_ordinary",
+        ) and twice.value.zh
         red = await desk.until(case, lambda one: one.supervision == RED, "missed in the end")
         await missed(desk, red, "办结", moved)
-        with pytest.raises(ActionRefused) as late:
+        with pytest.raises(Refused) as late:
             await power.extend(name, reason="晚了", special=True)
-        assert (late.value.code, late.value.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD") and "时限" in late.value.zh
+        assert (late.value.code.name, late.value.reason) == (
+            "INVALID_ARGUMENT",
+            "INVALID_FIELD",
+        ) and "时限" in late.value.zh
 
 
 async def test_a_pause_stops_the_clocks_and_is_told_as_theirs(clients: Clients) -> None:
@@ -178,9 +185,9 @@ async def test_a_pause_stops_the_clocks_and_is_told_as_theirs(clients: Clients) 
         paused = await desk.do("SuspendReferral", name, reason="同意")
         assert paused.referrals[0].state == RState.SUSPENDED and paused.referrals[0].suspended_by == "gas"
         await gas.told(case, Kind.SUSPENDED)
-        with pytest.raises(ActionRefused) as still:
+        with pytest.raises(WrongState) as still:
             await gas.resolve(name)
-        assert (still.value.code, still.value.state) == ("FAILED_PRECONDITION", "suspended")
+        assert (still.value.code.name, still.value.state) == ("FAILED_PRECONDITION", "suspended")
 
         other = await desk.offered("另一家停气", "gas_outage")  # its limit runs out while the first one stands still
         await gas.accept((await gas.told(other)).referral.name)
@@ -231,9 +238,12 @@ async def test_urgent_work_never_pauses(clients: Clients) -> None:
         case = await desk.offered("主管爆裂", "main_burst")
         name = (await water.told(case)).referral.name
         await water.accept(name)
-        with pytest.raises(ActionRefused) as found:
+        with pytest.raises(WrongState) as found:
             await water.pause(name, reason="等天亮")
-        assert (found.value.code, found.value.state) == ("FAILED_PRECONDITION", "p1") and "不得挂账" in found.value.zh
+        assert (found.value.code.name, found.value.state) == (
+            "FAILED_PRECONDITION",
+            "p1",
+        ) and "不得挂账" in found.value.zh
 
 
 async def test_what_turns_urgent_goes_on(clients: Clients) -> None:

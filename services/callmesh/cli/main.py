@@ -27,6 +27,7 @@ COMMANDS = {
     "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",
     "audit": "Prove that the log is what it was.",
+    "partner": "Play a partner, see who is connected, let one attach over NATS.",
     "ca": "Issue and revoke the certificates of services and agencies.",
     "doctor": "Check that everything is as it must be.",
     "bench": "Measure a mesh under load.",

@@ -125,6 +125,7 @@ TABLE: dict[str, Rule] = {
     "ContestReturn": Rule(PEOPLE, HOLDERS),
     "RequestExtension": Rule(PEOPLE, HOLDERS),
     "RequestSuspension": Rule(PEOPLE, HOLDERS),
+    "ListPresences": Rule(ALL),
     # supervision
     "RecordFollowUp": Rule(PEOPLE, _AFTER),
     "CloseCase": Rule(PEOPLE, _AFTER),
