@@ -119,10 +119,24 @@ class Names:
         """All of an agency's news."""
         return f"in.{self.region}.{agency}.>"
 
+    def presence(self, process: str) -> str:
+        """Where a process of the gateway says who is connected to it; nothing stores it."""
+        return f"pr.{self.region}.{process}"
+
     @staticmethod
     def inbox_durable(agency: str) -> str:
         """An agency's durable consumer."""
         return f"agency_{agency}"
+
+    @staticmethod
+    def agency_of(durable: str) -> str:
+        """The agency of a durable consumer."""
+        return durable.removeprefix("agency_")
+
+    @staticmethod
+    def command(durable: str) -> str:
+        """Where an agency that attaches over NATS says something to the gateway."""
+        return f"partner.cmd.{durable}"
 
     @staticmethod
     def parked(durable: str, sequence: int) -> str:
