@@ -23,6 +23,7 @@ from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceStub
 from callmesh.cli import nats_account
 from callmesh.cli.main import main
 from callmesh.domain.directory import City
+from callmesh.kernel import headers
 from callmesh.kernel.rpc.client import identity
 from callmesh.kernel.subjects import Names
 from support.nats_server import NatsServer, jetstream
@@ -93,6 +94,11 @@ async def offered(stubs: tuple[Any, Any], agency: str, rid: str) -> case_pb2.Cas
     return done
 
 
+async def opened(client: Client, durable: str, subject: str, data: bytes) -> pb.ReceiveReferralsResponse:
+    answer = await client.request(NAMES.command(durable), data, timeout=10, headers={headers.OPEN: subject})
+    return pb.ReceiveReferralsResponse.FromString(answer.data)
+
+
 def action(**kind: Any) -> pb.ReceiveReferralsRequest:
     return pb.ReceiveReferralsRequest(actions=[pb.Action(request_id="r1", **kind)])
 
@@ -107,7 +113,7 @@ async def test_an_agency_attached_over_nats_works_its_referrals(
         case = await offered(stubs, "power", "one")
         pulled = await client.jetstream().pull_subscribe_bind(DURABLE, STREAM)
         [message] = await pulled.fetch(1, timeout=10)
-        delivery = pb.Delivery.FromString(message.data)
+        [delivery] = (await opened(client, DURABLE, message.subject, message.data)).deliveries
         assert delivery.case.name == case.name and delivery.case.report.narrative == "停电了"
         name, number = delivery.referral.name, str(message.metadata.sequence.stream)
 
@@ -121,6 +127,12 @@ async def test_an_agency_attached_over_nats_works_its_referrals(
             assert outcome.referral.HasField("received_at") and len(outcome.referral.handler) > 0
         assert (await said(client, DURABLE, hello)).welcome.waiting == 0
         assert not refused
+
+        foreign = message.subject.replace("power", "water")
+        for subject, data in ((foreign, message.data), ("in", b""), (message.subject, message.data[:-1] + b"x")):
+            refusal = await opened(client, DURABLE, subject, data)
+            assert not refusal.deliveries and [one.status.code for one in refusal.outcomes] == [3]
+        assert "停电了".encode() not in message.data, "what waits in an inbox is sealed"
 
         bad = await said(client, DURABLE, action())
         assert bad.outcomes[0].status.code == 3, "an empty action is refused, not dropped"

@@ -4,7 +4,9 @@ An agency's NATS account reaches its durable, its acknowledgements and this subj
 nothing else (cli/nats_account.py; NATS itself refuses the rest). So who acts is told by the subject, as elsewhere by
 the certificate. The messages are those of the stream: a ReceiveReferralsRequest with `hello` (which makes the durable)
 or actions, receipts too, answered by one ReceiveReferralsResponse with welcome and outcomes. Deliveries the agency
-pulls from its durable by itself; a delivery's id is its stream sequence.
+pulls from its durable by itself; they are sealed, so it sends each back, with the subject it came on in the header
+`callmesh-open`, and is answered with the delivery in the clear. A delivery's id is its stream sequence. One whose case
+was erased meanwhile comes back as no delivery: it is done with.
 
 The same guard stands before an action as before gRPC: method, role, rate, relation to the case. While NATS is away
 nothing comes here, and the agency's request times out: it sends the same again.
@@ -21,12 +23,13 @@ from nats.errors import Error as NatsError
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.case import Actor
-from callmesh.domain.errors import DomainError
+from callmesh.domain.errors import DomainError, Invalid
 from callmesh.domain.words import ActorKind
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.outcomes import outcome_of, request_of
 from callmesh.gateway.pump import Pumps
 from callmesh.kernel import headers
+from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import unreachable
 from callmesh.kernel.rpc.edge import acting
 from callmesh.kernel.rpc.errors import UNPARSABLE, status_of
@@ -60,14 +63,32 @@ class Bus:
 
     async def _answer(self, message: Msg) -> None:
         agency = self._mesh.runtime.names.agency_of(message.subject.rpartition(".")[2])
-        person = (message.headers or {}).get(headers.PERSON, "")
+        given = message.headers or {}
+        actor = Actor(ActorKind.PERSON, agency, given.get(headers.PERSON, ""), _ROLE)
+        sealed = given.get(headers.OPEN)
         try:
-            with acting(Actor(ActorKind.PERSON, agency, person, _ROLE)):
-                reply = await self._carry_out(message.data)
+            with acting(actor):
+                reply = await (self._open(agency, sealed, message.data) if sealed else self._carry_out(message.data))
             with contextlib.suppress(NatsError, OSError):
                 await message.respond(reply.SerializeToString())
         finally:
             self._slots.release()
+
+    async def _open(self, agency: str, subject: str, data: bytes) -> pb.ReceiveReferralsResponse:
+        """The delivery that an item of the agency's own inbox holds."""
+        reply, runtime = pb.ReceiveReferralsResponse(), self._mesh.runtime
+        try:
+            if not runtime.names.is_inbox_of(agency, subject):
+                raise _not_sealed()
+            opened = (await runtime.vault.load(runtime.names.inbox_case(subject))).open(data)
+        except DomainError as refused:
+            reply.outcomes.add(status=status_of(refused))
+        except BadKey:
+            reply.outcomes.add(status=status_of(_not_sealed()))
+        else:
+            if opened is not None:
+                reply.deliveries.append(pb.Delivery.FromString(opened))
+        return reply
 
     async def _carry_out(self, data: bytes) -> pb.ReceiveReferralsResponse:
         reply = pb.ReceiveReferralsResponse()
@@ -100,6 +121,14 @@ class Bus:
                 return await outcome_of(self._actions, action)
         except DomainError as refused:
             return pb.Outcome(request_id=action.request_id, status=status_of(refused))
+
+
+def _not_sealed() -> Invalid:
+    return Invalid(
+        f"send an item of your own inbox as it came, with its subject in {headers.OPEN}",
+        "请将本单位收件箱中的原始消息连同其主题一并发送",
+        {headers.OPEN: "the subject of an item of your own inbox"},
+    )
 
 
 def _parsed(data: bytes) -> pb.ReceiveReferralsRequest:

@@ -110,6 +110,12 @@ class Names:
         _, case, _, number = referral.split("/")
         return f"in.{self.region}.{agency}.{case}.{number}"
 
+    def is_inbox_of(self, agency: str, subject: str) -> bool:
+        """Whether a subject is that of an item for an agency."""
+        tokens = subject.split(".")
+        start, case_and_number = tokens[:3], tokens[3:]
+        return start == ["in", self.region, agency] and len(case_and_number) == 2
+
     @staticmethod
     def inbox_case(subject: str) -> str:
         """The id of the case that an item of an inbox is about."""
