@@ -200,6 +200,14 @@ class Desk:
     async def timeline(self, case: case_pb2.Case) -> trk.Timeline:
         return await self.call(self.clients.tracking.GetTimeline, trk.GetTimelineRequest(name=case.name))
 
+    async def figure(self, name: str, last: case_pb2.Case, **window: Any) -> trk.Figure:
+        """A figure of the city, once tracking has seen `last`."""
+        await self.get(last)
+        request = trk.GetFiguresRequest(ids=[name], **window)
+        found = (await self.call(self.clients.tracking.GetFigures, request)).figures
+        assert len(found) == 1, found
+        return found[0]
+
     async def until(
         self, case: case_pb2.Case, fits: Callable[[case_pb2.Case], bool], what: str, seconds: float = WAIT_SECONDS
     ) -> case_pb2.Case:

@@ -52,6 +52,10 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
         rules, count = re.subn(rf'^{key} = "\w+"', f'{key} = "{span}"', rules, flags=re.MULTILINE)
         assert count == 1, key
     (city / "city.toml").write_text(before + heading + rules + following + rest)
+    patrol = city / "patrol.toml"
+    curt, found = re.subn(r'least = 4\ndue = "2wd"', 'least = 2\ndue = "2s"', patrol.read_text(), count=1)
+    assert found, "of no_reply"
+    patrol.write_text(curt)
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
@@ -279,12 +283,13 @@ async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
 
 
 async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
-    """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %."""
+    """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %.
+
+    What the watch finds is what the figure counts.
+    """
     desk = Desk(clients, "110")
-    cases = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(4)]
-    prompt, late = cases[:2], cases[2:]
-    for case in prompt:
-        await desk.transfer(case)
+    prompt = [await desk.offered(f"{number} 栋停水", "water_outage") for number in range(2)]
+    late = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(2, 4)]
     for case in late:
         flagged = await desk.until(case, lambda one: "late_diversion" in one.flags, "found")
         assert flagged.supervision == YELLOW and not flagged.HasField("diversion_due")
@@ -295,6 +300,43 @@ async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
         assert not (await desk.get(case)).flags
     own = await desk.classify(await desk.open("家里被盗"), "theft_fraud")
     assert not own.HasField("diversion_due"), "what the first receiver does itself is not diverted"
+    figure = await desk.figure("late_diversion", offered, start_time=prompt[0].opened_at)
+    assert (figure.numerator, figure.denominator) == (2, 4)
+
+
+async def test_row_23_a_finding_nobody_mends_is_raised_once(clients: Clients) -> None:
+    """Row 23: the case is closed, its record is not: past the due date it is raised and told, once."""
+    desk, chief = Leader(clients, "110", "operator"), Leader(clients, "110")
+    gas = Leader(clients, "gas", "operator", "g-1")
+    async with Partner(clients, "gas") as partner:
+        cases = []
+        for _ in range(2):
+            case = await desk.transfer(
+                await desk.classify(await desk.open("停气"), "consumer"), agency="gas", reason="x"
+            )
+            name = (await partner.told(case)).referral.name
+            await partner.accept(name)
+            await partner.resolve(name, "已办", "好")
+            done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "resolved")
+            closed = await desk.close(await desk.follow_up(done))
+            cases.append(await desk.until(closed, lambda one: one.HasField("patrol"), "the patrol was there"))
+        late, mended = cases
+        for one in mended.findings:
+            await gas.do("RectifyFinding", mended.name, finding=one.number, note="已补充答复")
+        raised = await desk.until(late, lambda one: "late_rectification" in one.flags, "nobody mended it")
+        told = await partner.told(late, Kind.REMINDED)
+    assert (raised.state, raised.supervision) == (State.CLOSED, YELLOW)
+    found = raised.findings[0]
+    assert (found.rule, found.agency, found.overdue) == ("no_reply", "gas", True)
+    await missed(desk, raised, "整改", found.due)
+    assert [one.overdue for one in told.case.findings] == [True], "and is told what it is about"
+    limits = [one for one in (await desk.timeline(raised)).missed if one.limit == common_pb2.LIMIT_RECTIFY]
+    assert [one.agency for one in limits] == ["gas"]
+    raised = await gas.do("RectifyFinding", raised.name, finding=1, note="已补充答复")
+    lifted = await chief.do("LiftSupervision", raised.name, reason="已整改")
+    assert lifted.supervision == common_pb2.SUPERVISION_NONE
+    kept = await desk.get(mended)
+    assert "late_rectification" not in kept.flags and not any(one.overdue for one in kept.findings)
 
 
 async def test_row_22_the_first_receiver_owns_it_over_a_shift_change(clients: Clients) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "Run one service.",
     "play": "Play calls from a file into a running mesh.",
     "demo": "Start a mesh and tour it, one case at a time.",
+    "case": "Do something to a case: open, transfer, return, remind, close ...",
     "stats": "Show counts and rates of a window, as a table, CSV or JSON.",
     "trace": "Show where a case went, how long, and which hop was slow.",
     "directory": "Publish or show the city's data.",

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from callmesh.domain.case import OPEN_REFERRAL, Actor, Case, Referral, Report
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NotYours, no_case
+from callmesh.domain.errors import NotYours, no_case, no_parent
 from callmesh.domain.matters import Repeat
 from callmesh.domain.release import bare, view
 from callmesh.domain.words import ReferralState, Role
@@ -34,6 +34,7 @@ DESK = "desk"
 PRIVILEGED = frozenset({COMMANDER, SUPERVISOR, FOLLOW_UP, OPS})
 GRANTABLE = PRIVILEGED | {DESK}
 """What the city's data may give to an agency."""
+OVERSEERS = frozenset({SUPERVISOR, COMMANDER})
 STAFF = frozenset({OPERATOR, PARTNER, MACHINE, HANDLER, DISPATCHER, REVIEWER, AUDITOR})
 PEOPLE = STAFF | {COMMANDER, SUPERVISOR, FOLLOW_UP}
 ALL = PEOPLE | {OPS}
@@ -83,8 +84,8 @@ _ROLE_RELATION = {
 class Rule:
     """A row: who may call, and in which relation to the case it is about; none when it is about no single case.
 
-    `urgent` are the relations that suffice as well while the case is an emergency. `either`: of two cases it is
-    enough to stand so to one.
+    `urgent` are the relations that suffice as well while the case is an emergency. `either`: of two cases that
+    the caller sees it is enough to stand so to one.
     """
 
     roles: frozenset[str]
@@ -221,11 +222,17 @@ def require_relation(method: str, case: Case, actor: Actor, city: City | None = 
     _require(method, relations(case, actor, city), actor, case.emergency)
 
 
-def require_of_both(method: str, first: Case, second: Case, actor: Actor) -> None:
-    """The same of a call that changes two cases: its row says whether the first one counts alone."""
+def require_of_both(method: str, first: Case, second: Case | None, actor: Actor) -> None:
+    """The same of a call that changes two cases; the second is None when there is no such case.
+
+    Where the caller names both (`either`), it must see both and stand rightly to one; else the first counts alone.
+    """
     standing = relations(first, actor)
-    if rule_of(method).either:
-        standing |= relations(second, actor)
+    if rule_of(method).either and standing & SEERS:
+        other = relations(second, actor) if second else frozenset()
+        if not other & SEERS:
+            raise no_parent()
+        standing |= other
     _require(method, standing, actor)
 
 

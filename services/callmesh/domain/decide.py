@@ -18,12 +18,13 @@ from callmesh.domain import decide_clocks as on_time
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import decide_watch as on_watch
 from callmesh.domain import facts as f
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
 from callmesh.domain.clocks import on_wall_time
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
-from callmesh.domain.guards import COMMANDER, at_least_open, need_part, need_state
+from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 

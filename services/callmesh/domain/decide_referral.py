@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Case, Referral
 from callmesh.domain.clocks import due, on_wall_time
 from callmesh.domain.decide_clocks import counted, dues
 from callmesh.domain.directory import Calendar
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import (
-    COMMANDER,
     at_least_open,
     find_referral,
     need_part,

@@ -21,7 +21,7 @@ from callmesh.domain import facts_matters as m
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
-from callmesh.domain.words import ReferralState, Role
+from callmesh.domain.words import Limit, ReferralState, Role
 from callmesh.gateway.news import TOLD, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
@@ -134,8 +134,8 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from ((one, _K.RECALLED) for one in case.referrals if one.ended_at == case.updated_at)
         case f.ReportAmended():
             yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
-        case f.DeadlineMissed() if body.limit in AGENCY_LIMITS:
-            yield from _named(case, body.referral, _K.REMINDED)
+        case f.DeadlineMissed():
+            yield from _late(case, body)
         case f.CaseClosed():
             yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
     yield from life_items(body, case)
@@ -152,6 +152,15 @@ def _named(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterato
     referral = case.referral(name)
     if referral is not None:
         yield referral, kind
+
+
+def _late(case: Case, body: f.DeadlineMissed) -> Iterator[Item]:
+    """The agency whose limit it is; of what the patrol found the one that has to mend it, by its last referral."""
+    if body.limit in AGENCY_LIMITS:
+        yield from _named(case, body.referral, _K.REMINDED)
+    if body.limit == Limit.RECTIFY:
+        for agency in {one.agency for one in case.findings if one.is_open and one.due == body.due}:
+            yield from [(one, _K.REMINDED) for one in case.referrals if one.agency == agency][-1:]
 
 
 def _support_done(case: Case) -> Iterator[Item]:

@@ -1,6 +1,6 @@
 """Time as scheduled messages: one slot a case, holding the next moment it is watched for (domain/watch.py).
 
-A moment is a warning, a limit that runs out (of an agency, of who must decide, ask or divert, of an answer to a
+A moment is a warning, a limit that runs out (of an agency, of who must decide, ask, divert or mend, of an answer to a
 reminder) or the end of a pause. A fact moves the earliest one. If it moved *earlier*, or nothing is known to be armed,
 the slot is published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
 left alone: when it fires too soon the case is read, found not due, and armed again. So a whole
@@ -53,6 +53,7 @@ _ARMING = frozenset(
         "jurisdiction_designated",
         "resolution_sent_back",
         "case_unmerged",
+        "finding_recorded",
         "deadline_missed",
         "deadline_warned",
         "referral_reminded",

@@ -31,8 +31,8 @@ _TIMES = (
 )
 
 
-_OF_CASE = ("category", "division", "channel", "level", "offered_after", "case_marks")
-_of_case = itemgetter("category", "division", "channel", "level", "offered_after", "marks")
+_OF_CASE = ("category", "division", "channel", "level", "case_marks")
+_of_case = itemgetter("category", "division", "channel", "level", "marks")
 
 
 @dataclass(slots=True)
@@ -66,7 +66,6 @@ def rows_of(changes: Sequence[Change]) -> Rows:
 
 def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[Row]) -> Row:
     classified, origin = case.classification, clean(case.origin)
-    offered = [one["offered_at"] for one in referrals if one["agency"] != origin and one["offered_at"] is not None]
     diverted = any(one["agency"] != origin for one in referrals)
     return {
         "id": change.case_id,
@@ -90,7 +89,6 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         **_follow_up(case),
         "city_version": clean(case.city_version),
         "marks": marks.of_case(case, diverted),
-        "offered_after": max(min(offered) - opened_at, 0) if offered else None,
         "snapshot": case.SerializeToString(),
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 3
+VERSION = 4
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -62,13 +62,12 @@ cases = Table(
     Column("satisfied", Integer, nullable=False),
     _text("city_version"),
     _number("marks"),  # callmesh.tracking.marks
-    _time("offered_after"),  # from the report to the first offer to another agency
     Column("snapshot", LargeBinary, nullable=False),  # callmesh.api.v1.Case, without etag
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
     Index("cases_owner", "owner", "opened_at", "id"),
     # figures read this alone, never the rows with their snapshots
-    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level", "offered_after"),
+    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level"),
 )
 Index(
     "cases_overdue",
@@ -113,11 +112,10 @@ referrals = Table(
     _text("division"),
     _text("channel"),
     _text("level"),
-    _time("offered_after"),
     Index("referrals_agency", "agency", "opened_at", "case_id"),
     Index(
         *("referrals_figures", "opened_at", "agency", "marks", "case_marks", "category", "division"),
-        *("channel", "level", "waits_until", "offered_after", "took"),
+        *("channel", "level", "waits_until", "took"),
     ),
     Index("referrals_due", "resolve_due", "marks", "agency", "category", "division", "channel", "level"),
 )

@@ -24,6 +24,7 @@ _LIMITS = {
     "decision": "审批",
     "follow_up": "回访",
     "diversion": "分流",
+    "rectify": "整改",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
 _FOUND = {"OPEN": "待整改", "RECTIFIED": "已整改", "VERIFIED": "已复核"}
@@ -102,12 +103,14 @@ def _closed(body: Any, case: Case) -> str:
 
 def _missed(body: Any, case: Case) -> str:
     limit, colour = _LIMITS.get(LIMIT.word(body.limit), ""), SUPERVISION.word(body.supervision)
-    return f"{_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+    return f"{who_was_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
 
 
-def _late(body: Any, case: Case) -> str:
-    """Who let a limit pass: the agency, who sent it to them, or who has or opened the case."""
+def who_was_late(body: Any, case: Case) -> str:
+    """Who let a limit pass: the agency, who sent it to them, who has to mend, or who has or opened the case."""
     limit = LIMIT.word(body.limit)
+    if limit == "rectify":
+        return next((one.agency for one in case.findings if one.overdue and one.due == body.due), "")
     if limit == "decision":
         return next((one.sender for one in case.referrals if one.name == body.referral), "")
     return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
