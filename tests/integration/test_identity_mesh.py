@@ -222,10 +222,12 @@ class TestParty:
     async def test_may_do_its_part_and_no_more(self, clients: Clients) -> None:
         case = await accepted(clients, await gas_case(clients))
         support = transfer.TransferCaseRequest(request_id=new_id(), name=case.name, support=["water"], reason="协助")
-        await clients.transfer.TransferCase(support, **by("gas"))
+        moved = await clients.transfer.TransferCase(support, **by("gas"))
         ways = every_way_in(clients, case.name)
         for method in ("CloseCase", "CancelCase", "TransferCase", "RecallReferral", "ClassifyCase", "ReopenCase"):
             assert (await refused(ways[method](by("water")))).code() == DENIED, method
+        read = pb.GetCaseRequest(name=case.name, min_etag=moved.etag)
+        await clients.tracking.GetCase(read, **by("water"))
         shown = await clients.tracking.GetTimeline(pb.GetTimelineRequest(name=case.name), **by("water"))
         assert [one.agency for one in shown.case.referrals] == ["water"]
         assert {one.agency for one in shown.holds} <= {"water"}

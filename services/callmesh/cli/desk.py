@@ -94,10 +94,9 @@ class Desk:
         """What the mesh does by itself, until only a person could do more."""
         case = await self._watching.until(case, lambda one: one.HasField("classification"), self._seconds)
         if not self._travels_alone(case):
-            return await self._decide(call, case)
-        machine = case.classification
-        case = await self._watching.until(case, _moved, self._seconds)
-        return Settled(call, case, machine)
+            return await self._decide(call, await self._now(case))
+        case = await self._now(await self._watching.until(case, _moved, self._seconds))
+        return Settled(call, case, case.classification)
 
     def _travels_alone(self, case: case_pb2.Case) -> bool:
         if case.emergency:
