@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": "Prove that the log is what it was.",
     "partner": "Play a partner, see who is connected, let one attach over NATS.",
     "ca": "Issue and revoke the certificates of services and agencies.",
+    "conform": "Test a partner's side of the contract, by playing the mesh to it.",
     "doctor": "Check that everything is as it must be.",
     "bench": "Measure a mesh under load.",
 }

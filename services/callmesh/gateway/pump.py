@@ -73,8 +73,7 @@ class Pump:
         self._note()
         if not self._seats and self._task is not None:
             running, self._task = self._task, None
-            running.cancel()  # first, else what is given back comes to nobody
-            await asyncio.gather(running, return_exceptions=True)
+            await _ended(running)  # first, else what is given back comes to nobody
         await self._vacate(seat)
 
     async def hear(self, seat: Seat, silent: bool) -> None:
@@ -253,6 +252,14 @@ def _state(seats: Iterable[Seat]) -> "pb.Presence.State.ValueType":
     if not silent:
         return pb.Presence.AWAY
     return pb.Presence.SILENT if all(silent) else pb.Presence.PRESENT
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancelled until it is over: a request to NATS that is answered at the same moment swallows a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _return(messages: Iterable[Msg]) -> None:

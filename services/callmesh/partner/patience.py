@@ -14,7 +14,8 @@ from callmesh.partner.errors import Refused, Unanswered
 PAUSES = (0.2, 5.0)
 """Seconds before the second attempt, and at most."""
 _CODE = grpc.StatusCode
-PASSING = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.DEADLINE_EXCEEDED}
+PASSING = {_CODE.UNAVAILABLE, _CODE.RESOURCE_EXHAUSTED, _CODE.DEADLINE_EXCEEDED, _CODE.CANCELLED}
+"""CANCELLED is what a server that ends says to a call that came a moment too late."""
 T = TypeVar("T")
 
 

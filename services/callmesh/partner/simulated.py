@@ -36,6 +36,8 @@ from callmesh.partner.faulty import FaultyWire
 from callmesh.partner.patience import PAUSES
 
 F = Fault
+TRUST_SECONDS = 0.3
+"""How often who trusts everybody looks what certificate is shown."""
 STORE_SECONDS = 0.3
 """How long storing takes for who receipts too early."""
 _ENDS = {Kind.RECALLED, Kind.WAIVED, Kind.RETURN_GRANTED, Kind.CLOSED}
@@ -73,16 +75,19 @@ class SimulatedPartner:
         pace: float = 0.2,
         max_in_flight: int = 64,
         patience: float = 60.0,
+        poll: float = 0.0,
         tell: Tell = _silence,
     ) -> None:
         self.agency, self.plan, self._tell, self._pace = agency, plan or FaultPlan(), tell, pace
         self._random = self.plan.random(f"pace/{agency}")
         self._book: dict[str, _Page] = {}
         self.done = 0
+        self._trusting: asyncio.Future[None] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="callmesh-partner-")
         files = identity.files(agency) if isinstance(identity, Wallet) else identity
         if files is not None and self.plan.has(F.ANY_CERTIFICATE):
-            files = self._trusting(address, files)
+            files = self._own_copy(files)
+            self._trusting = asyncio.ensure_future(self._trust_what_is_shown(address))
         self._channel = client.channel(address, files, retries=False)
         pauses = (0.0, 0.0) if self.plan.has(F.RECONNECT_STORM) else PAUSES
         self.partner = Partner(
@@ -93,18 +98,29 @@ class SimulatedPartner:
             patience=patience,
             grace=1.0,
             pauses=pauses,
+            poll=poll,
             gateway=FaultyWire(GatewayServiceStub(self._channel), self.plan),
         )
         self.partner.on_news(self._came)
 
     async def __aenter__(self) -> SimulatedPartner:
-        await self.partner.__aenter__()
+        try:
+            await self.partner.__aenter__()
+        except BaseException:
+            await self._close()
+            raise
         health = self.partner.health
         self._tell("connected", "", f"{health.waiting} waiting")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.partner.__aexit__()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._trusting is not None:
+            self._trusting.cancel()
+            await asyncio.gather(self._trusting, return_exceptions=True)
         await self._channel.close()
         self._folder.cleanup()
 
@@ -218,14 +234,21 @@ class SimulatedPartner:
         if page is not None:
             await page.running.wait()
 
-    def _trusting(self, address: str, files: TlsFiles) -> TlsFiles:
-        """Trusts what the server shows."""
+    def _own_copy(self, files: TlsFiles) -> TlsFiles:
+        """The same certificate with a list of authorities of our own, to which others can be added."""
+        self._trusted = Path(self._folder.name) / "trusted.pem"
+        self._trusted.write_bytes(Path(files.ca).read_bytes())
+        return TlsFiles(files.cert, files.key, str(self._trusted))
+
+    async def _trust_what_is_shown(self, address: str) -> None:
+        """For ever: whatever certificate the server shows becomes an authority."""
         host, _, port = address.rpartition(":")
-        shown = Path(self._folder.name) / "shown.pem"
-        with contextlib.suppress(OSError):
-            shown.write_text(ssl.get_server_certificate((host, int(port)), timeout=5))
-            return TlsFiles(files.cert, files.key, str(shown))
-        return files
+        while True:
+            with contextlib.suppress(OSError):
+                shown = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)), timeout=5)
+                if shown not in self._trusted.read_text():
+                    self._trusted.write_text(self._trusted.read_text() + shown)
+            await asyncio.sleep(TRUST_SECONDS)
 
 
 def _why(wrong: PartnerError) -> str:

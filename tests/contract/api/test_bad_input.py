@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import random
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ from callmesh.kernel.rpc.server import MESSAGE_BYTES, METADATA_BYTES
 from support.identities import Served, authority, said, served
 from support.nats_server import NatsServer
 from support.service import Running, lay_out, running, settings
+from support.sockets import garbage
 from support.waiting import until
 
 GARBAGE = 200
@@ -66,34 +66,14 @@ async def test_a_method_that_is_not_there(at: Served, method: str) -> None:
     assert not [one for one in at.server.edge._wrapped if one == method], "made-up names are not remembered"
 
 
-async def _garbage(port: int, dice: random.Random) -> None:
-    """Noise, half a handshake, a plain HTTP/2 preface, or silence; then it stays until it is thrown out."""
-    says = (
-        dice.randbytes(512),
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + dice.randbytes(40),
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"",
-    )
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    with contextlib.suppress(OSError, TimeoutError):
-        writer.write(dice.choice(says))
-        async with asyncio.timeout(3):
-            while await reader.read(65536):
-                pass
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-
-
 async def test_two_hundred_garbage_sockets_hinder_nobody(at: Served) -> None:
     dice = random.Random(7)
     async with at.channel("agency/water") as channel:
         await said(channel)
-        await asyncio.gather(*(_garbage(at.port, dice) for _ in range(20)))
+        await asyncio.gather(*(garbage(at.port, dice) for _ in range(20)))
         gc.collect()
         before = psutil.Process().memory_info().rss
-        noise = asyncio.gather(*(_garbage(at.port, dice) for _ in range(GARBAGE)))
+        noise = asyncio.gather(*(garbage(at.port, dice) for _ in range(GARBAGE)))
         served_meanwhile = 0
         while not noise.done():
             assert (await said(channel)).startswith("water ")
