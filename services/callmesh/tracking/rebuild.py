@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from callmesh.directory.store import fetch
 from callmesh.kernel.config import Settings
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import clock
+from callmesh.kernel.vault import open_vault
 from callmesh.tracking.digest import digest
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.source import LogSource, Source
@@ -35,12 +36,13 @@ class Rebuilt:
 
 async def rebuild(settings: Settings) -> Rebuilt:
     """Drops the model of these settings and reads the whole log of their shard."""
-    names, client = Names(settings.region), Client()
+    names, client = Names(settings.region), Connection()
     await connect(client, settings.nats_url, "callmesh-rebuild")
     store = Store(url_of(settings), names.log_stream(settings.shard))
     js = client.jetstream(timeout=5)
     try:
-        return await refill(store, LogSource(client, js, names, settings.shard), await _threshold(js))
+        vault = await open_vault(client, js, settings)
+        return await refill(store, LogSource(client, js, names, settings.shard, vault), await _threshold(js))
     finally:
         await store.close()
         await client.close()
