@@ -20,7 +20,7 @@ __all__ = ["Lexicon", "LexiconError", "Pattern", "Term"]
 
 KINDS = ("trigger", "category", "mask", "class", "modifier")
 MODIFIERS = ("negation", "past", "present", "hypothetical", "fear", "drill", "question", "joke")
-FLAGS = ("hard", "now", "exact", "generic", "harm", "alike", "despite")
+FLAGS = ("hard", "now", "exact", "generic", "harm", "alike", "despite", "alone")
 _GRAVE = 3
 _PACKAGED = Path(__file__).parent / "data"
 _TERMS = "term kind target weight flags note"

@@ -64,7 +64,8 @@ class Matcher:
             entries = bundle.rules + bundle.classes
             start, end = places[last - len(entries[0].word)], places[last - 1] + 1
             for entry in entries:
-                yield Hit(start, end, entry.word, entry.term, True, (start,))
+                if "alone" not in entry.term.flags or text.alone(start, end):
+                    yield Hit(start, end, entry.word, entry.term, True, (start,))
 
     def _as_symbols(self, text: Text) -> Iterator[Hit]:
         """Emoji leave no letter in the text; they are shown at the letter that follows or precedes them."""

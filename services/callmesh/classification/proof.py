@@ -17,7 +17,7 @@ from callmesh.domain.words import EmergencyRule
 
 _VULNERABLE = frozenset({"child", "elder", "vulnerable"})
 SUSPECTED = "模型疑似险情"
-_DECISIVE = 2.6
+_DECISIVE, _CERTAIN = 2.6, 0.95
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _LONG, _FEW = 200, 20
 _UNNAMED = 2
@@ -32,13 +32,18 @@ def missing_proof(
         return "模型不可用"
     best = next(iter(chances), "")
     proven, named = _proven(found, best), any(_names(hit, best) for hit in found.hits)
-    if learned >= (limits.doubt_proven if proven else limits.doubt):
+    if learned >= _suspicion(limits, proven, named and chances[best] >= _CERTAIN):
         return SUSPECTED
     if _suspicious(found, limits):
         return "有疑似险情的词"
     if not enough(found, limits, proven, named):
         return "内容不足"
     return _not_one(chances, city, limits, _confident(found, limits, proven, named))
+
+
+def _suspicion(limits: Limits, proven: bool, certain: bool) -> float:
+    """How much learned danger stops a report: more is needed where words prove, or name and nothing else fits."""
+    return limits.doubt_proven if proven else limits.doubt_named if certain else limits.doubt
 
 
 def _confident(found: Findings, limits: Limits, proven: bool, named: bool) -> float:

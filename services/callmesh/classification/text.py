@@ -74,6 +74,12 @@ class Text:
             position += 1
         return position
 
+    def alone(self, start: int, end: int) -> bool:
+        """True when the stretch is all that its clause says, or all of one script: 反映：help。"""
+        before, after = self.tight[start - 1 : start], self.tight[end : end + 1]
+        left = start == 0 or self.gaps[start] == _HARD or not before.isascii()
+        return left and (not after or self.gaps[end] == _HARD or not after.isascii())
+
     def _lone(self, position: int) -> bool:
         """True for a single character between gaps."""
         last = position + 1 >= len(self.tight)

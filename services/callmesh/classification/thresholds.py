@@ -27,6 +27,7 @@ class Limits:
 
     emergency: float
     doubt_proven: float
+    doubt_named: float
     doubt: float
     unlike: float
     confident_proven: float
@@ -45,8 +46,8 @@ class Limits:
             top = 10_000 if one.type == "int" else 10 if one.name == "hint" else 1
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
                 raise ValueError(f"{one.name} = {value!r} is not between 0 and {top}")
-        if not self.doubt <= self.doubt_proven <= self.emergency:
-            raise ValueError("doubt, doubt_proven and emergency must rise in this order")
+        if not self.doubt <= self.doubt_named <= self.doubt_proven <= self.emergency:
+            raise ValueError("doubt, doubt_named, doubt_proven and emergency must rise in this order")
 
 
 @dataclass(frozen=True, slots=True)

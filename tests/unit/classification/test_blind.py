@@ -1,6 +1,7 @@
 """Texts written apart from the lexicon (blind/): what the classifier makes of words it was not made for.
 
-`first` was written before the second survey of the lexicon and has been looked at since; `second` after it.
+`first` was written before the second survey of the lexicon and has been looked at since; `second` after it; `third`
+before the fifth survey and the reports by channel (corpus/*_channels.tsv), by a list of matters and without looking.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from samples import classifier, samples
 from callmesh.domain.words import Channel, Verdict
 
 
-@pytest.mark.parametrize(("name", "stopped", "right"), [("first", 0.12, 0.90), ("second", 0.06, 0.92)])
+@pytest.mark.parametrize(
+    ("name", "stopped", "right"), [("first", 0.08, 0.90), ("second", 0.06, 0.92), ("third", 0.06, 0.88)]
+)
 def test_no_emergency_is_routed_and_everyday_is_hardly_alarmed(name: str, stopped: float, right: float) -> None:
     """The bounds for everyday texts state what was measured, not the aim of 5 % stopped."""
     found = [(one, classifier().assess(one.text, Channel.SMS)) for one in samples(f"blind/{name}.tsv")]

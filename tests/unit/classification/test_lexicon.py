@@ -10,6 +10,7 @@ from samples import categories
 from callmesh.classification.lexicon import Lexicon, LexiconError
 from callmesh.classification.matching import Matcher
 from callmesh.classification.tables import Row, expand
+from callmesh.classification.text import normalise
 from callmesh.classification.verdict import Classifier
 from callmesh.domain.words import Channel, Verdict
 
@@ -75,3 +76,10 @@ def test_a_category_the_city_lacks_is_not_named_but_stays_a_danger(tmp_path: Pat
     assert classifier.assess("厨房着火了快来", Channel.SMS).verdict is Verdict.EMERGENCY
     assert classifier.assess("厨房着火了快来", Channel.SMS).category == ""
     assert classifier.assess("整栋楼停水一上午了", Channel.SMS).verdict is Verdict.ASK
+
+
+def test_an_english_cry_counts_when_it_is_all_that_is_said(tmp_path: Path) -> None:
+    matcher = Matcher.load(folder(tmp_path, "help\ttrigger\tstranded\t3\talone\n"))
+    assert [hit.word for hit in matcher.find(normalise("来电人反映：help。请核实"))] == ["help"]
+    assert [hit.word for hit in matcher.find(normalise("我在里面help快"))] == ["help"]
+    assert not matcher.find(normalise("Can you help me with my permit"))
