@@ -107,6 +107,10 @@ TABLE: dict[str, Rule] = {
     "SuggestClassification": Rule(PEOPLE),
     "ClassifyCase": Rule(PEOPLE, _PART),
     "ListCategories": Rule(ALL),
+    # the city's data
+    "GetCity": Rule(ALL),
+    "CheckCity": Rule(frozenset({OPS})),
+    "ApplyCity": Rule(frozenset({OPS})),
     # transfer
     "TransferCase": Rule(PEOPLE, _PART, urgent=PARTIES | {R.FORMER}),
     "DecideReturn": Rule(PEOPLE, _SENDING),
@@ -280,7 +284,7 @@ def _way(case: Case) -> Case:
 def _wordless(one: Referral) -> Referral:
     return replace(
         one,
-        feedback=tuple(replace(said, text="") for said in one.feedback),
+        feedback=tuple(replace(said, text="", attachments=()) for said in one.feedback),
         pending=tuple(replace(asked, reason="") for asked in one.pending),
         result="",
         public_reply="",

@@ -143,6 +143,7 @@ class Feedback:
     person: str = ""
     text: str = ""
     arrived: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 3
+VERSION = 4
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -63,6 +63,8 @@ cases = Table(
     _text("city_version"),
     _number("marks"),  # callmesh.tracking.marks
     _time("offered_after"),  # from the report to the first offer to another agency
+    _number("attention"),  # callmesh.tracking.attention
+    _time("next_due"),  # end of the next limit that nobody has met
     Column("snapshot", LargeBinary, nullable=False),  # callmesh.api.v1.Case, without etag
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
@@ -76,6 +78,20 @@ Index(
     cases.c.id,
     sqlite_where=cases.c.overdue.is_(True),
     postgresql_where=cases.c.overdue.is_(True),
+)
+
+Index(
+    "cases_due",
+    cases.c.next_due,
+    sqlite_where=cases.c.next_due.is_not(None),
+    postgresql_where=cases.c.next_due.is_not(None),
+)
+Index(
+    "cases_attention",
+    cases.c.opened_at,
+    cases.c.id,
+    sqlite_where=cases.c.attention > 0,
+    postgresql_where=cases.c.attention > 0,
 )
 
 referrals = Table(
