@@ -57,7 +57,7 @@ bench: setup ## figures beside their floors, measured in the same run
 	@$(BIN)/callmesh bench
 
 lock: setup ## pin all dependencies anew (needs uv in .venv: pip install uv)
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --extra training --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --extra training --extra console --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 model: setup ## train the shipped model anew from our own reports; the suite must hold
 	@$(BIN)/callmesh classify train --corpus --out services/callmesh/classification/data

@@ -28,7 +28,7 @@ from typing import IO, TYPE_CHECKING, Any
 import callmesh
 from callmesh.cli import nats_server, ports, tether
 from callmesh.cli.child import Child
-from callmesh.cli.endpoints import FILE, Endpoints, jetstream
+from callmesh.cli.endpoints import CONSOLE, FILE, Endpoints, jetstream
 from callmesh.cli.keeper import Keeper, Tell
 from callmesh.cli.output import BadInput, Failure
 from callmesh.cli.serve import PARENT
@@ -47,7 +47,8 @@ class LocalMesh:
 
     `endpoints` has an address for every service; one that is not among `services` may be served there by
     somebody else. `env` goes to every service. With `tls` services and callers know each other by certificates of an
-    authority in the folder, made on the fly (cli/local_tls.py). `tell(name, text)` is given what happens, for people.
+    authority in the folder, made on the fly (cli/local_tls.py). With `console` the web desk runs too.
+    `tell(name, text)` is given what happens, for people.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class LocalMesh:
         env: Mapping[str, str] | None = None,
         fresh: bool = False,
         tls: bool = False,
+        console: bool = False,
         tell: Tell = lambda name, text: None,
     ) -> None:
         self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
@@ -67,6 +69,7 @@ class LocalMesh:
         self.started_in = 0.0
         self.clean = True
         self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
+        self._console = console
         self._keepers: dict[str, Keeper] = {}
         self._lock: IO[str] | None = None
 
@@ -133,13 +136,15 @@ class LocalMesh:
     async def _start(self) -> None:
         self._take_folder()
         chosen = ports.choose(self._kind)
-        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *self.services)})
+        with_desk = (CONSOLE,) if self._console else ()
+        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *with_desk, *self.services)})
         self.endpoints = Endpoints(
             services={name: f"127.0.0.1:{chosen[name]}" for name in SERVICES},
             nats_url=f"nats://127.0.0.1:{chosen['nats']}",
             nats_monitor=f"http://127.0.0.1:{chosen['monitor']}",
             data_dir=str(self.data_dir),
             identities=self._identities(),
+            console=f"http://127.0.0.1:{chosen[CONSOLE]}" if self._console else "",
         )
         environment = self._environment()
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
@@ -147,7 +152,9 @@ class LocalMesh:
         await self._furnish(_settings(environment))
         for name in self.services:
             self._keepers[name] = self._service(name, chosen[name], environment)
-        await all_or_none([self._keepers[name].start(START_SECONDS) for name in self.services])
+        if self._console:
+            self._keepers[CONSOLE] = self._desk(chosen[CONSOLE], environment)
+        await all_or_none([one.start(START_SECONDS) for name, one in self._keepers.items() if name != "nats"])
         self._write()
 
     def _take_folder(self) -> None:
@@ -216,6 +223,19 @@ class LocalMesh:
         own = {f"{PREFIX}PORT": str(port)} | self._certificate(name)
         child = Child(name, command, {**environment, **own}, self.data_dir / "logs" / f"{name}.log")
         return Keeper(child, address, ready, self._tell, self._write)
+
+    def _desk(self, port: int, environment: Mapping[str, str]) -> Keeper:
+        """The console: told where the services are, ready when it knows the city and hears the mesh."""
+        where = ",".join(f"{name}={address}" for name, address in self.endpoints.services.items())
+        own = {"PORT": str(port), "CONSOLE_SERVICES": where, "CONSOLE_IDENTITIES": self.endpoints.identities}
+
+        async def ready(seconds: float | None) -> None:
+            await nats_server.until_healthy(self.endpoints.console, seconds)
+
+        command = [sys.executable, "-P", "-m", "callmesh", "serve", CONSOLE]
+        given = {**environment, **{PREFIX + name: value for name, value in own.items()}}
+        child = Child(CONSOLE, command, given, self.data_dir / "logs" / f"{CONSOLE}.log")
+        return Keeper(child, f"127.0.0.1:{port}", ready, self._tell, self._write)
 
     def _certificate(self, name: str) -> dict[str, str]:
         if not self.endpoints.identities:

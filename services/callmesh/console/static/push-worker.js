@@ -1,0 +1,36 @@
+// One connection to /push for all tabs of this browser: six connections are all that HTTP/1.1 allows.
+// A tab that joins late is told how the connection stands; one that closes says so, dead ones are harmless.
+
+const ports = new Set();
+let source = null;
+let last = "";
+let standing = { kind: "away" };
+
+function tell(message) {
+  for (const port of ports) port.postMessage(message);
+}
+
+function connect() {
+  source = new EventSource(last ? `/push?after=${last}` : "/push");
+  const on = (kind) => source.addEventListener(kind, (event) => {
+    if (event.lastEventId) last = event.lastEventId;
+    if (kind === "hello") standing = { kind, data: JSON.parse(event.data) };
+    tell({ kind, data: JSON.parse(event.data) });
+  });
+  ["hello", "change", "reset"].forEach(on);
+  source.onerror = () => {
+    standing = { kind: "away" };
+    tell(standing);
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  };
+}
+
+onconnect = (event) => {
+  const port = event.ports[0];
+  ports.add(port);
+  port.onmessage = (message) => {
+    if (message.data === "bye") ports.delete(port);
+  };
+  if (source === null) connect();
+  else port.postMessage(standing);
+};
