@@ -29,6 +29,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "ops": ("board", "admin", "cases", "help"),
 }
 """Pages by role, the first one is home. What an act may be, the services say."""
+NAMED = frozenset(name for pages in PAGES.values() for name in pages)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,9 +53,7 @@ def offered_acts(one: referral_pb2.Referral) -> list[str]:
 async def carry_out(by: Acting, act: str, name: str, typed: Typed, zone: timezone) -> referral_pb2.Referral:
     """One act; raises grpc.aio.AioRpcError, KeyError for an act there is not."""
     method, request = _requests(by, zone)[act]
-    found: referral_pb2.Referral = await by.do(
-        getattr(by.mesh.gateway, method), request(name, typed)
-    )
+    found: referral_pb2.Referral = await by.do(getattr(by.mesh.gateway, method), request(name, typed))
     return found
 
 

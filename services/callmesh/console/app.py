@@ -23,7 +23,10 @@ from starlette.staticfiles import StaticFiles
 
 from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
-from callmesh.console.pages import cases, sign_in
+from callmesh.console.drafts import Drafts
+from callmesh.console.links import Links
+from callmesh.console.pages import admin, agency, board, cases, sign_in, supervise
+from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
 from callmesh.console.session import Sessions
@@ -43,6 +46,10 @@ def routes() -> list[BaseRoute]:
         Mount("/static", StaticFiles(directory=_STATIC)),
         *sign_in.ROUTES,
         *cases.ROUTES,
+        *agency.ROUTES,
+        *supervise.ROUTES,
+        *board.ROUTES,
+        *admin.ROUTES,
     ]
 
 
@@ -51,7 +58,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(SameOrigin), Middleware(SignedIn)],
-        exception_handlers={grpc.aio.AioRpcError: web.refusal},
+        exception_handlers={grpc.aio.AioRpcError: web.refusal, agency.NoReferral: agency.no_referral},
         lifespan=_lifespan,
     )
     folder = Path(own.folder or Path(settings.data_dir) / "console")
@@ -59,6 +66,9 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app.state.settings, app.state.own, app.state.folder = settings, own, folder
     app.state.accounts = Accounts(folder, demo=settings.environment != "production")
     app.state.sessions = Sessions(folder / "sessions", own.idle_minutes * 60, own.session_hours * 3600)
+    app.state.links, app.state.pictures = Links(folder / "links"), Pictures(folder / "pictures")
+    app.state.drafts = Drafts(folder / "draft.json")
+    app.state.board = {}
     app.state.templates = web.environment()
     app.state.directory = DirectoryWatch()
     return app

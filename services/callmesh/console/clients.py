@@ -15,6 +15,7 @@ import grpc
 
 from callmesh.api.v1 import (
     classification_service_pb2_grpc,
+    directory_service_pb2_grpc,
     gateway_service_pb2_grpc,
     intake_service_pb2_grpc,
     supervision_service_pb2_grpc,
@@ -46,6 +47,7 @@ class Clients:
     channels: Mapping[str, grpc.aio.Channel]
     intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub"
     classification: "classification_service_pb2_grpc.ClassificationServiceAsyncStub"
+    directory: "directory_service_pb2_grpc.DirectoryServiceAsyncStub"
     transfer: "transfer_service_pb2_grpc.TransferServiceAsyncStub"
     gateway: "gateway_service_pb2_grpc.GatewayServiceAsyncStub"
     supervision: "supervision_service_pb2_grpc.SupervisionServiceAsyncStub"
@@ -65,6 +67,7 @@ def connect(addresses: Mapping[str, str], identities: str = "") -> Clients:
         channels=channels,
         intake=intake_service_pb2_grpc.IntakeServiceStub(channels["intake"]),
         classification=classification_service_pb2_grpc.ClassificationServiceStub(channels["classification"]),
+        directory=directory_service_pb2_grpc.DirectoryServiceStub(channels["classification"]),
         transfer=transfer_service_pb2_grpc.TransferServiceStub(channels["transfer"]),
         gateway=gateway_service_pb2_grpc.GatewayServiceStub(channels["gateway"]),
         supervision=supervision_service_pb2_grpc.SupervisionServiceStub(channels["supervision"]),

@@ -1,6 +1,6 @@
-"""Languages: zh-CN first, en second. Texts in code and templates are English; locale/zh_CN/console.po has the Chinese.
+"""Languages: zh-CN first, en second. Texts in code and templates are English; locale/zh_CN/*.po have the Chinese.
 
-The catalogue is read at start, so there is nothing to build. A text without a translation fails a test.
+They are read at start, so there is nothing to build. A text without a translation fails a test.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from babel.messages.pofile import read_po
 
 LANGUAGES = ("zh", "en")
 COOKIE = "lang"
-_CATALOGUE = Path(__file__).parent / "locale" / "zh_CN" / "console.po"
+_CATALOGUES = Path(__file__).parent / "locale" / "zh_CN"
 
 
 @cache
 def chinese() -> dict[str, str]:
     """English text -> Chinese text."""
-    with _CATALOGUE.open("rb") as file:
-        read = read_po(file, locale="zh_CN")
-    return {str(one.id): str(one.string) for one in read if one.id and one.string}
+    found: dict[str, str] = {}
+    for path in sorted(_CATALOGUES.glob("*.po")):
+        with path.open("rb") as file:
+            found |= {str(one.id): str(one.string) for one in read_po(file, locale="zh_CN") if one.id and one.string}
+    return found
 
 
 def translate(text: str, language: str, **given: object) -> str:

@@ -53,9 +53,7 @@ class Links:
         token, code = secrets.token_urlsafe(16), f"{secrets.randbelow(10**6):06}"
         person = f"link-{_hash(token)[:8]}"
         until = time.time() + hours * 3600
-        self._write(
-            token, Link(referral=referral, agency=agency, person=person, until=until, code=_hash(token + code))
-        )
+        self._write(token, Link(referral=referral, agency=agency, person=person, until=until, code=_hash(token + code)))
         return token, code
 
     def find(self, token: str) -> Link | None:

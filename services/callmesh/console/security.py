@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmesh.console.accounts import Account, Accounts
+from callmesh.console.accounts import NAMED, Account, Accounts
 from callmesh.console.clients import Acting
 from callmesh.console.session import BACKGROUND, COOKIE, Sessions
 
@@ -91,6 +91,9 @@ class SignedIn:
         request.state.account = account
         if account is None and not request.url.path.startswith(OPEN):
             return await _to_the_door(request)(scope, receive, send)
+        if account is not None and _is_closed(account, request.url.path):
+            refused = PlainTextResponse("您的岗位没有此页面 · This page is not for your role", 403)
+            return await refused(scope, receive, send)
         if account is not None:
             request.state.acting = Acting(request.app.state.mesh, account)
         return await self._app(scope, receive, send)
@@ -105,6 +108,12 @@ class SignedIn:
         if BACKGROUND not in request.headers and request.url.path != "/push":
             sessions.touch(token, session)
         return accounts.get(session.account)
+
+
+def _is_closed(account: Account, path: str) -> bool:
+    """Whether it is a page of other roles."""
+    page = path.split("/")[1]
+    return page in NAMED and page not in account.pages
 
 
 def _to_the_door(request: Request) -> Response:

@@ -23,6 +23,17 @@ def files_of(city: City) -> dict[str, str]:
     return {name: made(city) for name, made in _FILES.items()}
 
 
+def toml_text(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Tables [[name]] of plain values, as `tomllib` reads them."""
+    return "".join(f"\n[[{name}]]\n" + "".join(f"{key} = {_value(row[key])}\n" for key in row) for row in rows)
+
+
+def tsv_text(columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> str:
+    """Lines below a header; what would break a line becomes a space."""
+    lines = ("\t".join(" ".join(row.get(name, "").split()) for name in columns) for row in rows)
+    return "\n".join(["\t".join(columns), *lines]) + "\n"
+
+
 def _city(city: City) -> str:
     head = "".join(f"{name} = {_value(getattr(city, name))}\n" for name in ("id", "name", "name_en"))
     parts = ("policy", "supervision", "figures")
@@ -66,10 +77,11 @@ def _value(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, frozenset):
         return _value(tuple(sorted(value)))
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    if is_dataclass(value):
-        return "{ " + ", ".join(f"{name} = {_value(found)}" for name, found in _stated(value)) + " }"
+    if is_dataclass(value) or isinstance(value, Mapping):
+        pairs = value.items() if isinstance(value, Mapping) else _stated(value)
+        return "{ " + ", ".join(f"{name} = {_value(found)}" for name, found in pairs) + " }"
     return repr(value)
 
 

@@ -26,7 +26,7 @@ from callmesh.api.v1 import case_pb2, gateway_service_pb2, referral_pb2, trackin
 from callmesh.console import links, pictures
 from callmesh.console.acts import Typed, carry_out, offered_acts, zone_of
 from callmesh.console.clients import Acting
-from callmesh.console.due import Due, referral_due
+from callmesh.console.rows import Due, referral_dues
 from callmesh.console.web import AWAY, View, acting, city_of, page, sentence
 
 _R, _C = referral_pb2.Referral, case_pb2.Case
@@ -68,10 +68,15 @@ class Door:
     linked: bool = False
 
 
+def next_of(one: referral_pb2.Referral) -> Due | None:
+    """The referral's next limit."""
+    return min(referral_dues(one), key=lambda due: due.at, default=None)
+
+
 def items(cases: list[case_pb2.Case], agency: str) -> list[Item]:
     """Open referrals of the agency, those due first at the top."""
     found = [
-        Item(case, one, referral_due(one))
+        Item(case, one, next_of(one))
         for case in cases
         for one in case.referrals
         if one.agency == agency and one.state in _OPEN
@@ -223,7 +228,7 @@ async def _referral(
         status,
         case=case,
         referral=referral,
-        due=referral_due(referral),
+        due=next_of(referral),
         acts=offered_acts(referral),
         act=act,
         typed=typed,
@@ -252,14 +257,18 @@ class NoReferral(Exception):
     """No such referral of this agency; the app answers 404."""
 
 
+async def no_referral(request: Request, error: Exception) -> Response:
+    """Not there, or another agency's."""
+    said = View(request).say("There is no such referral of yours. It may have been taken back or handed on.")
+    return page(request, "error.html", 404, error=said, reason="NOT_FOUND")
+
+
 async def _receipt(by: Acting, one: referral_pb2.Referral) -> bool:
     """The agency's machine has it: whether that is news. A refusal is none: somebody took it back meanwhile."""
     if one.state != _R.OFFERED or one.HasField("received_at"):
         return False
     try:
-        await by.do(
-            by.mesh.gateway.AcknowledgeReferral, gateway_service_pb2.AcknowledgeReferralRequest(name=one.name)
-        )
+        await by.do(by.mesh.gateway.AcknowledgeReferral, gateway_service_pb2.AcknowledgeReferralRequest(name=one.name))
     except grpc.aio.AioRpcError:
         return False
     return True
@@ -272,7 +281,9 @@ async def _picture(request: Request, door: Door) -> Response:
     path = _pictures(request).find(reference) if reference in named else None
     if path is None:
         return Response(status_code=404)
-    return FileResponse(path, media_type=pictures.media_type(path.name), headers={"cache-control": "private, max-age=3600"})
+    return FileResponse(
+        path, media_type=pictures.media_type(path.name), headers={"cache-control": "private, max-age=3600"}
+    )
 
 
 def _base(request: Request) -> str:
