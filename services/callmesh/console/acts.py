@@ -81,7 +81,7 @@ def _requests(by: Acting, zone: timezone) -> dict[str, Any]:
 
     def extension(name: str, typed: Typed) -> Any:
         special = typed["special"] == "1"
-        asked = {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
+        asked: dict[str, Any] = {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
         return pb.RequestExtensionRequest(**_head(name, typed), **asked)
 
     def suspension(name: str, typed: Typed) -> Any:
@@ -101,7 +101,7 @@ def _requests(by: Acting, zone: timezone) -> dict[str, Any]:
     }
 
 
-def _head(name: str, typed: Typed) -> dict[str, str]:
+def _head(name: str, typed: Typed) -> dict[str, Any]:
     return {"request_id": typed["request_id"], "name": name}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import supervision_service_pb2 as sup
@@ -73,73 +74,73 @@ def _of_findings(case: case_pb2.Case) -> Iterator[Chance]:
             yield Chance("verify", case.name, one.agency, one.number)
 
 
-Act = Callable[[Acting, str, Typed], Awaitable[object]]
+Act = Callable[[Acting, str, Typed], Awaitable[case_pb2.Case]]
 
 
-def _remind(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _remind(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     return by.do(by.mesh.supervision.RemindReferral, sup.RemindReferralRequest(**_why(target, typed)))
 
 
-def _raise(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
-    level = common_pb2.Supervision.ValueType(_number(typed["supervision"]))
+def _raise(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
+    level = cast("common_pb2.Supervision.ValueType", _number(typed["supervision"]))
     return by.do(
         by.mesh.supervision.RaiseSupervision, sup.RaiseSupervisionRequest(**_why(target, typed), supervision=level)
     )
 
 
-def _lift(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _lift(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     return by.do(by.mesh.supervision.LiftSupervision, sup.LiftSupervisionRequest(**_why(target, typed)))
 
 
-def _supervisor(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _supervisor(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     request = sup.ChangeSupervisorRequest(**_head(target, typed), supervisor=typed["supervisor"])
     return by.do(by.mesh.supervision.ChangeSupervisor, request)
 
 
-def _designate(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _designate(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     request = tra.DesignateJurisdictionRequest(**_why(target, typed), agency=typed["agency"])
     return by.do(by.mesh.transfer.DesignateJurisdiction, request)
 
 
-def _return(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _return(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     request = tra.DecideReturnRequest(**_why(target, typed), granted=_granted(typed), agency=typed["agency"])
     return by.do(by.mesh.transfer.DecideReturn, request)
 
 
-def _extension(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _extension(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     request = sup.DecideExtensionRequest(**_why(target, typed), granted=_granted(typed))
     return by.do(by.mesh.supervision.DecideExtension, request)
 
 
-def _suspension(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _suspension(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     if _granted(typed):
         return by.do(by.mesh.supervision.SuspendReferral, sup.SuspendReferralRequest(**_why(target, typed)))
     return by.do(by.mesh.supervision.DenySuspension, sup.DenySuspensionRequest(**_why(target, typed)))
 
 
-def _send_back(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _send_back(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     return by.do(by.mesh.supervision.SendBackResolution, sup.SendBackResolutionRequest(**_why(target, typed)))
 
 
-def _approve(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
+def _approve(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     return by.do(by.mesh.supervision.ApproveResolution, sup.ApproveResolutionRequest(**_why(target, typed)))
 
 
-def _repeat(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
-    stage = case_pb2.Repeat.Stage.ValueType(_number(typed["number"]))
-    told = {"text": typed["reason"], "settled": typed["settled"] == "1"}
+def _repeat(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
+    stage = cast("case_pb2.Repeat.Stage.ValueType", _number(typed["number"]))
+    told: dict[str, Any] = {"text": typed["reason"], "settled": typed["settled"] == "1"}
     return by.do(
         by.mesh.supervision.AdvanceRepeat, sup.AdvanceRepeatRequest(**_head(target, typed), stage=stage, **told)
     )
 
 
-def _rectify(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
-    told = {"finding": _number(typed["number"]), "note": typed["reason"]}
+def _rectify(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
+    told: dict[str, Any] = {"finding": _number(typed["number"]), "note": typed["reason"]}
     return by.do(by.mesh.supervision.RectifyFinding, sup.RectifyFindingRequest(**_head(target, typed), **told))
 
 
-def _verify(by: Acting, target: str, typed: Typed) -> Awaitable[object]:
-    told = {"finding": _number(typed["number"]), "note": typed["reason"], "mended": _granted(typed)}
+def _verify(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
+    told: dict[str, Any] = {"finding": _number(typed["number"]), "note": typed["reason"], "mended": _granted(typed)}
     return by.do(by.mesh.supervision.VerifyFinding, sup.VerifyFindingRequest(**_head(target, typed), **told))
 
 
@@ -160,11 +161,11 @@ ACTS: dict[str, Act] = {
 }
 
 
-def _head(target: str, typed: Typed) -> dict[str, str]:
+def _head(target: str, typed: Typed) -> dict[str, Any]:
     return {"request_id": typed["request_id"], "name": target}
 
 
-def _why(target: str, typed: Typed) -> dict[str, str]:
+def _why(target: str, typed: Typed) -> dict[str, Any]:
     return {**_head(target, typed), "reason": typed["reason"]}
 
 

@@ -100,7 +100,7 @@ async def _page(request: Request, chosen: str = "", refused: Refused | None = No
     asked = request.query_params
     view = _view(refused.typed["view"] if refused else asked.get("view", ""))
     chosen = chosen or (f"cases/{asked['case']}" if asked.get("case") else "")
-    case = await by.do(by.mesh.tracking.GetCase, tracking_service_pb2.GetCaseRequest(name=chosen)) if chosen else None
+    case = await _chosen(by, chosen) if chosen else None
     return page(
         request,
         "supervise.html",
@@ -115,6 +115,10 @@ async def _page(request: Request, chosen: str = "", refused: Refused | None = No
         agencies=city_of(request).agencies,
         request_id=uuid.uuid4().hex,
     )
+
+
+async def _chosen(by: Acting, name: str) -> case_pb2.Case:
+    return await by.do(by.mesh.tracking.GetCase, tracking_service_pb2.GetCaseRequest(name=name))
 
 
 def offered(case: case_pb2.Case, by: Acting) -> list[Chance]:
