@@ -35,7 +35,8 @@ _CONNECT_SECONDS = 2.0
 class Endpoints:
     """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here.
 
-    `console` is the address of the web desk, "" when it is not part of it. `identities` is the folder with certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
+    `console` is the address of the web desk, "" when it is not part of it. `identities` is the folder with
+    certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
     """
 
     services: Mapping[str, str]

@@ -1,121 +1,125 @@
-"""What an agency does with its referral: which acts its state allows, and the request that a form makes.
-
-The mesh decides what is allowed; what is offered here is only what it would not refuse at once.
-"""
+"""What a person does to a case by its number: one command of the line becomes one RPC."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.api.v1 import referral_pb2, report_pb2
+from callmesh.api.v1 import (
+    case_pb2,
+    gateway_service_pb2,
+    referral_pb2,
+    supervision_service_pb2,
+    tracking_service_pb2,
+    transfer_service_pb2,
+)
 from callmesh.console.clients import Acting
+from callmesh.console.commands import Command, NotUnderstood, case_meant
+from callmesh.console.rows import OPEN_STATES
 
-_R, _P = referral_pb2.Referral, referral_pb2.Pending
-_WORKING = (_R.ACCEPTED, _R.IN_PROGRESS)
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A form as it was sent: its texts, and the pictures that came with it."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    pictures: Sequence[report_pb2.Attachment] = ()
-
-    def __getitem__(self, name: str) -> str:
-        return self.texts.get(name, "").strip()
+_R = referral_pb2.Referral
+_OURS = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED)
+DEFAULT_RETURN = "not_our_duty"
 
 
-def offered_acts(one: referral_pb2.Referral) -> list[str]:
-    """Names of the acts that make sense now, the likeliest first."""
-    if one.state == _R.OFFERED:
-        return ["accept"] + ["return"] * (not one.binding)
-    if one.state not in _WORKING:
-        return []
-    asked = {pending.kind for pending in one.pending}
-    found = ["progress", "resolve"]
-    if not one.HasField("arrived_at"):
-        found.insert(0, "arrived")
-    if _P.EXTENSION not in asked:
-        found.append("extension")
-    if _P.SUSPENSION not in asked and not one.wall_time:
-        found.append("suspension")
-    if one.role == _R.LEAD and not one.binding:
-        found += ["return"] if not one.return_count else ["return", "contest"]
-    return found
+@dataclass(frozen=True)
+class Acts:
+    """A person, the request id of this press, and what the person's agency has open."""
 
+    acting: Acting
+    request_id: str
 
-async def carry_out(by: Acting, act: str, name: str, typed: Typed, zone: timezone) -> referral_pb2.Referral:
-    """One act; raises grpc.aio.AioRpcError, KeyError for an act there is not."""
-    method, request = _requests(by, zone)[act]
-    found: referral_pb2.Referral = await by.do(getattr(by.mesh.gateway, method), request(name, typed))
-    return found
+    async def do(self, command: Command) -> case_pb2.Case:
+        """Carries it out; raises NotUnderstood, AioRpcError."""
+        case = await self.case(command.case)
+        act: Callable[[case_pb2.Case, str], Awaitable[object]] = getattr(self, f"_{command.verb}")
+        await act(case, command.words)
+        return case
 
+    async def case(self, said: str) -> case_pb2.Case:
+        """The open case of that number."""
+        wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
+        request = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=500)
+        found = await self.acting.do(self.acting.mesh.tracking.ListCases, request)
+        by_name = {one.name: one for one in found.cases}
+        return by_name[case_meant(list(by_name), said)]
 
-def _requests(by: Acting, zone: timezone) -> dict[str, Any]:
-    def accept(name: str, typed: Typed) -> Any:
-        return pb.AcceptReferralRequest(**_head(name, typed), handler=by.account.person, unit=typed["unit"])
-
-    def arrived(name: str, typed: Typed) -> Any:
-        return pb.ReportProgressRequest(
-            **_head(name, typed), text=typed["text"], arrived=True, attachments=typed.pictures
+    async def _accept(self, case: case_pb2.Case, words: str) -> object:
+        request = gateway_service_pb2.AcceptReferralRequest(
+            request_id=self.request_id, name=self._ours(case).name, handler=self.acting.account.person, unit=words
         )
+        return await self.acting.do(self.acting.mesh.gateway.AcceptReferral, request)
 
-    def progress(name: str, typed: Typed) -> Any:
-        return pb.ReportProgressRequest(**_head(name, typed), text=typed["text"], attachments=typed.pictures)
-
-    def resolve(name: str, typed: Typed) -> Any:
-        told = {"result": typed["result"], "public_reply": typed["public_reply"]}
-        return pb.ResolveReferralRequest(**_head(name, typed), **told)
-
-    def give_back(name: str, typed: Typed) -> Any:
-        return pb.ReturnReferralRequest(**_head(name, typed), reason=typed["reason"], basis=typed["basis"])
-
-    def contest(name: str, typed: Typed) -> Any:
-        return pb.ContestReturnRequest(**_head(name, typed), reason=typed["reason"])
-
-    def extension(name: str, typed: Typed) -> Any:
-        special = typed["special"] == "1"
-        asked: dict[str, Any] = {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
-        return pb.RequestExtensionRequest(**_head(name, typed), **asked)
-
-    def suspension(name: str, typed: Typed) -> Any:
-        return pb.RequestSuspensionRequest(
-            **_head(name, typed), reason=typed["reason"], until=moment(typed["until"], zone)
+    async def _return(self, case: case_pb2.Case, words: str) -> object:
+        request = gateway_service_pb2.ReturnReferralRequest(
+            request_id=self.request_id, name=self._ours(case).name, reason=DEFAULT_RETURN, basis=needed(words)
         )
+        return await self.acting.do(self.acting.mesh.gateway.ReturnReferral, request)
 
-    return {
-        "accept": ("AcceptReferral", accept),
-        "arrived": ("ReportProgress", arrived),
-        "progress": ("ReportProgress", progress),
-        "resolve": ("ResolveReferral", resolve),
-        "return": ("ReturnReferral", give_back),
-        "contest": ("ContestReturn", contest),
-        "extension": ("RequestExtension", extension),
-        "suspension": ("RequestSuspension", suspension),
-    }
+    async def _resolve(self, case: case_pb2.Case, words: str) -> object:
+        request = gateway_service_pb2.ResolveReferralRequest(
+            request_id=self.request_id, name=self._ours(case).name, result=needed(words), public_reply=words
+        )
+        return await self.acting.do(self.acting.mesh.gateway.ResolveReferral, request)
+
+    async def _remind(self, case: case_pb2.Case, words: str) -> object:
+        held = last(case, _OURS)
+        request = supervision_service_pb2.RemindReferralRequest(
+            request_id=self.request_id, name=held.name, reason=words or "请反馈进展"
+        )
+        return await self.acting.do(self.acting.mesh.supervision.RemindReferral, request)
+
+    async def _grant(self, case: case_pb2.Case, words: str) -> object:
+        return await self._decide(case, True, words or "同意退单")
+
+    async def _deny(self, case: case_pb2.Case, words: str) -> object:
+        return await self._decide(case, False, needed(words))
+
+    async def _decide(self, case: case_pb2.Case, granted: bool, reason: str) -> object:
+        asked = last(case, (_R.RETURN_REQUESTED,))
+        request = transfer_service_pb2.DecideReturnRequest(
+            request_id=self.request_id, name=asked.name, granted=granted, reason=reason
+        )
+        return await self.acting.do(self.acting.mesh.transfer.DecideReturn, request)
+
+    async def _follow_up(self, case: case_pb2.Case, words: str) -> object:
+        mark, _, note = words.partition(" ")
+        satisfied = int(mark) if mark in "12345" and mark else 0
+        outcome = case_pb2.FollowUp(
+            reached=True,
+            contacted=True,
+            solved=satisfied >= 3,
+            satisfied=satisfied,
+            method=case_pb2.FollowUp.PHONE,
+            note=note,
+        )
+        request = supervision_service_pb2.RecordFollowUpRequest(
+            request_id=self.request_id, name=case.name, follow_up=outcome
+        )
+        return await self.acting.do(self.acting.mesh.supervision.RecordFollowUp, request)
+
+    async def _close(self, case: case_pb2.Case, words: str) -> object:
+        request = supervision_service_pb2.CloseCaseRequest(request_id=self.request_id, name=case.name, waiver=words)
+        return await self.acting.do(self.acting.mesh.supervision.CloseCase, request)
+
+    async def _see(self, case: case_pb2.Case, words: str) -> object:
+        return case
+
+    def _ours(self, case: case_pb2.Case) -> referral_pb2.Referral:
+        return last(case, _OURS, self.acting.account.agency)
 
 
-def _head(name: str, typed: Typed) -> dict[str, Any]:
-    return {"request_id": typed["request_id"], "name": name}
+def last(case: case_pb2.Case, states: tuple["_R.State.ValueType", ...], agency: str = "") -> referral_pb2.Referral:
+    """The newest referral in one of these states, of that agency if one is given, the lead's first."""
+    fitting = [one for one in case.referrals if one.state in states and agency in ("", one.agency)]
+    leading = [one for one in fitting if one.role == _R.LEAD]
+    if not fitting:
+        raise NotUnderstood("Nothing of that case waits for this.")
+    return (leading or fitting)[-1]
 
 
-def moment(text: str, zone: timezone) -> Timestamp | None:
-    """What a field of date and time says, in the city's zone; None when it is empty or says nothing."""
-    try:
-        found = datetime.fromisoformat(text).replace(tzinfo=zone)
-    except ValueError:
-        return None
-    made = Timestamp()
-    made.FromDatetime(found.astimezone(UTC))
-    return made
-
-
-def zone_of(minutes: int) -> timezone:
-    """A zone that is so many minutes east of UTC."""
-    return timezone(timedelta(minutes=minutes))
+def needed(words: str) -> str:
+    """Words that may not be missing."""
+    if not words:
+        raise NotUnderstood("Say why, after the number.")
+    return words

@@ -12,8 +12,8 @@ from typing import Any, cast
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.console.acts import Typed
 from callmesh.console.clients import Acting
+from callmesh.console.handling import Typed
 
 _C, _R, _P, _F = case_pb2.Case, referral_pb2.Referral, referral_pb2.Pending, case_pb2.Finding
 _ENDED = (_C.CLOSED, _C.ANSWERED, _C.MERGED, _C.CANCELLED, _C.REJECTED)

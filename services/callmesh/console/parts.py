@@ -36,7 +36,7 @@ class Part:
     """A file of rows. `table` is the TOML table's name, "" for a TSV file with `columns`; `shown` stand in the list."""
 
     file: str
-    kind: type
+    kind: type[Any]
     shown: tuple[str, ...]
     table: str = ""
     columns: tuple[str, ...] = ()

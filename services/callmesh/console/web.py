@@ -32,7 +32,7 @@ NAV = {
     "admin": ("/admin", "Administration"),
     "help": ("/help/keys", "Keys"),
 }
-AWAY = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
+_AWAY = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
 def environment() -> Environment:
@@ -124,7 +124,7 @@ def refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, grpc.aio.AioRpcError)
     view = View(request)
     status = {"NOT_FOUND": 404, "PERMISSION_DENIED": 403}.get(error.code().name, 409)
-    if error.code().name in AWAY:
+    if is_away(error):
         status = 503
     said = {"error": sentence(view, error), "reason": client.reason_of(error)}
     if wants_json(request):
@@ -134,9 +134,14 @@ def refusal(request: Request, error: Exception) -> Response:
 
 def sentence(view: View, error: grpc.aio.AioRpcError) -> str:
     """What to tell the person."""
-    if error.code().name in AWAY and not client.status_details(error).details:
+    if is_away(error) and not client.status_details(error).details:
         return view.say("A part of the system does not answer. Nothing was lost; try again in a moment.")
     return client.sentence(error, view.language)
+
+
+def is_away(error: grpc.aio.AioRpcError) -> bool:
+    """Whether nobody answered, so that it may have been done or not: the same request again finds out."""
+    return error.code().name in _AWAY
 
 
 def wants_json(request: Request) -> bool:

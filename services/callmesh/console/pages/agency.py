@@ -24,10 +24,10 @@ from starlette.routing import Route
 
 from callmesh.api.v1 import case_pb2, gateway_service_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import links, pictures
-from callmesh.console.acts import Typed, carry_out, offered_acts, zone_of
 from callmesh.console.clients import Acting
+from callmesh.console.handling import Typed, carry_out, offered_acts, zone_of
 from callmesh.console.rows import Due, referral_dues
-from callmesh.console.web import AWAY, View, acting, city_of, page, sentence
+from callmesh.console.web import View, acting, city_of, is_away, page, sentence
 
 _R, _C = referral_pb2.Referral, case_pb2.Case
 _OPEN = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED, _R.RETURN_REQUESTED)
@@ -186,7 +186,7 @@ async def _act(request: Request, door: Door) -> Response:
     try:
         await carry_out(door.by, act_name, name, typed, zone_of(city_of(request).calendar.utc_offset_minutes))
     except grpc.aio.AioRpcError as wrong:
-        keep = wrong.code().name in AWAY
+        keep = is_away(wrong)
         said = sentence(View(request), wrong)
         return await _referral(request, door, 409, act=act_name, typed=typed, error=said, keep_id=keep)
     return RedirectResponse(f"{door.base}?done={act_name}", 303)

@@ -19,11 +19,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
-from callmesh.console.acts import Typed
 from callmesh.console.clients import Acting
+from callmesh.console.handling import Typed
 from callmesh.console.oversight import ACTS, Chance, chances
 from callmesh.console.rows import OPEN_STATES, Row, rows
-from callmesh.console.web import AWAY, View, acting, city_of, page, sentence
+from callmesh.console.web import View, acting, city_of, is_away, page, sentence
 
 _F = tracking_service_pb2.CaseFilter
 PAGE_SIZE = 200
@@ -88,7 +88,7 @@ async def act(request: Request) -> Response:
     try:
         await ACTS[kind](by, target, typed)
     except grpc.aio.AioRpcError as wrong:
-        kept = typed["request_id"] if wrong.code().name in AWAY else uuid.uuid4().hex
+        kept = typed["request_id"] if is_away(wrong) else uuid.uuid4().hex
         refused = Refused(kind, target, typed, sentence(View(request), wrong), kept)
         return await _page(request, name, refused)
     view = _view(typed["view"])

@@ -1,9 +1,9 @@
 // What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
 // Changes are gathered for half a second; a critical one is shown at once.
 
+import { startAlarm } from "./alarm.js";
 import { startClock, setServerTime } from "./clock.js";
 import { refreshAll } from "./parts.js";
-import { listen } from "./push.js";
 
 const GATHER = 500;
 const link = document.getElementById("link");
@@ -38,7 +38,15 @@ function soon(wait) {
   planned = setTimeout(freshen, wait);
 }
 
+// This tab's end of the one connection.
+function listen(hears) {
+  const worker = new SharedWorker("/static/push-worker.js", { name: document.documentElement.dataset.account });
+  worker.port.onmessage = ({ data: { kind, data } }) => hears[kind](data);
+  addEventListener("pagehide", () => worker.port.postMessage("bye"));
+}
+
 startClock();
+startAlarm();
 let met = false;
 listen({
   hello(data) {

@@ -15,23 +15,23 @@ export async function fetchPart(address, id) {
   return page.getElementById(id);
 }
 
-// Children are matched by id, so rows keep their place, their focus and their open details.
+// Elements with an id are kept and mended in place, so they keep focus, scroll and open details; others are replaced.
 export function put(old, fresh) {
   if (old.isEqualNode(fresh)) return;
-  const focused = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : "";
-  const keyed = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
-  const wanted = [...fresh.childNodes].map((one) => {
-    const kept = one.id && keyed.get(one.id);
-    return kept && kept.isEqualNode(one) ? kept : document.adoptNode(one);
-  });
-  if (!same([...old.childNodes], wanted)) old.replaceChildren(...wanted);
   for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of [...fresh.attributes]) old.setAttribute(name, value);
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const kept = new Map([...old.children].filter((one) => one.id).map((one) => [one.id, one]));
+  const wanted = [...fresh.childNodes].map((one) => {
+    const own = one.id && kept.get(one.id);
+    if (!own) return document.adoptNode(one);
+    put(own, one);
+    return own;
+  });
+  if (!same([...old.childNodes], wanted)) old.replaceChildren(...wanted);
 }
 
 function same(have, wanted) {
-  return have.length === wanted.length && have.every((one, place) => one === wanted[place]);
+  return have.length === wanted.length && have.every((one, place) => one === wanted[place] || one.isEqualNode(wanted[place]));
 }
 
 export async function refresh(element) {
