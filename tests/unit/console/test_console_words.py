@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_file
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.console import i18n, words
-from callmesh.console.pages import help
+from callmesh.console.pages import admin, agency, board, help, supervise
 from callmesh.console.web import NAV
 from callmesh.console.words import Words, lamp, masked
 
@@ -34,15 +34,23 @@ def said_in_code() -> Iterator[str]:
                     yield str(node.args[0].value)
 
 
+def said_in_tables() -> list[str]:
+    labels = [label for _, label in NAV.values()] + [what for *_, what in (*help.KEYS, *help.COMMANDS)]
+    labels += [label for *_, label in (*board.TILES, *board.TRENDS)]
+    return labels + [
+        text for table in (agency.DONE, supervise.VIEWS, admin.DONE, admin.LABELS) for text in table.values()
+    ]
+
+
 def test_every_text_has_its_chinese() -> None:
-    tables = [label for _, label in NAV.values()] + [what for *_, what in (*help.KEYS, *help.COMMANDS)]
+    tables = said_in_tables()
     wanted = {*said_in_templates(), *said_in_code(), *tables}
     assert len(wanted) > 50
     assert sorted(wanted - i18n.chinese().keys()) == []
 
 
 def test_no_chinese_stands_there_that_nobody_says() -> None:
-    tables = [label for _, label in NAV.values()] + [what for *_, what in (*help.KEYS, *help.COMMANDS)]
+    tables = said_in_tables()
     assert sorted(i18n.chinese().keys() - {*said_in_templates(), *said_in_code(), *tables}) == []
 
 

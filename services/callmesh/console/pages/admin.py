@@ -39,6 +39,13 @@ LABELS = {
     "release": "Release policies",
 }
 
+DONE = {
+    "saved": "Saved in the draft. Check it, then put it into force.",
+    "applied": "In force.",
+    "discarded": "The draft is gone.",
+    "account": "The account is saved.",
+}
+
 
 async def show(request: Request) -> Response:
     """What is in force, what is drafted, who may sign in."""
@@ -61,7 +68,7 @@ async def _overview(request: Request, status: int = 200, **more: Any) -> Respons
         files_of={name: _file(name) for name in LABELS},
         changed={name for name in LABELS if _file(name) in draft.files},
         draft=draft,
-        done=request.query_params.get("done", ""),
+        done=DONE.get(request.query_params.get("done", ""), ""),
         accounts=sorted(_accounts(request).all().values(), key=lambda one: one.id),
         roles=list(PAGES),
         request_id=uuid.uuid4().hex,
