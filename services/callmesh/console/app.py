@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
-from callmesh.console.pages import cases, desk, help, sign_in
+from callmesh.console.pages import case, cases, desk, help, sign_in
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
 from callmesh.console.session import Sessions
@@ -43,6 +43,7 @@ def routes() -> list[BaseRoute]:
         Mount("/static", StaticFiles(directory=_STATIC)),
         *sign_in.ROUTES,
         *cases.ROUTES,
+        *case.ROUTES,
         *desk.ROUTES,
         *help.ROUTES,
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
-from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.domain.directory import City
 
 Pair = tuple[str, str]
 _C, _R, _L = case_pb2.Case, referral_pb2.Referral, case_pb2.CallLeg
+_S = tracking_service_pb2.TimelineEntry
 
 LEVEL: dict[int, Pair] = {
     common_pb2.LEVEL_UNSPECIFIED: ("未定", "Open"),
@@ -61,6 +63,14 @@ LIMIT: dict[int, Pair] = {
     common_pb2.LIMIT_DECISION: ("审批", "Decide"),
     common_pb2.LIMIT_FOLLOW_UP: ("回访", "Follow up"),
     common_pb2.LIMIT_DIVERSION: ("分流", "Divert"),
+}
+STAGE: dict[int, Pair] = {
+    _S.STAGE_UNSPECIFIED: ("其他", "Other"),
+    _S.RECEIVE: ("接报", "Receive"),
+    _S.ASSIGN: ("指派", "Assign"),
+    _S.HANDLE: ("处置", "Handle"),
+    _S.SUPERVISE: ("督办", "Supervise"),
+    _S.FEEDBACK: ("反馈", "Feedback"),
 }
 SUPERVISION: dict[int, Pair] = {
     common_pb2.SUPERVISION_UNSPECIFIED: ("未督办", "Not watched"),
@@ -118,6 +128,10 @@ class Words:
         """Of a call leg."""
         return self.pick(_known(LEG, state))
 
+    def stage(self, stage: int) -> str:
+        """接报 指派 处置 督办 反馈."""
+        return self.pick(_known(STAGE, stage))
+
     def limit(self, limit: int) -> str:
         """Of a limit."""
         return self.pick(_known(LIMIT, limit))
@@ -150,6 +164,14 @@ class Words:
         reasons = self.city.return_reasons if self.city else ()
         found = next((one for one in reasons if one.code == code), None)
         return self.pick((found.zh, found.en)) if found else code
+
+    def at(self, seconds: float, reference: float = 0.0) -> str:
+        """A moment by the city's clock: `14:05:09`, with the date when that is not the reference's; "" for 0."""
+        if not seconds:
+            return ""
+        zone = timezone(timedelta(minutes=self.city.calendar.utc_offset_minutes if self.city else 480))
+        moment, day = datetime.fromtimestamp(seconds, zone), datetime.fromtimestamp(reference or seconds, zone).date()
+        return moment.strftime("%H:%M:%S" if reference and moment.date() == day else "%m-%d %H:%M:%S")
 
     def left(self, seconds: float) -> str:
         """How much time is left, or by how much it is over: `12:34`, `3:05:09`, `2天 4时`, `超 12:34`."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_file
 
-from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import i18n, words
-from callmesh.console.pages import help
+from callmesh.console.pages import case, help
 from callmesh.console.web import NAV
 from callmesh.console.words import Words, lamp, masked
 
@@ -34,16 +34,19 @@ def said_in_code() -> Iterator[str]:
                     yield str(node.args[0].value)
 
 
+def said_in_tables() -> set[str]:
+    told = {what for *_, what in (*help.KEYS, *help.COMMANDS)}
+    return told | {label for _, label in NAV.values()} | set(case.ACTS.values())
+
+
 def test_every_text_has_its_chinese() -> None:
-    tables = [label for _, label in NAV.values()] + [what for *_, what in (*help.KEYS, *help.COMMANDS)]
-    wanted = {*said_in_templates(), *said_in_code(), *tables}
+    wanted = {*said_in_templates(), *said_in_code(), *said_in_tables()}
     assert len(wanted) > 50
     assert sorted(wanted - i18n.chinese().keys()) == []
 
 
 def test_no_chinese_stands_there_that_nobody_says() -> None:
-    tables = [label for _, label in NAV.values()] + [what for *_, what in (*help.KEYS, *help.COMMANDS)]
-    assert sorted(i18n.chinese().keys() - {*said_in_templates(), *said_in_code(), *tables}) == []
+    assert sorted(i18n.chinese().keys() - {*said_in_templates(), *said_in_code(), *said_in_tables()}) == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,7 @@ def test_no_chinese_stands_there_that_nobody_says() -> None:
         (words.REFERRAL_STATE, referral_pb2.Referral.State),
         (words.LEG, case_pb2.CallLeg.State),
         (words.LIMIT, common_pb2.Limit),
+        (words.STAGE, tracking_service_pb2.TimelineEntry.Stage),
         (words.SUPERVISION, common_pb2.Supervision),
     ],
 )
