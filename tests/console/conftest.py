@@ -19,7 +19,18 @@ from callmesh.cli.mesh import LocalMesh
 from support.city import DEMO_CITY
 
 CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+RULE = "auto_grant_returns = 2"
 HOW = "no Chromium here: apt-get install chromium fonts-wqy-zenhei (or set CALLMESH_TEST_CHROMIUM)"
+
+
+def strict_city(folder: Path) -> Path:
+    """The demo city, but people decide on returns."""
+    shutil.copytree(DEMO_CITY, folder)
+    settings = folder / "city.toml"
+    text = settings.read_text()
+    assert RULE in text
+    settings.write_text(text.replace(RULE, "auto_grant_returns = 0"))
+    return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
     folder = tmp_path_factory.mktemp("mesh")
-    async with LocalMesh(folder / "data", city=DEMO_CITY, console=True) as running:
+    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
 

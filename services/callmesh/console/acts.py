@@ -14,8 +14,9 @@ from callmesh.api.v1 import (
     transfer_service_pb2,
 )
 from callmesh.console.clients import Acting
-from callmesh.console.commands import Command, NotUnderstood, case_meant
+from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant
 from callmesh.console.rows import OPEN_STATES
+from callmesh.domain.directory import City
 
 _R = referral_pb2.Referral
 _OURS = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED)
@@ -24,9 +25,10 @@ DEFAULT_RETURN = "not_our_duty"
 
 @dataclass(frozen=True)
 class Acts:
-    """A person, the request id of this press, and what the person's agency has open."""
+    """A person, the city, and the request id of this press."""
 
     acting: Acting
+    city: City
     request_id: str
 
     async def do(self, command: Command) -> case_pb2.Case:
@@ -70,15 +72,17 @@ class Acts:
         return await self.acting.do(self.acting.mesh.supervision.RemindReferral, request)
 
     async def _grant(self, case: case_pb2.Case, words: str) -> object:
-        return await self._decide(case, True, words or "同意退单")
+        """To the agency that is named, else onwards by the city's data."""
+        agency = agency_meant(self.city, words) if words else ""
+        return await self._decide(case, True, "同意退单", agency)
 
     async def _deny(self, case: case_pb2.Case, words: str) -> object:
         return await self._decide(case, False, needed(words))
 
-    async def _decide(self, case: case_pb2.Case, granted: bool, reason: str) -> object:
+    async def _decide(self, case: case_pb2.Case, granted: bool, reason: str, agency: str = "") -> object:
         asked = last(case, (_R.RETURN_REQUESTED,))
         request = transfer_service_pb2.DecideReturnRequest(
-            request_id=self.request_id, name=asked.name, granted=granted, reason=reason
+            request_id=self.request_id, name=asked.name, granted=granted, reason=reason, agency=agency
         )
         return await self.acting.do(self.acting.mesh.transfer.DecideReturn, request)
 

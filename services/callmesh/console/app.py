@@ -25,7 +25,7 @@ from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
 from callmesh.console.links import Links
-from callmesh.console.pages import admin, agency, board, cases, desk, help, sign_in, supervise
+from callmesh.console.pages import admin, agency, board, case, cases, desk, help, sign_in, supervise
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -50,6 +50,7 @@ def routes() -> list[BaseRoute]:
         *supervise.ROUTES,
         *board.ROUTES,
         *admin.ROUTES,
+        *case.ROUTES,
         *desk.ROUTES,
         *help.ROUTES,
     ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from enum import EnumMeta
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from callmesh.directory.tables import CATALOGUE, ROUTES
 from callmesh.directory.write import toml_text, tsv_text
@@ -58,7 +58,8 @@ class Part:
     @property
     def fields(self) -> list[Field]:
         """Of the form."""
-        hints, members = get_type_hints(self.kind), cast("tuple[Any, ...]", fields(self.kind))
+        hints = get_type_hints(self.kind)
+        members: tuple[Any, ...] = fields(self.kind)
         return [self._field(one.name, hints[one.name], _required(one)) for one in members]
 
     def _field(self, name: str, hint: Any, required: bool) -> Field:

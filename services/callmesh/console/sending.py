@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import grpc
 import msgspec
 
 from callmesh.api.v1 import (
@@ -22,6 +23,7 @@ from callmesh.api.v1 import (
     transfer_service_pb2,
 )
 from callmesh.console.clients import Acting
+from callmesh.kernel.rpc import client
 
 OPERATOR_CHOSE = "接警员选定"
 OPERATOR_KEY = "接警员按键转接"
@@ -93,18 +95,27 @@ class Sending:
         self.case = await self.acting.do(self.acting.mesh.classification.ClassifyCase, request)
 
     async def _transfer(self) -> case_pb2.Case:
-        assert self.case is not None
-        draft = self.draft
-        request = transfer_service_pb2.TransferCaseRequest(
-            request_id=self._id("t"),
-            name=self.case.name,
-            agency=draft.agency,
-            plan=draft.plan,
-            mode=common_pb2.MODE_CALL if draft.conference else common_pb2.MODE_UNSPECIFIED,
-            reason=OPERATOR_KEY if draft.agency else "",
-        )
-        self.case = await self.acting.do(self.acting.mesh.transfer.TransferCase, request)
+        """Offers it; an emergency that the mesh has sent off by itself gets the chosen agency beside."""
+        draft, request = self.draft, self._offer("t")
+        request.agency, request.plan = draft.agency, draft.plan
+        try:
+            self.case = await self.acting.do(self.acting.mesh.transfer.TransferCase, request)
+        except grpc.aio.AioRpcError as wrong:
+            if not (draft.agency and self.case and self.case.emergency and client.reason_of(wrong) == "WRONG_STATE"):
+                raise
+            beside = self._offer("s")
+            beside.support.append(draft.agency)
+            self.case = await self.acting.do(self.acting.mesh.transfer.TransferCase, beside)
         return self.case
+
+    def _offer(self, step: str) -> transfer_service_pb2.TransferCaseRequest:
+        assert self.case is not None
+        return transfer_service_pb2.TransferCaseRequest(
+            request_id=self._id(step),
+            name=self.case.name,
+            mode=common_pb2.MODE_CALL if self.draft.conference else common_pb2.MODE_UNSPECIFIED,
+            reason=OPERATOR_KEY if self.draft.agency else "",
+        )
 
     def _id(self, step: str) -> str:
         """Of one step of one press: another press with another target is another command."""

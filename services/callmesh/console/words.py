@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
+from callmesh.console import terms
 from callmesh.domain.directory import City
 
 Pair = tuple[str, str]
 _C, _R, _L = case_pb2.Case, referral_pb2.Referral, case_pb2.CallLeg
+_S = tracking_service_pb2.TimelineEntry
 
 LEVEL: dict[int, Pair] = {
     common_pb2.LEVEL_UNSPECIFIED: ("未定", "Open"),
@@ -65,6 +67,14 @@ LIMIT: dict[int, Pair] = {
     common_pb2.LIMIT_FOLLOW_UP: ("回访", "Follow up"),
     common_pb2.LIMIT_DIVERSION: ("分流", "Divert"),
 }
+STAGE: dict[int, Pair] = {
+    _S.STAGE_UNSPECIFIED: ("其他", "Other"),
+    _S.RECEIVE: ("接报", "Receive"),
+    _S.ASSIGN: ("指派", "Assign"),
+    _S.HANDLE: ("处置", "Handle"),
+    _S.SUPERVISE: ("督办", "Supervise"),
+    _S.FEEDBACK: ("反馈", "Feedback"),
+}
 SUPERVISION: dict[int, Pair] = {
     common_pb2.SUPERVISION_UNSPECIFIED: ("未督办", "Not watched"),
     common_pb2.SUPERVISION_NONE: ("未督办", "Not watched"),
@@ -82,92 +92,6 @@ CHANNEL: dict[str, Pair] = {
     "photo": ("随手拍", "Photo"),
     "partner": ("单位", "Agency"),
     "sensor": ("感知设备", "Sensor"),
-}
-PENDING: dict[int, Pair] = {
-    referral_pb2.Pending.KIND_UNSPECIFIED: ("申请", "Request"),
-    referral_pb2.Pending.RETURN: ("退单", "Return"),
-    referral_pb2.Pending.EXTENSION: ("延期", "More time"),
-    referral_pb2.Pending.SUSPENSION: ("挂账", "Pause"),
-}
-FINDING: dict[int, Pair] = {
-    case_pb2.Finding.STATE_UNSPECIFIED: ("未知", "Unknown"),
-    case_pb2.Finding.OPEN: ("待整改", "To mend"),
-    case_pb2.Finding.RECTIFIED: ("待复核", "To verify"),
-    case_pb2.Finding.VERIFIED: ("已复核", "Verified"),
-}
-REPEAT_STAGE: dict[int, Pair] = {
-    case_pb2.Repeat.STAGE_UNSPECIFIED: ("未知", "Unknown"),
-    case_pb2.Repeat.OPENED: ("待梳理", "Opened"),
-    case_pb2.Repeat.SORTED: ("梳理", "Sorted out"),
-    case_pb2.Repeat.ASSESSED: ("研判", "Assessed"),
-    case_pb2.Repeat.ROUTED: ("流转", "Routed"),
-    case_pb2.Repeat.SUPERVISED: ("督办", "Supervised"),
-    case_pb2.Repeat.RECHECKED: ("复核", "Rechecked"),
-}
-ACT: dict[str, Pair] = {
-    "remind": ("催办", "Remind"),
-    "raise": ("升级督办", "Raise the watch"),
-    "lift": ("解除督办", "Lift the watch"),
-    "supervisor": ("更换督办人", "Change the duty leader"),
-    "designate": ("指定管辖", "Designate"),
-    "return": ("审批退单", "Decide the return"),
-    "extension": ("审批延期", "Decide more time"),
-    "suspension": ("审批挂账", "Decide the pause"),
-    "send_back": ("退回重办", "Send back"),
-    "approve": ("审核通过", "Approve"),
-    "repeat": ("重复警情核查", "Repeat review"),
-    "rectify": ("巡查整改", "Rectify finding"),
-    "verify": ("整改复核", "Verify finding"),
-}
-POST: dict[str, Pair] = {
-    "operator": ("接警员", "Operator"),
-    "dispatcher": ("调度员", "Dispatcher"),
-    "partner": ("协办单位", "Partner"),
-    "handler": ("处置员", "Handler"),
-    "reviewer": ("审核员", "Reviewer"),
-    "auditor": ("巡查员", "Auditor"),
-    "follow_up": ("回访员", "Follow-up agent"),
-    "supervisor": ("督办人", "Supervisor"),
-    "commander": ("指挥长", "Commander"),
-    "ops": ("管理员", "Administrator"),
-}
-FIELD: dict[str, Pair] = {
-    "id": ("编号", "Id"),
-    "name": ("名称", "Name"),
-    "name_en": ("英文名称", "English name"),
-    "kind": ("类型", "Kind"),
-    "divisions": ("服务区划", "Divisions served"),
-    "parent": ("上级单位", "Parent"),
-    "hours": ("工作时间", "Hours"),
-    "phone": ("电话", "Phone"),
-    "entry": ("统一入口", "Front door of its kind"),
-    "backup": ("替补单位", "Backup"),
-    "profile": ("时限档", "Limit profile"),
-    "advisory": ("会商单位", "Advisory"),
-    "roles": ("岗位", "Roles"),
-    "group": ("大类编号", "Group"),
-    "group_zh": ("大类", "Group in Chinese"),
-    "zh": ("中文", "Chinese"),
-    "en": ("英文", "English"),
-    "lead": ("主办类型", "Lead kind"),
-    "support": ("协办类型", "Support kinds"),
-    "emergency": ("紧急规则", "Emergency rule"),
-    "level": ("等级", "Level"),
-    "note": ("说明", "Note"),
-    "category": ("类别", "Category"),
-    "origin": ("来源类型", "Origin kind"),
-    "division": ("区划", "Division"),
-    "tasks": ("任务", "Tasks"),
-    "prompt": ("首句提示", "Prompt"),
-    "ask": ("询问", "Ask"),
-    "tell": ("告知", "Tell"),
-    "accept": ("签收时限", "Accept within"),
-    "feedback": ("反馈时限", "Feedback within"),
-    "resolve": ("办结时限", "Resolve within"),
-    "source": ("依据", "Source"),
-    "warn_before": ("提前预警", "Warn before"),
-    "warn_percent": ("预警比例", "Warn at percent"),
-    "code": ("代码", "Code"),
 }
 TONES: dict[int, str] = {1: "p0", 2: "p1", 3: "p2", 4: "p3"}
 
@@ -207,6 +131,10 @@ class Words:
         """Of a call leg."""
         return self.pick(_known(LEG, state))
 
+    def stage(self, stage: int) -> str:
+        """接报 指派 处置 督办 反馈."""
+        return self.pick(_known(STAGE, stage))
+
     def limit(self, limit: int) -> str:
         """Of a limit."""
         return self.pick(_known(LIMIT, limit))
@@ -236,7 +164,7 @@ class Words:
 
     def pending(self, kind: int) -> str:
         """What an agency asked for."""
-        return self.pick(_known(PENDING, kind))
+        return self.pick(_known(terms.PENDING, kind))
 
     def time(self, stamp: Timestamp) -> str:
         """Day and hour in the city's zone, "" when the time is absent."""
@@ -247,7 +175,7 @@ class Words:
 
     def finding(self, state: int) -> str:
         """State of a finding of the record patrol."""
-        return self.pick(_known(FINDING, state))
+        return self.pick(_known(terms.FINDING, state))
 
     def patrol_rule(self, id: str) -> str:
         """A rule of the record patrol; the id when the city has none."""
@@ -256,7 +184,7 @@ class Words:
 
     def repeat_stage(self, stage: int) -> str:
         """How far the review of a repeated matter is."""
-        return self.pick(_known(REPEAT_STAGE, stage))
+        return self.pick(_known(terms.REPEAT_STAGE, stage))
 
     def repeat_type(self, id: str) -> str:
         """A type of repeated matters; the id when the city has none."""
@@ -265,15 +193,15 @@ class Words:
 
     def act(self, name: str) -> str:
         """What a supervisor does."""
-        return self.pick(ACT.get(name, (name, name)))
+        return self.pick(terms.ACT.get(name, (name, name)))
 
     def post(self, role: str) -> str:
         """What a person is."""
-        return self.pick(POST.get(role, (role, role)))
+        return self.pick(terms.POST.get(role, (role, role)))
 
     def field(self, name: str) -> str:
         """A field of the city's data."""
-        return self.pick(FIELD.get(name, (name, name)))
+        return self.pick(terms.FIELD.get(name, (name, name)))
 
     def plan(self, id: str) -> str:
         """A response plan's name."""
@@ -285,6 +213,14 @@ class Words:
         reasons = self.city.return_reasons if self.city else ()
         found = next((one for one in reasons if one.code == code), None)
         return self.pick((found.zh, found.en)) if found else code
+
+    def at(self, seconds: float, reference: float = 0.0) -> str:
+        """A moment by the city's clock: `14:05:09`, with the date when that is not the reference's; "" for 0."""
+        if not seconds:
+            return ""
+        zone = timezone(timedelta(minutes=self.city.calendar.utc_offset_minutes if self.city else 480))
+        moment, day = datetime.fromtimestamp(seconds, zone), datetime.fromtimestamp(reference or seconds, zone).date()
+        return moment.strftime("%H:%M:%S" if reference and moment.date() == day else "%m-%d %H:%M:%S")
 
     def left(self, seconds: float) -> str:
         """How much time is left, or by how much it is over: `12:34`, `3:05:09`, `2天 4时`, `超 12:34`."""

@@ -206,7 +206,7 @@ async def command(request: Request) -> Response:
 
 
 async def _done(request: Request, read: Command, request_id: str) -> Response:
-    case = await Acts(acting(request), request_id).do(read)
+    case = await Acts(acting(request), city_of(request), request_id).do(read)
     if read.verb == "see":
         return JSONResponse({"open": f"/{case.name}"})
     return JSONResponse({"done": True, "short": case.name[-6:]})

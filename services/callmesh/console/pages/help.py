@@ -27,7 +27,7 @@ COMMANDS = (
     ("退 0123 原因", "back 0123 why", "Return it: not ours"),
     ("结 0123 结果", "done 0123 result", "Resolve it"),
     ("催 0123", "remind 0123", "Ask for progress"),
-    ("准 0123", "grant 0123", "Grant a return; it goes on to the next agency"),
+    ("准 0123 消防", "grant 0123 fire", "Grant a return, to that agency or to the next one"),
     ("驳 0123 原因", "deny 0123 why", "Deny a return"),
     ("访 0123 5", "ask 0123 5", "Follow-up: reached, satisfied 1 to 5"),
     ("归 0123", "close 0123", "Close the case"),
