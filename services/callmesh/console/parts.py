@@ -64,7 +64,8 @@ class Part:
 
     def _field(self, name: str, hint: Any, required: bool) -> Field:
         if isinstance(hint, EnumMeta):
-            return Field(name, "choice", required, tuple(str(one) for one in hint))
+            choices: Any = hint
+            return Field(name, "choice", required, tuple(str(one) for one in choices))
         if hint is bool:
             return Field(name, "check", False)
         if get_origin(hint) is tuple and self.table:

@@ -11,6 +11,7 @@ writes nothing twice. Opening a referral is its receipt: the page is the machine
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _R, _C = referral_pb2.Referral, case_pb2.Case
 _OPEN = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED, _R.RETURN_REQUESTED)
 _STATES = (_C.REFERRED, _C.DISPUTED)
 PAGE_SIZE = 200
+SEEN_SECONDS, _LOOK_SECONDS = 2.0, 0.05
 DONE = {
     "accept": "Accepted. Go ahead.",
     "arrived": "Arrival recorded.",
@@ -183,8 +185,9 @@ async def _act(request: Request, door: Door) -> Response:
     typed, bad = await _typed(request, form)
     if bad:
         return await _referral(request, door, 422, act=act_name, typed=typed, error=bad)
+    zone = zone_of(city_of(request).calendar.utc_offset_minutes)
     try:
-        await carry_out(door.by, act_name, name, typed, zone_of(city_of(request).calendar.utc_offset_minutes))
+        await _until_seen(door, await carry_out(door.by, act_name, name, typed, zone))
     except grpc.aio.AioRpcError as wrong:
         keep = is_away(wrong)
         said = sentence(View(request), wrong)
@@ -241,6 +244,21 @@ async def _referral(
         hours=links.HOURS,
         request_id=typed["request_id"] if keep_id else uuid.uuid4().hex,
     )
+
+
+async def _until_seen(door: Door, after: referral_pb2.Referral) -> None:
+    """Returns when tracking has what was just done, or after a moment: the next page then shows it."""
+    end = time.monotonic() + SEEN_SECONDS
+    while time.monotonic() < end:
+        _, referral = await _own(door, after.name)
+        if _standing(referral) == _standing(after):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _standing(one: referral_pb2.Referral) -> tuple[int, ...]:
+    """What an act of the agency changes."""
+    return one.state, len(one.feedback), len(one.pending), one.return_count
 
 
 async def _own(door: Door, name: str) -> tuple[case_pb2.Case, referral_pb2.Referral]:

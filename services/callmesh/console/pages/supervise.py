@@ -86,13 +86,15 @@ async def act(request: Request) -> Response:
         return Response(status_code=404)
     typed = Typed({key: value for key, value in given.items() if isinstance(value, str)})
     try:
-        await ACTS[kind](by, target, typed)
+        after = await ACTS[kind](by, target, typed)
     except grpc.aio.AioRpcError as wrong:
         kept = typed["request_id"] if is_away(wrong) else uuid.uuid4().hex
         refused = Refused(kind, target, typed, sentence(View(request), wrong), kept)
         return await _page(request, name, refused)
     view = _view(typed["view"])
-    return RedirectResponse(f"/supervise?view={view}&case={request.path_params['case']}&done={kind}", 303)
+    return RedirectResponse(
+        f"/supervise?view={view}&case={request.path_params['case']}&done={kind}&etag={after.etag}", 303
+    )
 
 
 async def _page(request: Request, chosen: str = "", refused: Refused | None = None) -> Response:
@@ -100,7 +102,7 @@ async def _page(request: Request, chosen: str = "", refused: Refused | None = No
     asked = request.query_params
     view = _view(refused.typed["view"] if refused else asked.get("view", ""))
     chosen = chosen or (f"cases/{asked['case']}" if asked.get("case") else "")
-    case = await _chosen(by, chosen) if chosen else None
+    case = await _chosen(by, chosen, asked.get("etag", "")) if chosen else None
     return page(
         request,
         "supervise.html",
@@ -117,8 +119,8 @@ async def _page(request: Request, chosen: str = "", refused: Refused | None = No
     )
 
 
-async def _chosen(by: Acting, name: str) -> case_pb2.Case:
-    return await by.do(by.mesh.tracking.GetCase, tracking_service_pb2.GetCaseRequest(name=name))
+async def _chosen(by: Acting, name: str, etag: str) -> case_pb2.Case:
+    return await by.do(by.mesh.tracking.GetCase, tracking_service_pb2.GetCaseRequest(name=name, min_etag=etag))
 
 
 def offered(case: case_pb2.Case, by: Acting) -> list[Chance]:
