@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from browsing import Desk
 from handing import SECONDS, accepted, handed, now, request_id
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
@@ -23,10 +23,16 @@ async def choose(page: Page, view: str, case: case_pb2.Case) -> None:
     await expect(page.locator("#chosen-name")).to_contain_text(case.name[-6:])
 
 
-async def do(page: Page, act: str, reason: str, button: str) -> None:
+async def unfold(page: Page, act: str) -> Locator:
+    """The form of an act; the likeliest one stands open already."""
     form = page.locator(f"form[action$='/{act}']").first
     if not await form.is_visible():
         await page.locator(f"details:has(form[action$='/{act}']) summary").first.click()
+    return form
+
+
+async def do(page: Page, act: str, reason: str, button: str) -> None:
+    form = await unfold(page, act)
     await form.locator("[name=reason]").fill(reason)
     await form.get_by_role("button", name=button, exact=True).click()
     await expect(page.locator("#done")).to_be_visible()
@@ -47,7 +53,7 @@ async def test_the_watch_rises_and_is_lifted_each_with_a_reason(person: Person, 
     case = await handed(clients, "停气两天", "gas_outage", "gas")
     desk = await person("duty")
     await choose(desk.page, "due", case)
-    await desk.page.locator("details:has(form[action$='/raise']) summary").click()
+    await unfold(desk.page, "raise")
     await desk.page.select_option("[name=supervision]", str(common_pb2.SUPERVISION_RED))
     await do(desk.page, "raise", "多次来电", "升级督办")
     assert (await now(clients, case)).supervision == common_pb2.SUPERVISION_RED
@@ -76,7 +82,7 @@ async def test_a_commander_designates_and_a_supervisor_cannot(person: Person, cl
     await expect(duty.page.locator("form[action$='/designate']")).to_have_count(0)
     chief = await person("chief")
     await choose(chief.page, "due", case)
-    await chief.page.locator("details:has(form[action$='/designate']) summary").click()
+    await unfold(chief.page, "designate")
     await chief.page.locator("form[action$='/designate'] select").select_option("water")
     await do(chief.page, "designate", "就近处置", "指定管辖")
     after = await now(clients, case)
@@ -87,7 +93,7 @@ async def test_a_refused_act_keeps_its_words(person: Person, clients: Clients) -
     case = await handed(clients, "停水", "water_outage", "water")
     desk = await person("duty")
     await choose(desk.page, "due", case)
-    await desk.page.locator("details:has(form[action$='/remind']) summary").click()
+    await unfold(desk.page, "remind")
     await desk.page.locator("form[action$='/remind'] [name=reason]").fill("请尽快")
     await desk.page.locator("form[action$='/remind'] [name=target]").evaluate("one => { one.value += '9'; }")
     await desk.page.locator("form[action$='/remind'] button").click()

@@ -1,8 +1,8 @@
 """`/board` (态势板): the day in figures on one screen of 1920 by 1080, for a wall; it follows the mesh by itself.
 
 Everything on it is counted by tracking (GetFigures) and drawn by the server (chart.py); nobody's words are on it. A
-screen asks again whenever something changed, so answers are kept for a moment: KEPT_SECONDS a person's sight. A kiosk
-signs in with an account that may open nothing else.
+screen asks again whenever something changed; an answer serves all screens of the same sight until then, and for
+KEPT_SECONDS at least. A kiosk signs in with an account that may open nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from callmesh.domain.directory import City
 
 _By = tracking_service_pb2.GetFiguresRequest
 _Figure = tracking_service_pb2.Figure
-KEPT_SECONDS = 2.0
+KEPT_SECONDS, OLD_SECONDS = 1.0, 30.0
 DAYS, RANKED, CATEGORIES, REPEATS, HOTSPOTS = 14, 10, 9, 7, 20
 TILES = (
     ("cases_opened", "", "Calls today"),
@@ -97,6 +97,15 @@ class Figures:
     agencies: tracking_service_pb2.GetFiguresResponse
     days: tracking_service_pb2.GetFiguresResponse
     repeats: Sequence[case_pb2.Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, when it is or was asked for (monotonic seconds), and the last change heard before."""
+
+    at: float
+    head: int
+    answer: asyncio.Future[Figures]
 
 
 async def ask(by: Acting, city: City) -> Figures:
@@ -254,18 +263,23 @@ async def show(request: Request) -> Response:
 
 
 async def _kept(request: Request, by: Acting, city: City) -> Figures:
-    """The answer, at most KEPT_SECONDS old; asked once for all screens with the same sight."""
-    kept: dict[tuple[str, str], tuple[float, asyncio.Future[Figures]]] = request.app.state.board
-    key = (by.account.agency, by.account.role)
-    since, asked = kept.get(key, (0.0, None))
-    if asked is None or time.monotonic() - since > KEPT_SECONDS:
-        asked = asyncio.ensure_future(ask(by, city))
-        kept[key] = (time.monotonic(), asked)
+    """The answer for this sight, once for all screens: asked again after a change, at most every KEPT_SECONDS."""
+    boards: dict[tuple[str, str], Kept] = request.app.state.board
+    key, now, head = (by.account.agency, by.account.role), time.monotonic(), request.app.state.push.head
+    kept = boards.get(key)
+    if kept is None or (kept.at <= now and (kept.head != head or now - kept.at > OLD_SECONDS)):
+        wait = max(0.0, kept.at + KEPT_SECONDS - now) if kept else 0.0
+        kept = boards[key] = Kept(now + wait, head, asyncio.ensure_future(_later(wait, by, city)))
     try:
-        return await asyncio.shield(asked)
+        return await asyncio.shield(kept.answer)
     except Exception:
-        kept.pop(key, None)
+        boards.pop(key, None)
         raise
+
+
+async def _later(seconds: float, by: Acting, city: City) -> Figures:
+    await asyncio.sleep(seconds)
+    return await ask(by, city)
 
 
 ROUTES = [Route("/board", show)]
