@@ -1,4 +1,4 @@
-"""What the console promises: nothing typed is lost, nothing is sent twice, nothing foreign runs, everybody can use it."""
+"""What the console promises: no word is lost, no key sent twice, nothing foreign runs, everybody can use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from browsing import Browsing, Desk
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Playwright, async_playwright, expect
 
 from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, tracking_service_pb2
 from callmesh.cli.clients import Clients, me
@@ -48,10 +48,14 @@ async def types(page: Page, text: str) -> None:
 
 
 async def opened(clients: Clients, words: str, agency: str = "110") -> list[str]:
-    """Names of that agency's cases with these words."""
-    asked = tracking_service_pb2.ListCasesRequest(page_size=500)
-    found = await clients.tracking.ListCases(asked, metadata=me(agency), timeout=10)
-    return [one.name for one in found.cases if words in one.report.narrative]
+    """Names of that agency's cases with these words, once there is one."""
+
+    async def found() -> list[str]:
+        asked = tracking_service_pb2.ListCasesRequest(page_size=500)
+        answer = await clients.tracking.ListCases(asked, metadata=me(agency), timeout=10)
+        return [one.name for one in answer.cases if words in one.report.narrative]
+
+    return await until(found, f"a case with {words}")
 
 
 async def until_case(clients: Clients, name: str, wanted: Callable[[case_pb2.Case], bool]) -> case_pb2.Case:
@@ -188,29 +192,29 @@ async def test_the_draft_outlives_a_killed_console_and_the_page_catches_up(
 async def test_the_draft_outlives_a_killed_browser(mesh: LocalMesh, tmp_path: Path) -> None:
     profile = str(tmp_path / "profile")
     async with async_playwright() as playwright:
-        for attempt in ("types", "comes back"):
-            context = await playwright.chromium.launch_persistent_context(
-                profile,
-                executable_path=CHROMIUM,
-                args=["--no-sandbox"],
-                base_url=mesh.endpoints.console,
-                locale="zh-CN",
-            )
-            page = await context.new_page()
-            await page.goto("/sign-in")
-            await page.fill("[name=id]", "op110")
-            await page.fill("[name=password]", DEMO_PASSWORD)
-            await page.press("[name=password]", "Enter")
-            await page.locator("body[data-ready]").wait_for()
-            if attempt == "types":
-                await types(page, LANE)
-                await until(lambda: page.evaluate(KEPT), "the draft is on disk")
-                for one in psutil.process_iter(["cmdline"]):
-                    if f"--user-data-dir={profile}" in (one.info["cmdline"] or []):
-                        one.kill()
-            else:
-                assert await page.locator("#narrative").input_value() == LANE
-                await context.close()
+        page = await with_profile(playwright, profile, mesh.endpoints.console)
+        await types(page, LANE)
+        await until(lambda: page.evaluate(KEPT), "the draft is on disk")
+        for one in psutil.process_iter(["cmdline"]):
+            if f"--user-data-dir={profile}" in (one.info["cmdline"] or []):
+                one.kill()
+        again = await with_profile(playwright, profile, mesh.endpoints.console)
+        assert await again.locator("#narrative").input_value() == LANE
+        await again.context.close()
+
+
+async def with_profile(playwright: Playwright, profile: str, url: str) -> Page:
+    """A desk in a browser that keeps its data in that folder."""
+    context = await playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=["--no-sandbox"], base_url=url, locale="zh-CN"
+    )
+    page = await context.new_page()
+    await page.goto("/sign-in")
+    await page.fill("[name=id]", "op110")
+    await page.fill("[name=password]", DEMO_PASSWORD)
+    await page.press("[name=password]", "Enter")
+    await page.locator("body[data-ready]").wait_for()
+    return page
 
 
 async def test_eight_tabs_live_from_one_connection(person: Person, clients: Clients) -> None:
