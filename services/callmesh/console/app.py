@@ -16,6 +16,7 @@ import grpc
 from nats.aio.client import Client
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -60,7 +61,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     """The console as an ASGI app; it connects when it is started."""
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Headers), Middleware(SameOrigin), Middleware(SignedIn)],
+        middleware=[Middleware(Headers), Middleware(GZipMiddleware), Middleware(SameOrigin), Middleware(SignedIn)],
         exception_handlers={grpc.aio.AioRpcError: web.refusal, agency.NoReferral: agency.no_referral},
         lifespan=_lifespan,
     )

@@ -44,11 +44,13 @@ class Headers:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
+        kept = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                headers.setdefault("cache-control", "no-store")
+                headers.setdefault("cache-control", kept)
             await send(message)
 
         return await self._app(scope, receive, with_headers)

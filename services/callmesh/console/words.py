@@ -93,6 +93,13 @@ CHANNEL: dict[str, Pair] = {
     "partner": ("单位", "Agency"),
     "sensor": ("感知设备", "Sensor"),
 }
+LINK: dict[str, Pair] = {
+    "number": ("同号码", "Same number"),
+    "person": ("同一人", "Same person"),
+    "place": ("同地址", "Same place"),
+    "matter": ("同一事项", "Same matter"),
+    "merged": ("曾并单", "Was merged"),
+}
 TONES: dict[int, str] = {1: "p0", 2: "p1", 3: "p2", 4: "p3"}
 
 
@@ -146,6 +153,10 @@ class Words:
     def channel(self, code: str) -> str:
         """Of a channel; unknown ones as they are."""
         return self.pick(CHANNEL[code]) if code in CHANNEL else code
+
+    def link(self, kind: str) -> str:
+        """How two cases are connected; unknown kinds as they are."""
+        return self.pick(LINK[kind]) if kind in LINK else kind
 
     def agency(self, id: str) -> str:
         """An agency's name in the city's data; the id when there is none."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import tracking_service_pb2
 from callmesh.console.rows import OPEN_STATES, rows
-from callmesh.console.web import acting, page
+from callmesh.console.web import acting, city_of, page
+from callmesh.console.words import CASE_STATE, LEVEL
 
 PAGE_SIZE = 50
 
@@ -33,12 +36,38 @@ def filter_of(request: Request) -> tracking_service_pb2.CaseFilter:
 
 async def show(request: Request) -> Response:
     """The list."""
-    mesh = acting(request)
-    asked = tracking_service_pb2.ListCasesRequest(
-        filter=filter_of(request), page_size=PAGE_SIZE, page_token=request.query_params.get("page", "")
+    return await _list(request, filter_of(request))
+
+
+async def find(request: Request) -> Response:
+    """Cases of a caller's number, or of a number in another system; it comes in the body, never in an address."""
+    number = str((await request.form()).get("number", "")).strip()
+    if not number:
+        return await show(request)
+    asked = tracking_service_pb2.CaseFilter(number=number)
+    if str((await request.form()).get("kind", "")) == "order":
+        asked = tracking_service_pb2.CaseFilter(external_id=number)
+    return await _list(request, asked, number)
+
+
+async def _list(request: Request, wanted: tracking_service_pb2.CaseFilter, number: str = "") -> Response:
+    mesh, asked = acting(request), request.query_params
+    asking = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=PAGE_SIZE, page_token=asked.get("page", ""))
+    found = await mesh.do(mesh.mesh.tracking.ListCases, asking)
+    chosen = {name: asked.get(name, "") for name in ("state", "level", "category", "agency", "overdue")}
+    more = f"/cases?{urlencode({**asked, 'page': found.next_page_token})}" if found.next_page_token else ""
+    return page(
+        request,
+        "cases.html",
+        rows=rows(list(found.cases)),
+        more=more,
+        chosen=chosen,
+        number=number,
+        city=city_of(request),
+        here=f"/cases?{urlencode(asked)}",
+        states=CASE_STATE,
+        levels=LEVEL,
     )
-    found = await mesh.do(mesh.mesh.tracking.ListCases, asked)
-    return page(request, "cases.html", rows=rows(list(found.cases)), more=found.next_page_token)
 
 
-ROUTES = [Route("/cases", show)]
+ROUTES = [Route("/cases", show), Route("/cases", find, methods=["POST"])]

@@ -33,6 +33,7 @@ function beep() {
 function look() {
   const now = ringing();
   bar.hidden = now.length === 0;
+  document.body.classList.toggle("alarmed", now.length > 0);
   if (!now.length) return;
   const text = `${bar.dataset.what}: ${now.length}`;
   if (bar.firstElementChild.textContent !== text) bar.firstElementChild.textContent = text;

@@ -168,7 +168,8 @@ async function recall() {
   refreshAll();
 }
 
-function take(place) {
+async function take(place) {
+  await suggest.settled(at("narrative"), draft, advised);
   const target = suggest.targets[place];
   if (!target) return say(form.dataset.none, true);
   return send({ category: place === 0 ? "" : target.category });

@@ -5,6 +5,7 @@ const WAIT = 120;
 const at = (id) => document.getElementById(id);
 let timer = 0;
 let asked = 0;
+let shown = "";
 export let targets = [];
 
 export function start(box, draft, told) {
@@ -43,7 +44,14 @@ function element(name, text, kind = "") {
   return made;
 }
 
+// A key that takes a suggestion takes the one for the words that stand there now.
+export async function settled(box, draft, told) {
+  clearTimeout(timer);
+  if (shown !== box.value) await ask(box.value, draft, told);
+}
+
 function show(text, found, told) {
+  shown = text;
   targets = found ? found.targets : [];
   const verdict = at("verdict");
   verdict.textContent = found && verdict.dataset[found.verdict] ? `· ${verdict.dataset[found.verdict]}` : "";
