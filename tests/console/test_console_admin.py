@@ -120,12 +120,12 @@ async def test_the_mesh_takes_only_what_was_checked_from_who_may(mesh: LocalMesh
             return "OK"
 
         stale = pb.CheckCityRequest(base_version="0", files=changed)
-        assert await reason(stale) == "ERROR_REASON_CHANGED"
+        assert await reason(stale) == "CHANGED"
         unseen = pb.ApplyCityRequest(request_id="1", base_version=city.version, files=changed, version="other")
-        assert await reason(unseen) == "ERROR_REASON_CHANGED"
+        assert await reason(unseen) == "CHANGED"
         mine = pb.CheckCityRequest(base_version=city.version, files=changed)
-        assert await reason(mine, me("gas")) == "ERROR_REASON_NOT_YOURS"
+        assert await reason(mine, me("gas")) == "NOT_YOURS"
         same = pb.CheckCityRequest(base_version=city.version, files=changed, cases=1)
         assert await reason(same) == "OK"
         strange = pb.CheckCityRequest(base_version=city.version, files=[pb.CityFile(name="../x", text="")])
-        assert await reason(strange) == "ERROR_REASON_INVALID_FIELD"
+        assert await reason(strange) == "INVALID_FIELD"
