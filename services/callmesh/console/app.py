@@ -51,7 +51,9 @@ def routes() -> list[BaseRoute]:
 
 
 def build(settings: Settings, own: ConsoleSettings) -> Starlette:
-    """The console as an ASGI app; it connects when it is started."""
+    """The console as an ASGI app; it connects when it is started. Raises ValueError when production lacks something."""
+    if settings.environment == "production" and not own.identities:
+        raise ValueError("set CALLMESH_CONSOLE_IDENTITIES: in production the console calls with agencies' certificates")
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(GZipMiddleware), Middleware(SameOrigin), Middleware(SignedIn)],
