@@ -25,6 +25,7 @@ $(STAMP): requirements.lock pyproject.toml services/generate.py $(shell find pro
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python services/generate.py 2>$(VENV)/generate.log || { cat $(VENV)/generate.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m callmesh.classification.compiled_file
 	@touch $@
 
 gen: setup ## generate callmesh.api and callmesh.facts from protos/
@@ -69,4 +70,4 @@ baseline: gen ## accept the contract as it is as the new baseline
 	@$(BIN)/buf build protos -o protos/baseline.binpb
 
 clean: ## remove everything that was built
-	@rm -rf $(VENV) .build .callmesh services/callmesh/api services/callmesh/facts
+	@rm -rf $(VENV) .build .callmesh services/callmesh/api services/callmesh/facts services/callmesh/classification/built
