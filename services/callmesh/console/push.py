@@ -161,7 +161,7 @@ async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[by
     with push.joined(Listener(account)) as listener:
         await push.started.wait()  # who is told `hello` hears of everything that happens from then on
         seen = push.head
-        yield _event("hello", {"now": _now()})
+        yield _event("hello", {"now": _now(), "seq": seen})
         for one in _missed(push, last_id):
             yield _event("reset", {"now": _now()}, seen) if one is None else _told(one, account)
         while not push.closing.is_set():
