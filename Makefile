@@ -11,10 +11,10 @@ export PYTHONWARNINGS :=
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen demo test check lint types layers protos bench lock baseline model clean
+.PHONY: help setup gen demo screenshots test check lint types layers protos bench lock baseline model clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build .venv from the hash-pinned lock and generate code
 
@@ -25,6 +25,7 @@ $(STAMP): requirements.lock pyproject.toml services/generate.py $(shell find pro
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python services/generate.py 2>$(VENV)/generate.log || { cat $(VENV)/generate.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m callmesh.classification.compiled_file
 	@touch $@
 
 gen: setup ## generate callmesh.api and callmesh.facts from protos/
@@ -32,6 +33,9 @@ gen: setup ## generate callmesh.api and callmesh.facts from protos/
 
 demo: setup ## start the whole mesh, play a day of calls; ONCE=1 ends by itself
 	@$(BIN)/callmesh demo
+
+screenshots: setup ## pictures of every page of the console, in screenshots/ (needs Chromium)
+	@CALLMESH_SCREENSHOTS=$(CURDIR)/screenshots $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -66,4 +70,4 @@ baseline: gen ## accept the contract as it is as the new baseline
 	@$(BIN)/buf build protos -o protos/baseline.binpb
 
 clean: ## remove everything that was built
-	@rm -rf $(VENV) .build .callmesh services/callmesh/api services/callmesh/facts
+	@rm -rf $(VENV) .build .callmesh services/callmesh/api services/callmesh/facts services/callmesh/classification/built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -61,3 +62,26 @@ async def test_a_whole_case_by_keyboard_between_desks(person: Person) -> None:
     await expect(hotline.page.locator("#said")).to_contain_text(short)
     await command(hotline.page, f"归 {short}")
     await expect(row).to_have_count(0)
+
+
+CALLS = {
+    "danger: to fire and gas": (GAS, ("Control+Enter",)),
+    "the hotline's: a known key": (LANE, ("F1",)),
+    "many agencies: a plan": ("主管道爆了，半条街都是水，还在往地下室灌", ("Alt+p", "2")),
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_a_call_takes_a_key_or_two_beside_its_words(
+    person: Person, kind: str, record_property: Callable[[str, object], None]
+) -> None:
+    """First use: what a call costs beside typing it. The figures stand in tests/README.md, `--junitxml` has them."""
+    page, (words, keys) = (await at_desk(person, "op110")).page, CALLS[kind]
+    await page.keyboard.insert_text(words)  # the cursor stands there already
+    begun = time.monotonic()
+    for key in keys:
+        await page.keyboard.press(key)
+    await expect(page.locator("#sent")).to_contain_text("已转", timeout=10_000)
+    record_property("seconds_from_the_last_word_to_the_offer", time.monotonic() - begun)
+    record_property("keys", len(keys))
+    assert len(keys) <= 2

@@ -171,7 +171,7 @@ async def test_an_operator_confirms_a_surge_and_the_rest_follows(clients: Client
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE") as found:
         await desk.transfer(fourth)
     assert found.state == "merged"
-    with refused(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"):
+    with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
         await Repeating(clients, "gas").unmerge(fourth)
     out = await desk.unmerge(fourth)
     assert (out.state, out.parent, out.round) == (State.CLASSIFIED, "", 1)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from callmesh.classification.lexicon import Lexicon, LexiconError
+from callmesh.classification.lexicon import LexiconError
 from callmesh.classification.matching import Matcher
 from callmesh.classification.model import DEFAULT, Model, ModelRefused
 from callmesh.classification.thresholds import ThresholdError, Thresholds
@@ -33,22 +33,20 @@ class Refused(ValueError):
 class Rules:
     """Everything that judges but the city's catalogue."""
 
-    lexicon: Lexicon
     matcher: Matcher
     model: Model
     thresholds: Thresholds
 
     def classifier(self, categories: Iterable[Category]) -> Classifier:
         """The classifier of a city."""
-        return Classifier(self.lexicon, categories, self.model, self.thresholds, self.matcher)
+        return Classifier(self.matcher, categories, self.model, self.thresholds)
 
 
 def load_rules(lexicon: Path | None = None, model: Path | None = None, thresholds: Path | None = None) -> Rules:
     """Read and check; the packaged files by default. Raises Refused."""
     try:
         with _uncollected():
-            read = Lexicon.load(lexicon)
-            return Rules(read, Matcher(read), Model.load(model), Thresholds.load(thresholds))
+            return Rules(Matcher.load(lexicon), Model.load(model), Thresholds.load(thresholds))
     except (LexiconError, ThresholdError, ModelRefused) as wrong:
         raise Refused(str(wrong)) from wrong
 
@@ -92,7 +90,7 @@ class RulesInForce:
     def _take(self) -> None:
         try:
             self._rules = load_rules(self._folder, self._own(_MODEL), self._own(_THRESHOLDS))
-            log.info("rules in force", version=self._rules.lexicon.version)
+            log.info("rules in force", version=self._rules.matcher.version)
         except Refused as refused:
             log.error("rules refused, the version in force stays", error=str(refused))
 

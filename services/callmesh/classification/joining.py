@@ -60,7 +60,7 @@ class PatternIndex:
         other need not look at a letter's other pages.
         """
         found: dict[int, tuple[Pattern, int]] = {}
-        reaches: dict[tuple[frozenset[str], int], int] = {}
+        reaches: dict[tuple[tuple[str, ...], int], int] = {}
         there = present.keys()
         for name in present:
             for order, pattern in self._by_class.get(name, ()):
@@ -79,7 +79,7 @@ class PatternIndex:
         return needed
 
 
-def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[frozenset[str], int], int]) -> int:
+def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[tuple[str, ...], int], int]) -> int:
     """The cells that hold a word of each part within the pattern's window; 0 when they never come so near."""
     met = _EVERYWHERE
     for part in pattern.parts:

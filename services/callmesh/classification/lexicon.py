@@ -44,11 +44,11 @@ class Term:
 class Pattern:
     """One row of patterns.tsv: all `parts` within `window` characters and none of `without` near them.
 
-    Each part is a set of class names of which one must be there; `ordered` parts follow each other.
+    Each part names classes of which one must be there; `ordered` parts follow each other.
     """
 
     name: str
-    parts: tuple[frozenset[str], ...]
+    parts: tuple[tuple[str, ...], ...]
     without: frozenset[str]
     ordered: bool
     kind: str
@@ -70,17 +70,28 @@ class Lexicon:
     @staticmethod
     def load(path: str | Path | None = None) -> Lexicon:
         """Read a folder of tables (or the packaged one). Tables the folder lacks are the packaged ones."""
-        folder = Path(path) if path is not None else _PACKAGED
-        named = {folder.name: folder} if folder.is_file() else {}
-        base = folder.parent if folder.is_file() else folder
-        files = [named.get(name) or _choose(base, name) for name in ("lexicon.tsv", "patterns.tsv", "sounds.tsv")]
-        if named and folder not in files:
-            files[0] = folder
+        files = files_of(path)
         terms = list(_terms(read(files[0], _TERMS)))
         _unmasked(terms, files[0])
         rows = [_named(row, terms) for row in read(files[1], _PATTERNS)]
         patterns = tuple(_patterns(rows, terms))
-        return Lexicon(tuple(terms), patterns, Sounds(read(files[2], _SOUNDS)), _version(files))
+        return Lexicon(tuple(terms), patterns, sounds_of(files), _version(files))
+
+
+def files_of(path: str | Path | None = None) -> list[Path]:
+    """The tables of terms, patterns and sounds of a folder; what it lacks is packaged. Raises LexiconError."""
+    folder = Path(path) if path is not None else _PACKAGED
+    named = {folder.name: folder} if folder.is_file() else {}
+    base = folder.parent if folder.is_file() else folder
+    files = [named.get(name) or _choose(base, name) for name in ("lexicon.tsv", "patterns.tsv", "sounds.tsv")]
+    if named and folder not in files:
+        files[0] = folder
+    return files
+
+
+def sounds_of(files: list[Path]) -> Sounds:
+    """How characters sound, by the last of a lexicon's three tables."""
+    return Sounds(read(files[2], _SOUNDS))
 
 
 def _choose(folder: Path, name: str) -> Path:
@@ -170,10 +181,10 @@ def _patterns(rows: Iterable[Row], terms: Iterable[Term]) -> Iterable[Pattern]:
         )  # fmt: skip
 
 
-def _parts(row: Row, text: str, known: set[str]) -> tuple[tuple[frozenset[str], ...], frozenset[str]]:
+def _parts(row: Row, text: str, known: set[str]) -> tuple[tuple[tuple[str, ...], ...], frozenset[str]]:
     """Read "child|elder + missing - pet"."""
     wanted_text, *excluded = text.replace(">", "+").split(" - ")
-    wanted = tuple(frozenset(part.strip().split("|")) for part in wanted_text.split("+"))
+    wanted = tuple(tuple(dict.fromkeys(part.strip().split("|"))) for part in wanted_text.split("+"))
     without = frozenset(part.strip() for group in excluded for part in group.split("|"))
     for name in without.union(*wanted):
         if name not in known:

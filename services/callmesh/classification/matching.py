@@ -8,56 +8,41 @@ clause mark in its middle) is kept as unsure: enough to ask, seldom enough to se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, groupby
-from typing import Any, NamedTuple
+from pathlib import Path
 
-import ahocorasick
-
+from callmesh.classification.compiled import Compiled
+from callmesh.classification.compiled_file import open_lexicon
+from callmesh.classification.entries import Bundle, Entry, Words
 from callmesh.classification.joining import CELL, MOST_PER_WORD, PLAIN, Hit, PatternIndex, find_patterns
-from callmesh.classification.lexicon import Lexicon, Term
-from callmesh.classification.text import Text, fold_words, words
+from callmesh.classification.text import Text, words
 
 __all__ = ["PLAIN", "Hit", "Matcher"]
 
-_NOTHING = "\U0010ffff"
-
-
 _SAFE = frozenset({"mask", "category"})
-_NAMELESS: frozenset[str] = frozenset()
-
-
-class _Entry(NamedTuple):
-    word: str
-    term: Term
-    sure: bool
-
-
-class _Bundle(NamedTuple):
-    """What one key of the automaton stands for; class words apart, for most of them are part of no pattern."""
-
-    rules: tuple[_Entry, ...]
-    classes: tuple[_Entry, ...]
-    names: frozenset[str]
 
 
 class Matcher:
     """The lexicon compiled for searching."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Compiled) -> None:
+        self.version = lexicon.version
         self._sounds = lexicon.sounds
         self._patterns = PatternIndex(lexicon.patterns)
-        self._symbols = {
-            word[0]: term for term in lexicon.terms for word in term.words if not any(map(str.isalnum, word))
-        }
-        self._written = _automaton(_written(lexicon), _bundle)
-        self._latin = _automaton(_latin(lexicon))
-        self._heard = _automaton(_heard(lexicon))
+        self._symbols = {symbol: lexicon.terms[at] for symbol, at in lexicon.symbols.items()}
+        self._written = Words(lexicon.written, lexicon.terms)
+        self._latin = Words(lexicon.latin, lexicon.terms)
+        self._heard = Words(lexicon.heard, lexicon.terms)
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> Matcher:
+        """The lexicon of a folder of tables, or the packaged one. Raises LexiconError."""
+        return Matcher(open_lexicon(path))
 
     def find(self, text: Text) -> list[Hit]:
         """All hits that no mask covers, patterns included, in the order of the text."""
-        raw = [(last, bundle) for last, bundle in self._written.iter(text.tight) if bundle]
+        raw = self._written.find(text.tight)
         unbroken = _unbroken(text)
         others = [*self._as_latin(text), *self._as_symbols(text)]
         hits = [*others, *_written_hits(text, raw, unbroken)]
@@ -75,7 +60,8 @@ class Matcher:
         line, places = words(text)
         if len(line) < 3:
             return
-        for last, entries in self._latin.iter(line):
+        for last, bundle in self._latin.find(line):
+            entries = bundle.rules + bundle.classes
             start, end = places[last - len(entries[0].word)], places[last - 1] + 1
             for entry in entries:
                 yield Hit(start, end, entry.word, entry.term, True, (start,))
@@ -91,8 +77,8 @@ class Matcher:
     def _as_heard(self, text: Text, known: set[int]) -> Iterator[Hit]:
         """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
         heard, places = self._sounds.hear(text)
-        for last, entries in self._heard.iter(heard):
-            for entry in entries:
+        for last, bundle in self._heard.find(heard):
+            for entry in bundle.rules + bundle.classes:
                 first = last + 1 - len(entry.word)
                 start, end = places[first][0], places[last][1]
                 surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
@@ -109,16 +95,16 @@ def _unbroken(text: Text) -> list[int]:
     return list(accumulate(map(bool, text.gaps)))
 
 
-def _written_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int]) -> Iterator[Hit]:
+def _written_hits(text: Text, raw: list[tuple[int, Bundle]], gaps: list[int]) -> Iterator[Hit]:
     for last, bundle in raw:
         for entry in bundle.rules:
             start, end = last + 1 - len(entry.word), last + 1
-            sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
+            sure = gaps[last] == gaps[start] or text.whole(start, end)
             if sure or entry.term.kind == "trigger":
                 yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
 
-def _cells_by_class(raw: list[tuple[int, _Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
+def _cells_by_class(raw: list[tuple[int, Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
     """For each class the cells of the text in which a word of it ends, as the bits of a number."""
     cells: dict[str, int] = {}
     for place, group in groupby(raw, lambda one: one[0] >> CELL):
@@ -131,7 +117,7 @@ def _cells_by_class(raw: list[tuple[int, _Bundle]], hits: Iterable[Hit]) -> dict
     return cells
 
 
-def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], needed: dict[str, int]) -> Iterator[Hit]:
+def _class_hits(text: Text, raw: list[tuple[int, Bundle]], gaps: list[int], needed: dict[str, int]) -> Iterator[Hit]:
     """Only of classes that some possible pattern, or the proof of ROUTE, asks for, and only where it asks."""
     wanted = needed.keys()
     for last, bundle in raw:
@@ -140,7 +126,7 @@ def _class_hits(text: Text, raw: list[tuple[int, _Bundle]], gaps: list[int], nee
         for entry in bundle.classes:
             if needed.get(entry.term.target, 0) >> (last >> CELL) & 1:
                 start, end = last + 1 - len(entry.word), last + 1
-                sure = entry.sure and (gaps[last] == gaps[start] or text.whole(start, end))
+                sure = gaps[last] == gaps[start] or text.whole(start, end)
                 yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
 
@@ -149,7 +135,7 @@ def _harmless(hit: Hit) -> bool:
     return hit.row.kind in ("mask", "category") or hit.row.target == PLAIN
 
 
-def _alike(surface: list[str], entry: _Entry) -> bool | None:
+def _alike(surface: list[str], entry: Entry) -> bool | None:
     """Is this homophone the word? None: no; False: perhaps; True: as good as written.
 
     Half of the characters must be right, or all be pinyin, else 紫砂 would be 自杀.
@@ -186,73 +172,3 @@ def _limited(hits: list[Hit]) -> Iterator[Hit]:
         count[hit.word] = count.get(hit.word, 0) + 1
         if count[hit.word] <= MOST_PER_WORD:
             yield hit
-
-
-def _automaton(
-    entries: Iterable[tuple[str, _Entry]], wrap: Callable[[tuple[_Entry, ...]], Any] = lambda same: same
-) -> ahocorasick.Automaton:
-    """An Aho-Corasick automaton; each key leads to all entries that share it."""
-    found: dict[str, tuple[_Entry, ...]] = {}
-    for key, entry in entries:
-        same = found.get(key)
-        found[key] = (entry,) if same is None else _with(same, entry)
-    automaton = ahocorasick.Automaton()
-    for key, same in found.items():
-        automaton.add_word(key, wrap(same))
-    automaton.add_word(_NOTHING, ())  # an automaton without a word cannot be searched
-    automaton.make_automaton()
-    return automaton
-
-
-def _bundle(same: tuple[_Entry, ...]) -> _Bundle:
-    if len(same) == 1:  # nine in ten
-        return _Bundle((), same, _names(same[0].term)) if same[0].term.kind == "class" else _Bundle(same, (), _NAMELESS)
-    classes = tuple([entry for entry in same if entry.term.kind == "class"])
-    rules = tuple([entry for entry in same if entry.term.kind != "class"])
-    return _Bundle(rules, classes, frozenset([entry.term.target for entry in classes]))
-
-
-@lru_cache(maxsize=8_192)
-def _names(term: Term) -> frozenset[str]:
-    return frozenset((term.target,))
-
-
-def _with(same: tuple[_Entry, ...], entry: _Entry) -> tuple[_Entry, ...]:
-    """The entries of a key with one more; of one rule and word the surer and weightier stays."""
-    rule = (entry.term.kind, entry.term.target, entry.word)
-    for place, old in enumerate(same):
-        if (old.term.kind, old.term.target, old.word) == rule:
-            better = (entry.sure, entry.term.weight) > (old.sure, old.term.weight)
-            return (*same[:place], entry, *same[place + 1 :]) if better else same
-    return (*same, entry)
-
-
-def _spellings(lexicon: Lexicon) -> Iterator[tuple[str, Term]]:
-    for term in lexicon.terms:
-        for word in term.words:
-            yield word, term
-
-
-def _written(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
-    """Words with an ideograph."""
-    for word, term in _spellings(lexicon):
-        if not word.isascii():
-            yield word, _Entry(word, term, True)
-
-
-def _latin(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
-    """English words and phrases, met only as whole words."""
-    for word, term in _spellings(lexicon):
-        if word.isascii():
-            line = f" {fold_words(word)} "
-            yield line, _Entry(line[1:-1], term, True)
-
-
-def _heard(lexicon: Lexicon) -> Iterator[tuple[str, _Entry]]:
-    """What may be misspelled by ear: the gravest short words (`alike`), and longer words of danger."""
-    for word, term in _spellings(lexicon):
-        chosen = "alike" in term.flags or (term.kind in ("trigger", "class") and len(word) in (3, 4))
-        if not chosen or "exact" in term.flags or not 2 <= len(word) <= 6:
-            continue
-        for code in lexicon.sounds.spell(word):
-            yield code, _Entry(word, term, True)

@@ -13,7 +13,6 @@ from callmesh.classification.danger import harm_in, points_of
 from callmesh.classification.findings import Findings, evidence, find
 from callmesh.classification.fusion import Reading, Scorer, danger_of, fuse
 from callmesh.classification.levels import level_of
-from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Matcher
 from callmesh.classification.proof import SUSPECTED, missing_proof
 from callmesh.classification.ranking import incidents_of, points_by_category
@@ -35,19 +34,18 @@ class Classifier:
 
     def __init__(
         self,
-        lexicon: Lexicon,
+        matcher: Matcher,
         categories: Iterable[Category],
         scorer: Scorer | None = None,
         thresholds: Thresholds | None = None,
-        matcher: Matcher | None = None,
     ) -> None:
         self._scorer = scorer
         self._thresholds = thresholds or Thresholds.load()
-        self._matcher = matcher or Matcher(lexicon)
+        self._matcher = matcher
         self._categories = {one.id: one for one in categories}
         self._urgent = {name for name, one in self._categories.items() if one.emergency is EmergencyRule.ALWAYS}
         model = scorer.version if scorer else "no-model"
-        self.version = f"{lexicon.version}+{model}+{self._thresholds.version}"
+        self.version = f"{matcher.version}+{model}+{self._thresholds.version}"
 
     def assess(self, text: str, channel: Channel, adjust: Adjust | None = None) -> Assessment:
         """Read one report. Pure and bounded: the same text always gives the same answer.

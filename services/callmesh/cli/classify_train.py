@@ -92,7 +92,7 @@ def _key(given: dict[str, Any]) -> Any:
 
 def _checked(result: Result, alarm: Any, tell: Callable[[str], None]) -> Result:
     """The same with the suite's report inside; Failure when the gate does not hold."""
-    from callmesh.classification.lexicon import Lexicon
+    from callmesh.classification.matching import Matcher
     from callmesh.classification.promotion import suite_report
     from callmesh.classification.suite import run
     from callmesh.classification.training.train import with_header
@@ -101,7 +101,7 @@ def _checked(result: Result, alarm: Any, tell: Callable[[str], None]) -> Result:
     from callmesh.cli.directory import read_city
 
     tell("suite")
-    engine = Classifier(Lexicon.load(), read_city(city_folder(None)).categories, result.built.model)
+    engine = Classifier(Matcher.load(), read_city(city_folder(None)).categories, result.built.model)
     suite = run(engine)
     if not suite.holds:
         reasons = "; ".join(suite.reasons)

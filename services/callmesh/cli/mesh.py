@@ -91,6 +91,11 @@ class LocalMesh:
         """nats://127.0.0.1:port"""
         return self.endpoints.nats_url
 
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """Names of all that run: `nats`, the services, `console`."""
+        return tuple(self._keepers)
+
     def process(self, name: str) -> psutil.Process:
         """The process of a service or of `nats`."""
         import psutil

@@ -26,12 +26,12 @@ def run(settings: Settings) -> None:
     from callmesh.kernel import telemetry
 
     try:
-        own = console_settings()
+        app = build(settings, console_settings())
     except ValueError as wrong:
         raise BadInput(str(wrong)) from None
     telemetry.start("console", settings)
     config = uvicorn.Config(
-        build(settings, own),
+        app,
         host=settings.host,
         port=settings.port or CONSOLE_PORT,
         loop="uvloop",

@@ -60,7 +60,7 @@ class _Seed:
     limited: tuple[str, ...] = ()
 
 
-_SEEDS = (
+SEEDS = (
     _Seed("op110", "110接警员", "110", "operator"),
     _Seed("op12345", "12345话务员", "12345", "operator"),
     _Seed("op119", "119接警员", "119", "operator"),
@@ -75,6 +75,7 @@ _SEEDS = (
     _Seed("admin", "管理员", "", "ops"),
     _Seed("kiosk", "大屏", "", "ops", ("board",)),
 )
+"""Accounts of a mesh outside production: one for each kind of person."""
 
 
 class Accounts:
@@ -132,5 +133,5 @@ class Accounts:
                 password=password,
                 limited=one.limited,
             )
-            for one in _SEEDS
+            for one in SEEDS
         }

@@ -58,7 +58,9 @@ def routes() -> list[BaseRoute]:
 
 
 def build(settings: Settings, own: ConsoleSettings) -> Starlette:
-    """The console as an ASGI app; it connects when it is started."""
+    """The console as an ASGI app; it connects when it is started. Raises ValueError when production lacks something."""
+    if settings.environment == "production" and not own.identities:
+        raise ValueError("set CALLMESH_CONSOLE_IDENTITIES: in production the console calls with agencies' certificates")
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(GZipMiddleware), Middleware(SameOrigin), Middleware(SignedIn)],
@@ -119,9 +121,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 async def _healthz(request: Request) -> Response:
-    """200 once the city is known and the push is subscribed."""
-    state = request.app.state
-    ready = state.directory.looked and state.push.started.is_set()
+    """200 once it is known which city is in force; what the services cannot do, the pages say."""
+    ready = request.app.state.directory.looked
     return JSONResponse({"status": "ok" if ready else "not ready"}, 200 if ready else 503)
 
 

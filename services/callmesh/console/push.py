@@ -159,8 +159,9 @@ def change_of(case: case_pb2.Case, event: tracking_service_pb2.CaseEvent) -> Cha
 async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[bytes]:
     """Server-sent events for one client, from where it broke off."""
     with push.joined(Listener(account)) as listener:
+        await push.started.wait()  # who is told `hello` hears of everything that happens from then on
         seen = push.head
-        yield _event("hello", {"now": _now()})
+        yield _event("hello", {"now": _now(), "seq": seen})
         for one in _missed(push, last_id):
             yield _event("reset", {"now": _now()}, seen) if one is None else _told(one, account)
         while not push.closing.is_set():

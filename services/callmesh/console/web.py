@@ -113,6 +113,7 @@ def page(request: Request, template: str, status: int = 200, **given: Any) -> HT
         "nav": nav,
         "path": request.url.path,
         "now": time.time(),
+        "seq": request.app.state.push.head,
         "demo": request.app.state.accounts.demo,
     }
     environment: Environment = request.app.state.templates

@@ -59,7 +59,8 @@ class Folding:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """What happened to a child whose parent stands in another shard."""
-        await each(self._mesh, messages, self._on_fact, _elsewhere)
+        some = [one for one in messages if kind_of(one) in _KINDS]
+        await each(self._mesh, some, self._on_fact, _elsewhere)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         body, sequence = fact_of(decode(message.data)).body, sequence_of(message)
@@ -77,8 +78,6 @@ class Folding:
 
 
 def _elsewhere(case_id: str, message: Msg) -> bool:
-    if kind_of(message) not in _KINDS:
-        return False
     fact = decode(message.data).fact
     parent = fact.case_merged.parent or fact.case_unmerged.parent
     return shard_of(parent.removeprefix("cases/")) != shard_of(case_id)

@@ -30,7 +30,6 @@ from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.recent import Recent, Seen
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.port import Head
 
 AT_OPENING = (LinkKind.NUMBER, LinkKind.PERSON, LinkKind.PLACE)
 AT_CLASSIFYING = (LinkKind.MATTER,)
@@ -49,11 +48,11 @@ class Repeats:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Opened cases, then classified ones; the rest passes."""
-        await each(self._mesh, messages, self._on_fact, lambda _, one: kind_of(one) == _OPENED)
-        await each(self._mesh, messages, self._on_fact, lambda _, one: kind_of(one) == _CLASSIFIED)
+        for kind in _KINDS:
+            await each(self._mesh, [one for one in messages if kind_of(one) == kind], self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        case, sequence = Head(message.data, sequence_of(message)).case, sequence_of(message)
+        case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
         for kind, key in self._keys(case, self._new(message, case)):
             await self._link(case, kind, key, sequence)
         head = await self._mesh.ledger.head(case_id)

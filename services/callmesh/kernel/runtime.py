@@ -16,11 +16,11 @@ import signal
 import urllib.request
 from collections.abc import Awaitable, Callable
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from callmesh.kernel import streams, telemetry
 from callmesh.kernel.config import DEFAULT_PORTS, Settings
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import Consumer, Handler, connect
 from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.rpc.server import Server
@@ -43,7 +43,7 @@ class Runtime:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name, self.settings = name, settings
         self.names = Names(settings.region)
-        self.client = Client()
+        self.client = Connection()
         self.js = self.client.jetstream(timeout=5)
         self.publisher = Publisher(self.client)
         self.server = Server(settings)

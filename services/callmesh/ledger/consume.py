@@ -26,7 +26,11 @@ def kind_of(message: Msg) -> str:
     return (message.headers or {}).get(headers.CE_TYPE, "")
 
 
-async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Concerns) -> None:
+def _all(case_id: str, message: Msg) -> bool:
+    return True
+
+
+async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Concerns = _all) -> None:
     """Hands every fact that `concerns` the service to `act`; raises only what a later try can mend."""
     wanted = []
     for message in messages:

@@ -18,9 +18,6 @@ from callmesh.supervision.unreachable import Unreachable
 LINGER_SECONDS = 0.05
 """Limits are seconds and more; one wake-up serves many facts."""
 
-ENDED_LINGER_SECONDS = 0.2
-"""Nobody waits for the patrol, and folded cases end in their hundreds."""
-
 
 def build(runtime: Runtime) -> None:
     """Parts: log, directory, clocks, notary, servicer, the readers of log and timers, what follows an end."""
@@ -29,14 +26,14 @@ def build(runtime: Runtime) -> None:
     servicer = SupervisionServicer(mesh)
     supervision_service_pb2_grpc.add_SupervisionServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*supervision_service_pb2.DESCRIPTOR.services_by_name.values())
-    unreachable = Unreachable(mesh)
+    ended, unreachable = Ended(mesh), Unreachable(mesh)
 
     async def on_facts(messages: Sequence[Msg]) -> None:
         await clocks.on_facts(messages)
         await unreachable.on_facts(messages)
+        await ended.on_facts(messages)
 
     runtime.consume_log("supervision", on_facts, LINGER_SECONDS)
-    runtime.consume_log("supervision_ended", Ended(mesh).on_facts, ENDED_LINGER_SECONDS)
     due = f"due.{runtime.names.region}.>"
     runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)
     runtime.on_start.append(Notary(runtime).start)

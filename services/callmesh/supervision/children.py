@@ -31,7 +31,6 @@ from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import kind_of
 from callmesh.ledger.pair import handle_pair
-from callmesh.ledger.port import Head
 from callmesh.ledger.record import decode, fact_of
 
 AT_ONCE = 16
@@ -56,7 +55,7 @@ class Children:
 
     async def on_fact(self, message: Msg) -> None:
         """Ends the children of a case, or takes out one that dissents."""
-        case, sequence = Head(message.data, sequence_of(message)).case, sequence_of(message)
+        case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
         if kind_of(message) == "follow_up_recorded":
             await self._said(case, sequence)
             return

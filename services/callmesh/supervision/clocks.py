@@ -34,7 +34,7 @@ from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.handle import handle
-from callmesh.ledger.record import decode, next_due_of
+from callmesh.ledger.record import next_due_of
 
 ARMED = 50_000
 _CLASSIFIED = "case_classified"
@@ -81,7 +81,7 @@ class Clocks:
 
         def concerns(case_id: str, message: Msg) -> bool:
             moves = last.get(case_id) == sequence_of(message) and self._moves_earlier(case_id, message)
-            return moves or _must_go_on(message)
+            return moves or self._must_go_on(message)
 
         await each(self._mesh, messages, self._on_fact, concerns)
 
@@ -93,14 +93,25 @@ class Clocks:
         return self._mesh.runtime.names.case_id(message.subject)
 
     def _moves_earlier(self, case_id: str, message: Msg) -> bool:
-        due, armed = next_due_of(decode(message.data)), self._armed.get(case_id)
+        due, armed = self._due(message), self._armed.get(case_id)
         return due is not None and (armed is None or armed > due)
 
+    def _due(self, message: Msg) -> datetime | None:
+        return next_due_of(self._mesh.ledger.seen(message).record)
+
+    def _must_go_on(self, message: Msg) -> bool:
+        """A classification that made a case urgent while somebody pauses in it."""
+        if kind_of(message) != _CLASSIFIED:
+            return False
+        case = self._mesh.ledger.seen(message).record.case
+        urgent = case.emergency or case.classification.level in _URGENT
+        return urgent and any(one.state == referral_pb2.Referral.SUSPENDED for one in case.referrals)
+
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        due = next_due_of(decode(message.data))
+        due = self._due(message)
         if due is not None and self._moves_earlier(case_id, message):
             await self._arm(case_id, due)
-        if _must_go_on(message):
+        if self._must_go_on(message):
             await self._end_pauses(case_id, sequence_of(message))
 
     async def _end_pauses(self, case_id: str, sequence: int) -> None:
@@ -176,12 +187,3 @@ class Clocks:
         self._armed.move_to_end(case_id)
         if len(self._armed) > ARMED:
             self._armed.popitem(last=False)
-
-
-def _must_go_on(message: Msg) -> bool:
-    """A classification that made a case urgent while somebody pauses in it."""
-    if kind_of(message) != _CLASSIFIED:
-        return False
-    case = decode(message.data).case
-    urgent = case.emergency or case.classification.level in _URGENT
-    return urgent and any(one.state == referral_pb2.Referral.SUSPENDED for one in case.referrals)

@@ -1,4 +1,4 @@
-"""What follows the end of a case: its children end, the patrol looks at it. One reader of the log for both."""
+"""What follows the end of a case: its children end, the patrol looks at it. Both read with the clocks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,11 @@ class Ended:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Ends, and what callers of folded cases say; the rest passes."""
-        await each(self._mesh, messages, self._on_fact, _concerns)
+        some = [one for one in messages if Patrol.concerns(one) or Children.concerns(one)]
+        await each(self._mesh, some, self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         if Children.concerns(message):
             await self._children.on_fact(message)
         if Patrol.concerns(message):
             await self._patrol.on_fact(message)
-
-
-def _concerns(case_id: str, message: Msg) -> bool:
-    return Patrol.concerns(message) or Children.concerns(message)

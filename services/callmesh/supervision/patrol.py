@@ -20,7 +20,6 @@ from callmesh.kernel.ids import now
 from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import kind_of
-from callmesh.ledger.port import Head
 
 
 class Patrol:
@@ -39,7 +38,7 @@ class Patrol:
         """One closure."""
         rules = self._mesh.city.patrol_rules
         if rules:
-            case, sequence = Head(message.data, sequence_of(message)).case, sequence_of(message)
+            case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
             await self._visit(case, rules, self._version(rules), sequence)
 
     def _version(self, rules: tuple[PatrolRule, ...]) -> str:

@@ -28,8 +28,7 @@ class Unreachable:
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Follow-ups; the rest passes without being looked at."""
         asked = [one for one in messages if kind_of(one) == "follow_up_recorded"]
-        if asked:
-            await each(self._mesh, asked, self._on_fact, lambda case_id, message: True)
+        await each(self._mesh, asked, self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         attempts = self._mesh.city.policy.follow_up_attempts

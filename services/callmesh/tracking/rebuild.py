@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from callmesh.directory.store import fetch
 from callmesh.kernel.config import Settings
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import clock
@@ -35,7 +35,7 @@ class Rebuilt:
 
 async def rebuild(settings: Settings) -> Rebuilt:
     """Drops the model of these settings and reads the whole log of their shard."""
-    names, client = Names(settings.region), Client()
+    names, client = Names(settings.region), Connection()
     await connect(client, settings.nats_url, "callmesh-rebuild")
     store = Store(url_of(settings), names.log_stream(settings.shard))
     js = client.jetstream(timeout=5)

@@ -1,21 +1,13 @@
 """The command: its manual page, and one small run of everything."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
 from callmesh.cli.bench import bench, command
-from callmesh.cli.bench.measure import Figures
 from callmesh.cli.bench.mesh import services
 from callmesh.cli.bench.plan import HISTORY, SECTIONS
 from callmesh.cli.bench.targets import TARGETS
-
-_ROOT = Path(__file__).resolve().parents[3]
+from support.bench import bench as run
 
 
 def test_the_manual_page_says_what_is_measured_and_how_to_read_it():
@@ -30,23 +22,9 @@ def test_an_unknown_section_is_wrong_usage():
     assert CliRunner().invoke(bench, ["--only", "nothing"]).exit_code == 2
 
 
-def _run(*arguments: str) -> Figures:
-    done = subprocess.run(
-        [sys.executable, "-m", "callmesh", "bench", "--json", *arguments],
-        env=os.environ | {"PYTHONPATH": str(_ROOT / "services")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: Figures = json.loads(done.stdout)
-    return found
-
-
 @pytest.mark.slow
 def test_a_quick_run_gives_every_figure_and_loses_nothing(tmp_path):
-    found = _run("--quick", "--folder", str(tmp_path))
+    found = run("--quick", "--folder", str(tmp_path))
     assert set(SECTIONS) <= set(found)
     wanted = {one.name for one in TARGETS if one.section != HISTORY} - (
         {"projection"} if "tracking" not in services() else set()
@@ -60,14 +38,3 @@ def test_a_quick_run_gives_every_figure_and_loses_nothing(tmp_path):
     assert found["growth"]["tracking"]["equal"]
     ratios = ("cpu_per_fact", "transfer_to_partner_p50", "transfer_to_partner_p99", "head_read_grown", "append_grown")
     assert all(found["targets"][name]["ratio"] > 0 for name in ratios)
-
-
-@pytest.mark.slow
-def test_a_small_past_is_lived_through_and_both_meshes_are_measured(tmp_path):
-    found = _run("--history", "--quick", "--cases", "300", "--folder", str(tmp_path))
-    past = found["history"]
-    assert past["past"]["facts"] == 600 and past["past"]["stored"] == 600
-    for side in ("empty", "full"):
-        assert past[side]["transfer"]["count"] == past[side]["lateness"]["count"] > 0
-        assert past[side]["transfer"]["missing"] == 0 and past[side]["early"] == 0
-    assert {"transfer_past", "lateness_past"} == set(found["targets"])

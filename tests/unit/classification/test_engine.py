@@ -14,7 +14,7 @@ from callmesh.classification.danger import Harm, harm_in
 from callmesh.classification.destinations import destinations, origin_of
 from callmesh.classification.engine import Refused, RulesInForce
 from callmesh.classification.fusion import Reading
-from callmesh.classification.lexicon import Lexicon
+from callmesh.classification.matching import Matcher
 from callmesh.classification.text import model_places, model_text, normalise
 from callmesh.classification.thresholds import ThresholdError, Thresholds
 from callmesh.classification.verdict import Classifier
@@ -36,7 +36,7 @@ def test_a_bad_table_changes_nothing_until_it_is_mended(tmp_path: Path) -> None:
     table.write_text(SMALL + "着火\tdanger\tfire\n", encoding="utf-8")
     assert rules.refresh() is first
     table.write_text(SMALL + "着火\ttrigger\tfire\n", encoding="utf-8")
-    assert rules.refresh().lexicon.version != first.lexicon.version
+    assert rules.refresh().matcher.version != first.matcher.version
     (tmp_path / "default.model").write_bytes(b"no model")
     assert rules.refresh().model.version == first.model.version
 
@@ -48,7 +48,7 @@ def test_without_any_usable_rules_there_is_no_engine(tmp_path: Path) -> None:
 
 
 def test_without_a_model_nothing_is_routed() -> None:
-    bare = Classifier(Lexicon.load(), categories())
+    bare = Classifier(Matcher.load(), categories())
     assert bare.assess("停水了，请问什么时候来水", Channel.SMS).verdict is Verdict.ASK
     assert bare.assess("厨房着火了", Channel.SMS).verdict is Verdict.EMERGENCY
 
@@ -79,12 +79,12 @@ class Suspicious:
     ],
 )
 def test_the_learned_voices_add_danger(afraid: float, fire: float, verdict: Verdict) -> None:
-    engine = Classifier(Lexicon.load(), categories(), Suspicious(afraid, fire))
+    engine = Classifier(Matcher.load(), categories(), Suspicious(afraid, fire))
     assert engine.assess("停水两天了，影响做饭", Channel.WEB).verdict is verdict
 
 
 def test_a_router_of_other_labels_leaves_danger_to_the_scorer() -> None:
-    engine = Classifier(Lexicon.load(), categories(), Suspicious(0.6, matter="水务集团"))
+    engine = Classifier(Matcher.load(), categories(), Suspicious(0.6, matter="水务集团"))
     said = engine.assess("停水两天了，影响做饭", Channel.WEB)
     assert (said.verdict, said.danger) == (Verdict.ASK, 0.6)
 
@@ -93,12 +93,12 @@ def test_a_lesson_cannot_lower_the_danger() -> None:
     def taught(_text: str, reading: Reading) -> Reading:
         return cast(Reading, Suspicious(reading.emergency).read(""))
 
-    engine = Classifier(Lexicon.load(), categories(), Suspicious(0.9, 0.05))
+    engine = Classifier(Matcher.load(), categories(), Suspicious(0.9, 0.05))
     assert engine.assess("停水两天了，影响做饭", Channel.WEB, taught).verdict is Verdict.ASK
 
 
 def test_the_learned_scorer_never_takes_danger_away() -> None:
-    said = Classifier(Lexicon.load(), categories(), Suspicious(0.0)).assess("厨房着火了快来", Channel.WEB)
+    said = Classifier(Matcher.load(), categories(), Suspicious(0.0)).assess("厨房着火了快来", Channel.WEB)
     assert said.verdict is Verdict.EMERGENCY
 
 

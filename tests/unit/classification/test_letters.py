@@ -7,7 +7,6 @@ from samples import classifier
 
 from callmesh.classification import joining
 from callmesh.classification.corpus import load
-from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Matcher
 from callmesh.classification.metamorphic_data import COMPLAINTS
 from callmesh.classification.text import normalise
@@ -18,7 +17,7 @@ CALM = ("".join(COMPLAINTS) * 30)[:9_900]
 
 
 def test_cells_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    matcher = Matcher(Lexicon.load())
+    matcher = Matcher.load()
     texts = [normalise(text) for text in LETTERS]
     narrow = [_named(matcher, text) for text in texts]
     monkeypatch.setattr(joining, "_meeting", lambda *_: joining._EVERYWHERE)

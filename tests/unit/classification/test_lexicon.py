@@ -8,6 +8,7 @@ import pytest
 from samples import categories
 
 from callmesh.classification.lexicon import Lexicon, LexiconError
+from callmesh.classification.matching import Matcher
 from callmesh.classification.tables import Row, expand
 from callmesh.classification.verdict import Classifier
 from callmesh.domain.words import Channel, Verdict
@@ -69,8 +70,8 @@ def test_templates_multiply_and_nest() -> None:
 
 
 def test_a_category_the_city_lacks_is_not_named_but_stays_a_danger(tmp_path: Path) -> None:
-    lexicon = Lexicon.load(folder(tmp_path, "着火\ttrigger\tmoon_fire\n停水\tcategory\tmoon_water\n"))
-    classifier = Classifier(lexicon, categories())
+    matcher = Matcher.load(folder(tmp_path, "着火\ttrigger\tmoon_fire\n停水\tcategory\tmoon_water\n"))
+    classifier = Classifier(matcher, categories())
     assert classifier.assess("厨房着火了快来", Channel.SMS).verdict is Verdict.EMERGENCY
     assert classifier.assess("厨房着火了快来", Channel.SMS).category == ""
     assert classifier.assess("整栋楼停水一上午了", Channel.SMS).verdict is Verdict.ASK

@@ -23,7 +23,9 @@ def change(seq: int, *agencies: str) -> Change:
 
 @pytest.fixture
 def push() -> Push:
-    return Push(mesh=Clients({}, *[None] * 6), ring=4)  # type: ignore[arg-type]
+    made = Push(mesh=Clients({}, *[None] * 6), ring=4)  # type: ignore[arg-type]
+    made.started.set()
+    return made
 
 
 async def told(stream: AsyncIterator[bytes], count: int) -> list[tuple[str, int]]:

@@ -52,7 +52,7 @@ listen({
   hello(data) {
     setServerTime(data.now);
     shows("here");
-    if (met) soon(GATHER);
+    if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
     met = true;
   },
   change(data) {

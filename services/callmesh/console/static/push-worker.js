@@ -1,10 +1,11 @@
 // One connection to /push for all tabs of this browser: six connections are all that HTTP/1.1 allows.
-// A tab that joins late is told how the connection stands; one that closes says so, dead ones are harmless.
+// A tab that joins late is told how the connection stands now; one that closes says so, dead ones are harmless.
 
 const ports = new Set();
 let source = null;
 let last = "";
-let standing = { kind: "away" };
+let offset = null;
+let seq = 0;
 
 function tell(message) {
   for (const port of ports) port.postMessage(message);
@@ -13,16 +14,22 @@ function tell(message) {
 function connect() {
   source = new EventSource(last ? `/push?after=${last}` : "/push");
   const on = (kind) => source.addEventListener(kind, (event) => {
+    const data = JSON.parse(event.data);
     if (event.lastEventId) last = event.lastEventId;
-    if (kind === "hello") standing = { kind, data: JSON.parse(event.data) };
-    tell({ kind, data: JSON.parse(event.data) });
+    if (kind === "hello") offset = data.now - Date.now();
+    seq = Math.max(seq, data.seq || 0);
+    tell({ kind, data });
   });
   ["hello", "change", "reset"].forEach(on);
   source.onerror = () => {
-    standing = { kind: "away" };
-    tell(standing);
+    offset = null;
+    tell(standing());
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
+}
+
+function standing() {
+  return offset === null ? { kind: "away" } : { kind: "hello", data: { now: Date.now() + offset, seq } };
 }
 
 onconnect = (event) => {
@@ -32,5 +39,5 @@ onconnect = (event) => {
     if (message.data === "bye") ports.delete(port);
   };
   if (source === null) connect();
-  else port.postMessage(standing);
+  else port.postMessage(standing());
 };

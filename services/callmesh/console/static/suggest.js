@@ -54,7 +54,7 @@ function show(text, found, told) {
   shown = text;
   targets = found ? found.targets : [];
   const verdict = at("verdict");
-  verdict.textContent = found && verdict.dataset[found.verdict] ? `· ${verdict.dataset[found.verdict]}` : "";
+  verdict.textContent = found && verdict.dataset[found.verdict] ? verdict.dataset[found.verdict] : "";
   verdict.className = found && found.verdict === "emergency" ? "level p0" : "soft";
   const list = at("targets");
   list.replaceChildren(...(targets.length ? targets.map(line) : [element("li", list.dataset.empty, "soft")]));

@@ -1,0 +1,28 @@
+"""The benchmark as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from callmesh.cli.bench.measure import Figures
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench(*arguments: str) -> Figures:
+    """One run with these arguments; its figures."""
+    done = subprocess.run(
+        [sys.executable, "-m", "callmesh", "bench", "--json", *arguments],
+        env=os.environ | {"PYTHONPATH": str(_ROOT / "services")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: Figures = json.loads(done.stdout)
+    return found
