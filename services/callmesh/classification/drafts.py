@@ -96,7 +96,7 @@ class Drafts:
         runtime = self._mesh.runtime
         since = now() - LOOK_BACK
         try:
-            found = await cases_since(runtime.js, runtime.names, runtime.settings.shard, since)
+            found = await cases_since(runtime.js, runtime.names, runtime.settings.shard, since, runtime.vault)
         except (NatsError, OSError, TimeoutError):
             raise unreachable() from None
         return found[-most:]
