@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
+from callmesh.console.oidc import Provider
 from callmesh.console.pages import case, cases, desk, help, sign_in
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -65,6 +66,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app.state.settings, app.state.own, app.state.folder = settings, own, folder
     app.state.accounts = Accounts(folder, demo=settings.environment != "production")
     app.state.sessions = Sessions(folder / "sessions", own.idle_minutes * 60, own.session_hours * 3600)
+    app.state.provider = Provider(own.oidc_issuer, own.oidc_client, own.oidc_secret) if own.oidc_issuer else None
     app.state.templates = web.environment()
     app.state.directory = DirectoryWatch()
     return app
