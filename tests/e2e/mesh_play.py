@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-from google.rpc import code_pb2, error_details_pb2
+from google.rpc import error_details_pb2
 
+from callmesh import partner as sdk
 from callmesh.api.v1 import case_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
@@ -27,6 +28,7 @@ from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import detail, identity, reason_of, sentence, status_details
+from callmesh.partner.faulty import Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "deploy" / "city"
@@ -198,6 +200,14 @@ class Desk:
     async def timeline(self, case: case_pb2.Case) -> trk.Timeline:
         return await self.call(self.clients.tracking.GetTimeline, trk.GetTimelineRequest(name=case.name))
 
+    async def figure(self, name: str, last: case_pb2.Case, **window: Any) -> trk.Figure:
+        """A figure of the city, once tracking has seen `last`."""
+        await self.get(last)
+        request = trk.GetFiguresRequest(ids=[name], **window)
+        found = (await self.call(self.clients.tracking.GetFigures, request)).figures
+        assert len(found) == 1, found
+        return found[0]
+
     async def until(
         self, case: case_pb2.Case, fits: Callable[[case_pb2.Case], bool], what: str, seconds: float = WAIT_SECONDS
     ) -> case_pb2.Case:
@@ -221,52 +231,80 @@ class Desk:
         raise AssertionError("the watch ended")
 
 
-class ActionRefused(Exception):
-    """An outcome on the stream that is not OK."""
+class Tap(Wire):
+    """Sees every delivery that comes down the wire, repeats too, before the client does."""
 
-    def __init__(self, status: Any) -> None:
-        info = detail(status, error_details_pb2.ErrorInfo)
-        failure = detail(status, error_details_pb2.PreconditionFailure)
-        self.code = code_pb2.Code.Name(status.code)
-        self.reason = info.reason if info else ""
-        self.state = failure.violations[0].subject if failure else ""
-        local = detail(status, error_details_pb2.LocalizedMessage)
-        self.zh = local.message if local else ""
-        super().__init__(f"{self.code} {self.reason} {self.state} {status.message}")
+    def __init__(self, stub: Any, seen: Callable[[gw.Delivery], None]) -> None:
+        super().__init__(stub)
+        self._seen = seen
+
+    def down(self, message: gw.ReceiveReferralsResponse) -> gw.ReceiveReferralsResponse:
+        for one in message.deliveries:
+            self._seen(one)
+        return message
 
 
 class Partner:
-    """An agency's machine on the one stream. Enter it to connect; it comes back by itself when the stream breaks.
+    """An agency's machine on the one stream, through the partner's own client. Enter it to connect.
 
-    It receipts what it gets (unless told not to) and keeps everything it got, repeats too, in `deliveries`.
-    Actions without an answer are sent again, the same request, after a break.
+    It receipts what it gets (unless told not to: then its handlers wait for `receipt`) and keeps everything it got,
+    repeats too, in `deliveries`.
     """
 
     def __init__(self, clients: Clients, agency: str, *, receipts: bool = True, room: int = 64) -> None:
-        self.clients, self.agency, self._receipts, self._room = clients, agency, receipts, room
+        self.clients, self.agency, self._receipts = clients, agency, receipts
         self.deliveries: list[gw.Delivery] = []
         self.done: list[str] = []
-        self.connections = 0
         self.on_delivery: Callable[[gw.Delivery], None] = lambda _: None
+        self._stored: dict[str, asyncio.Event] = {}
         self._changed = asyncio.Condition()
-        self._waiting: dict[str, tuple[gw.Action, asyncio.Future[Any]]] = {}
-        self._out: asyncio.Queue[gw.ReceiveReferralsRequest | None] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-        self._call: Any = None
-        self._welcome = asyncio.Event()
+        self._tap = Tap(clients.gateway, self._arrived)
+        self.client = sdk.Partner(
+            "",
+            agency,
+            person=f"{agency}-1",
+            max_in_flight=room,
+            patience=90,
+            grace=0.2 if receipts else 0,
+            gateway=self._tap,
+        )
+        self.client.on_news(self._store)
 
     async def __aenter__(self) -> Partner:
-        self._task = asyncio.create_task(self._run(), name=f"partner {self.agency}")
         async with asyncio.timeout(WAIT_SECONDS):
-            await self._welcome.wait()
+            await self.client.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self.client.__aexit__()
+
+    @property
+    def connections(self) -> int:
+        """Streams that were opened so far."""
+        return self.client.health.connections
+
+    def cut(self) -> None:
+        """The line breaks, without a word."""
+        self._tap.call.cancel()
 
     # what came
+
+    def _arrived(self, delivery: gw.Delivery) -> None:
+        self.deliveries.append(delivery)
+        self.on_delivery(delivery)
+        self.client.start(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _store(self, delivery: sdk.Delivery) -> None:
+        if not self._receipts:
+            await self._stored.setdefault(delivery.id, asyncio.Event()).wait()
+
+    def receipt(self, delivery: gw.Delivery) -> None:
+        """The machine has stored it."""
+        self._stored.setdefault(delivery.delivery_id, asyncio.Event()).set()
 
     async def got(self, fits: Callable[[gw.Delivery], bool], what: str, seconds: float = WAIT_SECONDS) -> gw.Delivery:
         """The first delivery that fits, now or later."""
@@ -295,18 +333,16 @@ class Partner:
     # what it does
 
     async def accept(self, referral: str, handler: str = "h1") -> Any:
-        return await self.act(gw.Action(accept=gw.AcceptReferralRequest(name=referral, handler=handler, unit="一组")))
+        return await self._did(self._of(referral).accept, handler, "一组")
 
     async def progress(self, referral: str, text: str = "已到场", arrived: bool = True) -> Any:
-        return await self.act(gw.Action(progress=gw.ReportProgressRequest(name=referral, text=text, arrived=arrived)))
+        return await self._did(self._of(referral).progress, text, arrived=arrived)
 
     async def give_back(self, referral: str, reason: str = "not_our_duty") -> Any:
-        request = gw.ReturnReferralRequest(name=referral, reason=reason, basis="三定方案第二条")
-        return await self.act(gw.Action(return_referral=request))
+        return await self._did(self._of(referral).give_back, reason, "三定方案第二条")
 
     async def resolve(self, referral: str, result: str = "已修复", reply: str = "已恢复") -> Any:
-        request = gw.ResolveReferralRequest(name=referral, result=result, public_reply=reply)
-        return await self.act(gw.Action(resolve=request))
+        return await self._did(self._of(referral).resolve, result, reply)
 
     async def work(self, case: case_pb2.Case) -> Any:
         """Takes the case's referral from offer to result."""
@@ -315,87 +351,22 @@ class Partner:
         await self.progress(name)
         return await self.resolve(name)
 
-    def receipt(self, delivery: gw.Delivery) -> None:
-        """The machine has it."""
-        request = gw.AcknowledgeReferralRequest(name=delivery.referral.name, delivery_id=delivery.delivery_id)
-        self._out.put_nowait(gw.ReceiveReferralsRequest(actions=[gw.Action(acknowledge=request)]))
-
     async def act(self, action: gw.Action) -> Any:
-        """One action; the referral after it, or ActionRefused."""
+        """An action as it stands; the referral after it."""
         action.request_id = action.request_id or request_id()
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[action.request_id] = action, future
-        self._out.put_nowait(gw.ReceiveReferralsRequest(actions=[action]))
-        try:
-            async with asyncio.timeout(90):
-                outcome = await future
-        finally:
-            del self._waiting[action.request_id]
-        if outcome.status.code:
-            raise ActionRefused(outcome.status)
-        case_id = outcome.referral.name.split("/")[1]
-        self.done.append(f"{case_id}:{self.agency}:{action.request_id}")
-        return outcome.referral
+        return await self._noted(action.request_id, self.client.act(action))
 
-    def cut(self) -> None:
-        """The line breaks, without a word."""
-        self._call.cancel()
+    def _of(self, referral: str) -> sdk.Actions:
+        return self.client.referral(referral)
 
-    # the stream
+    async def _did(self, action: Callable[..., Awaitable[Any]], *said: Any, **more: Any) -> Any:
+        rid = request_id()
+        return await self._noted(rid, action(*said, request_id=rid, **more))
 
-    async def _run(self) -> None:
-        while True:
-            self._welcome.clear()
-            self._out = asyncio.Queue()
-            self._call = self.clients.gateway.ReceiveReferrals(metadata=identity(self.agency, "machine"))
-            writing = asyncio.create_task(self._write(self._call))
-            try:
-                while (message := await self._call.read()) is not grpc.aio.EOF:
-                    await self._take(message)
-            except grpc.aio.AioRpcError as wrong:
-                if wrong.code() not in _PASSING:
-                    raise
-            except asyncio.CancelledError:
-                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    raise  # we are to end; else only the line was cut
-            finally:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
-                self._call.cancel()
-            await asyncio.sleep(0.05)
-
-    async def _write(self, call: Any) -> None:
-        await call.write(gw.ReceiveReferralsRequest(hello=gw.Hello(max_in_flight=self._room)))
-        for action, _ in list(self._waiting.values()):
-            await call.write(gw.ReceiveReferralsRequest(actions=[action]))
-        while True:
-            await call.write(await self._out.get())
-
-    async def _take(self, message: gw.ReceiveReferralsResponse) -> None:
-        if message.HasField("welcome"):
-            assert message.welcome.agency == self.agency
-            self.connections += 1
-            self._welcome.set()
-        for outcome in message.outcomes:
-            await self._settle(outcome)
-        async with self._changed:
-            self.deliveries.extend(message.deliveries)
-            self._changed.notify_all()
-        for one in message.deliveries:
-            if self._receipts:
-                self.receipt(one)
-            self.on_delivery(one)
-
-    async def _settle(self, outcome: gw.Outcome) -> None:
-        waiting = self._waiting.get(outcome.request_id)
-        if waiting is None or waiting[1].done():
-            return
-        if outcome.status.code == code_pb2.UNAVAILABLE:  # the log is away: the same again
-            asyncio.get_running_loop().call_later(
-                0.1, self._out.put_nowait, gw.ReceiveReferralsRequest(actions=[waiting[0]])
-            )
-            return
-        waiting[1].set_result(outcome)
+    async def _noted(self, rid: str, work: Awaitable[Any]) -> Any:
+        referral = await work
+        self.done.append(f"{referral.name.split('/')[1]}:{self.agency}:{rid}")
+        return referral
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,6 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from mesh_play import (
-    ActionRefused,
     Desk,
     Kind,
     Partner,
@@ -25,6 +24,7 @@ from mesh_play import (
 from callmesh.api.v1 import common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli.clients import Clients
+from callmesh.partner import Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Stage = trk.TimelineEntry.Stage
@@ -161,16 +161,16 @@ async def test_row_14_xiamen_gas_main(clients: Clients) -> None:
         taken = await asyncio.gather(*(at[one].accept(names[one], f"{one}-1") for one in bodies if one != "120"))
         assert {one.handler for one in taken} == {f"{one}-1" for one in bodies if one != "120"}
         await at["119"].progress(names["119"], "到场侦检")
-        with pytest.raises(ActionRefused) as early:
+        with pytest.raises(WrongState) as early:
             await at["119"].resolve(names["119"], "已处置", "警戒区内已撤离")
-        assert early.value.code == "FAILED_PRECONDITION" and early.value.state == "support_open"
+        assert early.value.code.name == "FAILED_PRECONDITION" and early.value.state == "support_open"
         assert "gas" in early.value.zh and "120" in early.value.zh, "it says who is still at work"
         # nobody at 120 takes it in time: supervised, reminded, then taken late
         await at["120"].told(case, Kind.REMINDED)
         await at["120"].accept(names["120"])
-        with pytest.raises(ActionRefused) as foreign:
+        with pytest.raises(Refused) as foreign:
             await at["gas"].give_back(names["gas"])
-        assert foreign.value.code == "PERMISSION_DENIED", "support cannot return the case"
+        assert foreign.value.code.name == "PERMISSION_DENIED", "support cannot return the case"
         for body in ("gas", "110", "120", "emergency-mgmt"):
             assert not at["119"].about(case, Kind.SUPPORT_DONE)
             await at[body].resolve(names[body], f"{body} 完成", "")

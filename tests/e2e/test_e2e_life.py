@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2
 from mesh_play import (
-    ActionRefused,
     Desk,
     Kind,
     Partner,
@@ -32,6 +31,7 @@ from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import detail, identity, status_details
+from callmesh.partner import Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,16 +92,16 @@ async def test_a_contested_denial_is_designated(clients: Clients) -> None:
         case = await desk.offered("小区水管漏水", "water_outage")
         name = (await at["water"].told(case)).referral.name
         await at["water"].accept(name)
-        with pytest.raises(ActionRefused) as early:
+        with pytest.raises(WrongState) as early:
             await contest(at["water"], name)
-        assert (early.value.code, early.value.state) == ("FAILED_PRECONDITION", "not_denied")
+        assert (early.value.code.name, early.value.state) == ("FAILED_PRECONDITION", "not_denied")
         await at["water"].give_back(name)
         returned = await desk.decide(name, granted=False)
         assert referral_of(returned, "water").state == RState.ACCEPTED
         await at["water"].told(case, Kind.RETURN_DENIED)
-        with pytest.raises(ActionRefused) as bare:
+        with pytest.raises(Refused) as bare:
             await contest(at["water"], name, "")
-        assert bare.value.code == "INVALID_ARGUMENT" and bare.value.zh
+        assert bare.value.code.name == "INVALID_ARGUMENT" and bare.value.zh
         kept = await contest(at["water"], name)
         assert kept.state == RState.ACCEPTED, "it keeps the referral meanwhile, its limits run on"
         disputed = await desk.until(case, lambda one: one.state == State.DISPUTED, "disputed")
@@ -120,9 +120,9 @@ async def test_a_contested_denial_is_designated(clients: Clients) -> None:
         assert given.binding and given.hop == 1 and given.sender == "110"
         await at["property-mgmt"].accept(given.name)
         for act in (at["property-mgmt"].give_back, lambda one: contest(at["property-mgmt"], one)):
-            with pytest.raises(ActionRefused) as bound:
+            with pytest.raises(WrongState) as bound:
                 await act(given.name)
-            assert (bound.value.code, bound.value.state) == ("FAILED_PRECONDITION", "binding")
+            assert (bound.value.code.name, bound.value.state) == ("FAILED_PRECONDITION", "binding")
         await at["property-mgmt"].resolve(given.name)
         closed = await desk.close(await desk.follow_up(case))
         kinds = [one.kind for one in await desk.events(closed)]
@@ -158,7 +158,7 @@ async def test_a_returned_emergency_waits_for_nobody(clients: Clients) -> None:
             if not got.binding:
                 await at[agency].give_back(got.name)
                 await at[agency].told(case, Kind.RETURN_GRANTED)
-        with pytest.raises(ActionRefused) as bound:
+        with pytest.raises(WrongState) as bound:
             await at[chain[-1]].give_back(got.name)
         assert bound.value.state == "binding"
         await at[chain[-1]].resolve(got.name)
@@ -352,7 +352,7 @@ async def test_row_25_zhangzhou_2_plus_n(clients: Clients) -> None:
             await at[agency].accept(names[agency])
             await at[agency].resolve(names[agency], "已劝解", "")
         await at["mediation"].accept(names["mediation"])
-        with pytest.raises(ActionRefused) as early:
+        with pytest.raises(WrongState) as early:
             await at["mediation"].resolve(names["mediation"], "达成协议", "双方已签字")
         assert early.value.state == "support_open"
         for agency in set(bodies) - {"mediation", "volunteers", "grid"}:

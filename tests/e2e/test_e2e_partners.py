@@ -8,11 +8,12 @@ from typing import Any
 
 import grpc
 import pytest
-from mesh_play import CALL_SECONDS, ActionRefused, Desk, Kind, Partner, RState, State, refused, request_id, until
+from mesh_play import CALL_SECONDS, Desk, Kind, Partner, RState, State, refused, request_id, until
 
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import identity
+from callmesh.partner import Refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -154,9 +155,9 @@ async def test_others_look_as_if_not_there(clients: Clients) -> None:
         case = await desk.offered("停水", "water_outage")
         name = (await water.told(case)).referral.name
         for act in (gas.accept, gas.progress, gas.give_back, gas.resolve):
-            with pytest.raises(ActionRefused) as hidden:
+            with pytest.raises(Refused) as hidden:
                 await act(name)
-            assert (hidden.value.code, hidden.value.reason) == ("NOT_FOUND", "NOT_FOUND") and hidden.value.zh
+            assert (hidden.value.code.name, hidden.value.reason) == ("NOT_FOUND", "NOT_FOUND") and hidden.value.zh
         stranger = Unary(clients, "gas")
         for method, request in (
             (clients.gateway.AcknowledgeReferral, gw.AcknowledgeReferralRequest(name=name)),

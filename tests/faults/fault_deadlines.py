@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from fault_check import NAMES, Entry
-from nats.aio.client import Client
+from fault_check import Entry
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
@@ -56,8 +55,8 @@ class Planned:
 class Crowd:
     """Puts cases on the log; `due` holds what must fire."""
 
-    def __init__(self, client: Client) -> None:
-        self._ledger = JetStreamLedger(client, client.jetstream(timeout=5), NAMES, "test")
+    def __init__(self, ledger: JetStreamLedger) -> None:
+        self._ledger = ledger
         self.due: list[Due] = []
 
     async def open(self, plan: Sequence[Planned]) -> None:

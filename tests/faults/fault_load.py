@@ -14,12 +14,13 @@ from collections.abc import AsyncIterator, Sequence
 from random import Random
 from typing import Any
 
-from mesh_play import ActionRefused, Desk, Kind, Partner, State, partners, until
+from mesh_play import Desk, Kind, Partner, State, partners, until
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.cli.clients import Clients
 from callmesh.cli.watching import Watching
+from callmesh.partner import WrongState
 
 AGENCIES = ("water", "power", "gas", "urban-mgmt", "12345", "locksmith")
 FLOW_SECONDS = 60.0
@@ -58,7 +59,7 @@ class Body:
         await partner.progress(name)
         try:
             await partner.resolve(name)
-        except ActionRefused as early:
+        except WrongState as early:
             if early.state != "support_open":
                 raise
             await partner.got(

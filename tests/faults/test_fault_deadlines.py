@@ -21,6 +21,9 @@ from mesh_play import CITY, until
 
 from callmesh.cli.endpoints import jetstream
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.config import Settings
+from callmesh.kernel.vault import open_vault
+from callmesh.ledger.jetstream import JetStreamLedger
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DEADLINES = 2_000
@@ -43,7 +46,9 @@ async def test_each_deadline_fires_once_whatever_is_killed(mesh: LocalMesh, seed
     async def quiet(_: Exception) -> None: ...
 
     client = await nats.connect(mesh.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=quiet)
-    crowd, begun = Crowd(client), time.monotonic()
+    js = client.jetstream(timeout=5)
+    vault = await open_vault(client, js, Settings(data_dir=str(mesh.data_dir)))
+    crowd, begun = Crowd(JetStreamLedger(client, js, NAMES, "test", vault)), time.monotonic()
     await crowd.open(plan(DEADLINES, FIRST, WITHIN, random))
     opened = time.monotonic() - begun
     await client.close()

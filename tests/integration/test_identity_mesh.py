@@ -168,6 +168,24 @@ class TestStranger:
         watch.cancel()
         theirs.cancel()
 
+    async def test_anothers_case_is_not_there_to_fold_into(self, clients: Clients) -> None:
+        """The same words whether the parent is another's or never was, stale etag or not."""
+        foreign, mine = await gas_case(clients), await power_case(clients)
+
+        async def told(name: str, parent: str, **more: str) -> tuple[Any, Any, Any]:
+            request = intake.MergeCaseRequest(request_id=new_id(), name=name, parent=parent, reason="x", **more)
+            wrong = await refused(clients.intake.MergeCase(request, **by("power")))
+            return wrong.code(), wrong.details(), client.status_details(wrong)
+
+        unknown = await told(mine.name, UNKNOWN_CASE)
+        assert unknown[:2] == (NOT_FOUND, "no such parent case")
+        assert await told(mine.name, foreign.name) == unknown
+        assert await told(mine.name, foreign.name, etag="1") == unknown
+        assert await told(mine.name, UNKNOWN_CASE, etag="1") == unknown
+        never = await told(UNKNOWN_CASE, mine.name)
+        assert await told(foreign.name, mine.name) == never and never[0] == NOT_FOUND
+        assert await told(foreign.name, UNKNOWN_CASE) == await told(UNKNOWN_CASE, UNKNOWN_CASE)
+
     async def test_an_external_number_of_anothers_case_tells_its_name_alone(self, clients: Clients) -> None:
         number = [{"system": "alarm", "value": new_id()}]
         report = {"narrative": "停气", "caller": {"number": NUMBER}}

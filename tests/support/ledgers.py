@@ -6,10 +6,25 @@ import asyncio
 
 from nats.aio.client import Client
 
+from callmesh.kernel.kek import Wrapping
 from callmesh.kernel.messaging import connect
+from callmesh.kernel.publisher import Publisher
+from callmesh.kernel.vault import Vault
 from callmesh.ledger.jetstream import JetStreamLedger
 from support.nats_server import NatsServer
-from support.service import NAMES
+from support.service import KEK, NAMES
+
+
+async def vault_of(client: Client) -> Vault:
+    """A vault on a connection, with the key-encryption key that services under test have."""
+    vault = Vault(client, client.jetstream(timeout=5), Publisher(client), NAMES)
+    await vault.start(Wrapping([KEK]))
+    return vault
+
+
+async def ledger_of(client: Client) -> JetStreamLedger:
+    """A ledger on a connection."""
+    return JetStreamLedger(client, client.jetstream(timeout=5), NAMES, "test", await vault_of(client))
 
 
 class Real:
@@ -24,7 +39,7 @@ class Real:
         client = Client()
         await asyncio.wait_for(connect(client, self.server.url, "test"), 20)
         self.clients.append(client)
-        return JetStreamLedger(client, client.jetstream(timeout=5), NAMES, "test")
+        return await ledger_of(client)
 
     async def close(self) -> None:
         for client in self.clients:

@@ -22,15 +22,16 @@ _POLL = 0.005
 class NatsServer:
     """Its ports are random at the first start and the same after every restart."""
 
-    def __init__(self, folder: Path, sync: str = "always") -> None:
+    def __init__(self, folder: Path, sync: str = "always", more: str = "", user: str = "") -> None:
+        """`more` is put into its configuration; `user` ("name:password@") is who connects by `url`."""
         self.folder = folder
-        self._sync = sync
+        self._sync, self._more, self._user = sync, more, user
         self._listen, self._http = "127.0.0.1:-1", "127.0.0.1:-1"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"nats://{self._listen}"
+        return f"nats://{self._user}{self._listen}"
 
     @property
     def monitor(self) -> str:
@@ -42,7 +43,7 @@ class NatsServer:
         config, said = self.folder / "nats.conf", self.folder / "nats.log"
         config.write_text(
             f'listen: "{self._listen}"\nhttp: "{self._http}"\n'
-            f'jetstream {{ store_dir: "{self.folder / "store"}", sync_interval: {self._sync} }}\n'
+            f'jetstream {{ store_dir: "{self.folder / "store"}", sync_interval: {self._sync} }}\n{self._more}'
         )
         program = Path(sysconfig.get_path("scripts")) / "nats-server"
         with said.open("wb") as log:

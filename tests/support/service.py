@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from support.nats_server import NatsServer, jetstream
 from support.waiting import until
 
 NAMES = Names("r1")
+KEK = b"a key for tests only".ljust(32)
+KEK_COMMAND = f"echo {base64.b64encode(KEK).decode()}"
 
 
 def free_port() -> int:
@@ -44,6 +47,7 @@ async def lay_out(server: NatsServer, city: City | None = None) -> None:
 def settings(server: NatsServer, **more: Any) -> Settings:
     """Settings of a service beside this server."""
     given = {"nats_url": server.url, "nats_monitor": server.monitor, "port": free_port(), "log_level": "error"}
+    given["kek_command"] = KEK_COMMAND
     return Settings(**(given | more))
 
 

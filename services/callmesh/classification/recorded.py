@@ -21,8 +21,11 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from callmesh.classification.overlay import Overlay, lesson_of, rebuilt
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
+from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.subjects import Names
-from callmesh.ledger.record import UnknownFact, case_of, decode, fact_of
+from callmesh.kernel.vault import Keys
+from callmesh.ledger.port import Head
+from callmesh.ledger.record import UnknownFact, fact_of
 
 _ROOM, _SECONDS = 256, 10.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -47,7 +50,7 @@ class BadCases(ValueError):
 
 
 async def facts_since(
-    js: JetStreamContext, names: Names, shard: int, since: datetime
+    js: JetStreamContext, names: Names, shard: int, since: datetime, keys: Keys
 ) -> AsyncIterator[tuple[Case, f.Fact]]:
     """Every fact from a moment on, with the case after it, in the log's order."""
     stream = names.log_stream(shard)
@@ -68,24 +71,25 @@ async def facts_since(
                 waiting -= 1
                 if int(message.metadata.sequence.stream) > last:
                     return
-                record = decode(message.data)
+                key = await keys.load(names.case_id(message.subject))
+                head = Head(message.data, sequence_of(message), key=key)
                 with contextlib.suppress(_Skipped):
-                    yield case_of(record), _fact(record)
+                    yield head.case, _fact(head.record)
     finally:
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             await pulled.unsubscribe()
 
 
-async def cases_since(js: JetStreamContext, names: Names, shard: int, since: datetime) -> list[Recorded]:
+async def cases_since(js: JetStreamContext, names: Names, shard: int, since: datetime, keys: Keys) -> list[Recorded]:
     """The last state of every case that something happened to, in the order they were opened."""
-    latest = {case.id: case async for case, _ in facts_since(js, names, shard, since)}
+    latest = {case.id: case async for case, _ in facts_since(js, names, shard, since, keys)}
     return sorted((of_case(case) for case in latest.values()), key=lambda one: (one.at, one.id))
 
 
-async def overlay_since(js: JetStreamContext, names: Names, shard: int, since: datetime) -> Overlay:
+async def overlay_since(js: JetStreamContext, names: Names, shard: int, since: datetime, keys: Keys) -> Overlay:
     """What operators taught since a moment, as the overlay had it before the process ended: for a service's start."""
-    told = [lesson async for case, fact in facts_since(js, names, shard, since) if (lesson := lesson_of(case, fact))]
-    return rebuilt(told)
+    said = facts_since(js, names, shard, since, keys)
+    return rebuilt([lesson async for case, fact in said if (lesson := lesson_of(case, fact))])
 
 
 def of_case(case: Case) -> Recorded:

@@ -39,7 +39,8 @@ from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.record import UnknownFact, case_of, decode, fact_of
+from callmesh.ledger.port import Head
+from callmesh.ledger.record import UnknownFact, decode, fact_of
 
 RULE = "classify"
 LOOK_SECONDS = 30.0
@@ -83,7 +84,8 @@ class Classification:
         """Takes up the lessons that the log holds; those that arrive meanwhile come after them. Never fails."""
         runtime = self._mesh.runtime
         try:
-            told = await overlay_since(runtime.js, runtime.names, runtime.settings.shard, now() - REMEMBERED)
+            since, shard = now() - REMEMBERED, runtime.settings.shard
+            told = await overlay_since(runtime.js, runtime.names, shard, since, runtime.vault)
         except (NatsError, OSError, TimeoutError, UnknownFact) as wrong:
             log.warning("lessons not read from the log", error=type(wrong).__name__)
         else:
@@ -165,7 +167,7 @@ class Classification:
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         if kind_of(message) == _DECIDED:
-            self._learn(message)
+            self._learn(await self._mesh.ledger.seen(message))
             return
         head = await self._mesh.ledger.head(case_id)
         if head is None or head.case.classification:
@@ -173,10 +175,9 @@ class Classification:
         command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
         await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
 
-    def _learn(self, message: Msg) -> None:
+    def _learn(self, head: Head) -> None:
         """A repeated delivery teaches twice, which moves little: a lesson is bounded and fades."""
-        record = decode(message.data)
-        lesson = lesson_of(case_of(record), fact_of(record))
+        lesson = lesson_of(head.case, fact_of(head.record))
         if lesson is not None:
             self._overlay.learn(lesson.agency, lesson.text, lesson.category, lesson.emergency)
             if self._heard is not None:

@@ -60,7 +60,8 @@ def command() -> None:
 def export(file: TextIO) -> None:
     """Write the log of this shard as JSON lines to FILE, or to standard output.
 
-    It holds what callers said: keep it as carefully as the log itself.
+    What callers said is in it as the log has it, sealed: only who holds the key-encryption key and the stream KEYS
+    can read it.
     """
     asyncio.run(_export(file))
 

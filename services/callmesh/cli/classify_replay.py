@@ -86,14 +86,19 @@ async def _from_log(since: datetime) -> list[Recorded]:
     from nats.errors import Error as NatsError
 
     from callmesh.classification.recorded import cases_since
-    from callmesh.cli.endpoints import find, jetstream
-    from callmesh.kernel.config import from_environment
+    from callmesh.cli.endpoints import at, find, jetstream
+    from callmesh.kernel.kek import BadKey
     from callmesh.kernel.subjects import Names
+    from callmesh.kernel.vault import open_vault
 
-    settings = from_environment()
-    async with jetstream(find()) as js:
+    where = find()
+    settings = at(where)
+    async with jetstream(where) as js:
         try:
-            return await cases_since(js, Names(settings.region), settings.shard, since)
+            vault = await open_vault(js._nc, js, settings)
+            return await cases_since(js, Names(settings.region), settings.shard, since, vault)
+        except BadKey as wrong:
+            raise BadInput(str(wrong)) from None
         except (NatsError, OSError, TimeoutError) as wrong:
             raise Failure(f"the log could not be read ({type(wrong).__name__}); try again") from None
 

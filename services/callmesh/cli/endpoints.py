@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callmesh.cli.output import BadInput, Failure
-from callmesh.kernel.config import DEFAULT_PORTS
+from callmesh.kernel.config import DEFAULT_PORTS, Settings, from_environment
 
 if TYPE_CHECKING:
     import grpc
@@ -110,6 +110,15 @@ def _addresses(source: Mapping[str, str]) -> Endpoints:
     if "CALLMESH_DATA_DIR" in source and "CALLMESH_NATS_URL" not in source:
         raise Failure(f"no mesh runs in {folder}; start one with: callmesh up --data {folder}")
     return default()
+
+
+def at(where: Endpoints) -> Settings:
+    """Settings from the environment, with the folder of that mesh; BadInput names the variable that is wrong."""
+    try:
+        settings = from_environment()
+    except ValueError as wrong:
+        raise BadInput(str(wrong)) from None
+    return replace(settings, data_dir=where.data_dir or settings.data_dir)
 
 
 class Away(Failure):

@@ -23,10 +23,10 @@ from callmesh.cli import wording
 _State = case_pb2.Case.State
 _RState = referral_pb2.Referral.State
 _LEAD, _SUPPORT = referral_pb2.Referral.LEAD, referral_pb2.Referral.SUPPORT
-_OPEN = {_RState.OFFERED, _RState.ACCEPTED, _RState.IN_PROGRESS, _RState.SUSPENDED, _RState.RETURN_REQUESTED}
+OPEN = {_RState.OFFERED, _RState.ACCEPTED, _RState.IN_PROGRESS, _RState.SUSPENDED, _RState.RETURN_REQUESTED}
 _STAGES = {0: "", 1: "接报", 2: "指派", 3: "处置", 4: "督办", 5: "反馈"}
 _STAGE_STYLES = {1: "cyan", 2: "magenta", 3: "green", 4: "red", 5: "blue"}
-_ROLES = {_LEAD: "主办", _SUPPORT: "协办"}
+ROLES = {_LEAD: "主办", _SUPPORT: "协办"}
 _PAUSES = {
     referral_pb2.Pending.RETURN: "return (退单)",
     referral_pb2.Pending.EXTENSION: "extension (延期)",
@@ -92,8 +92,8 @@ def turn(case: case_pb2.Case, now: datetime) -> str:
 
 
 def _referred(case: case_pb2.Case, now: datetime) -> str:
-    lead = next((one for one in reversed(case.referrals) if one.role == _LEAD and one.state in _OPEN), None)
-    helpers = [one for one in case.referrals if one.role == _SUPPORT and one.state in _OPEN]
+    lead = next((one for one in reversed(case.referrals) if one.role == _LEAD and one.state in OPEN), None)
+    helpers = [one for one in case.referrals if one.role == _SUPPORT and one.state in OPEN]
     if lead is None:
         return f"{case.owner} has to find an agency for it"
     if lead.state == _RState.OFFERED and not lead.HasField("received_at"):
@@ -163,7 +163,7 @@ def _holds(timeline: pb.Timeline) -> Table:
 def _hold(drawn: Table, hold: pb.Hold, referral: referral_pb2.Referral | None) -> None:
     waits = _waits(hold)
     spans = [wording.span(one) if one else "-" for one in (*waits.values(), sum(waits.values()))]
-    role, state = (_ROLES.get(referral.role, ""), wording.referral_zh(referral)) if referral else ("", "")
+    role, state = (ROLES.get(referral.role, ""), wording.referral_zh(referral)) if referral else ("", "")
     style = "bold yellow" if hold.slowest else ""
     drawn.add_row(hold.agency, role, state, *spans, "◀" if hold.slowest else "", style=style)
 

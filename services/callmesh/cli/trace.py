@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +68,7 @@ def command(which: str, index: int | None, as_json: bool, operator: str) -> None
 
 
 async def _trace(which: str, index: int | None, as_json: bool, operator: str) -> int:
-    name = _named(which)
+    name = named(which)
     if name and index is not None:
         raise BadInput("--index chooses among the cases of a number; a case's name is one case")
     found = await _told(name, which, index, operator)
@@ -121,8 +122,8 @@ def _show(found: pb.Timeline, as_json: bool) -> None:
         show(found, wording.console())
 
 
-def _named(which: str) -> str:
-    """The name of the case when that is what was given; "" for a number."""
+def named(which: str) -> str:
+    """The name of the case when that (or a referral of it) is what was given; "" for a number."""
     given = _NAME.match(which)
     if given:
         return f"cases/{given[1]}"
@@ -133,7 +134,9 @@ def _named(which: str) -> str:
 
 async def _chosen(clients: Clients, which: str, index: int | None, operator: str) -> str:
     """The case of a number; "" after listing several to choose from."""
-    found = await _search(clients, which, operator)
+    from callmesh.cli.clients import asking
+
+    found = await search(clients, which, asking(operator))
     if not found:
         raise Failure(f"no case has the id, external number or caller's number {which}")
     if index is not None and index > len(found):
@@ -147,14 +150,14 @@ async def _chosen(clients: Clients, which: str, index: int | None, operator: str
     return found[(index or 1) - 1].name
 
 
-async def _search(clients: Clients, which: str, operator: str) -> list[case_pb2.Case]:
-    """The cases with that number, the newest first."""
+async def search(clients: Clients, which: str, who: Sequence[tuple[str, str]]) -> list[case_pb2.Case]:
+    """The cases with that number, as far as `who` sees them, the newest first."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import SECONDS, asking
+    from callmesh.cli.clients import SECONDS
 
     for wanted in (pb.CaseFilter(external_id=which), pb.CaseFilter(number=which)):
         request = pb.ListCasesRequest(filter=wanted, page_size=_MOST)
-        found = await clients.tracking.ListCases(request, metadata=asking(operator), timeout=SECONDS)
+        found = await clients.tracking.ListCases(request, metadata=who, timeout=SECONDS)
         if found.cases:
             return list(found.cases)
     return []

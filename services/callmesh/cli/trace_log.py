@@ -1,4 +1,7 @@
-"""A case's timeline without any service: read from the log on NATS, made by the same code that tracking runs."""
+"""A case's timeline without any service: read from the log on NATS, made by the same code that tracking runs.
+
+It shows no words, so it needs no key.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from callmesh.domain.errors import DomainError
 from callmesh.domain.words import ActorKind
 from callmesh.kernel.ids import now
 from callmesh.kernel.subjects import Names
+from callmesh.kernel.vault import NoKeys
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.ledger.wire import from_proto, to_proto
 from callmesh.tracking.timeline import timeline as told
@@ -26,7 +30,7 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
     case_id = name.removeprefix("cases/")
     names = Names(case_id.split("-", 1)[0])
     async with endpoints.jetstream(where) as js:
-        ledger = JetStreamLedger(js._nc, js, names, "trace")
+        ledger = JetStreamLedger(js._nc, js, names, "trace", NoKeys())
         try:
             heads = await ledger.history(case_id)
         except DomainError as wrong:

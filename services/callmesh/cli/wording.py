@@ -18,6 +18,11 @@ LIMITS = {
     common_pb2.LIMIT_ACCEPT: "acceptance (签收)",
     common_pb2.LIMIT_FEEDBACK: "first feedback (反馈)",
     common_pb2.LIMIT_RESOLVE: "result (办结)",
+    common_pb2.LIMIT_ANSWER: "answer to a reminder (催办回复)",
+    common_pb2.LIMIT_DECISION: "decision (审批)",
+    common_pb2.LIMIT_FOLLOW_UP: "follow-up (回访)",
+    common_pb2.LIMIT_DIVERSION: "first offer (分流)",
+    common_pb2.LIMIT_RECTIFY: "mending (整改)",
 }
 COLOURS = {
     common_pb2.SUPERVISION_BLUE: "blue",

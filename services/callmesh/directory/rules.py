@@ -120,7 +120,7 @@ def _days(row: Row, report: Report) -> None:
 
 
 def _figures(draft: Draft, report: Report) -> None:
-    """Weights that a score can be made of, and times on the wall: a diversion knows no working days."""
+    """Weights that a score can be made of, and a threshold that can be reached."""
     if draft.figures is None:
         return
     rules, row = draft.figures.value, draft.figures.row
@@ -130,8 +130,6 @@ def _figures(draft: Draft, report: Report) -> None:
             report.about(row, f"{key} is less than 0 or no number", key)
     if not any(weights.values()):
         report.about(row, "all three weights are 0, so nothing can be scored", "response_weight")
-    if rules.late_diversion_after.unit == "wd" or rules.late_diversion_after.amount <= 0:
-        report.about(row, 'late_diversion_after must be a time like "10m"', "late_diversion_after")
     if rules.hotspot_threshold < 0:
         report.about(row, "hotspot_threshold is less than 0; 0 raises no alert", "hotspot_threshold")
 

@@ -19,11 +19,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from callmesh.domain.case import OPEN_REFERRAL, Actor, Case, Referral, Report
+from callmesh.domain.case import OPEN_REFERRAL, Actor, Case
 from callmesh.domain.directory import City
-from callmesh.domain.errors import NotYours, no_case
-from callmesh.domain.matters import Repeat
-from callmesh.domain.release import bare, view
+from callmesh.domain.errors import NotYours, no_case, no_parent
+from callmesh.domain.release import bare, mask_for, shielded, view
+from callmesh.domain.wordless import wordless
 from callmesh.domain.words import ReferralState, Role
 
 OPERATOR, PARTNER, MACHINE, HANDLER = "operator", "partner", "machine", "handler"
@@ -34,6 +34,7 @@ DESK = "desk"
 PRIVILEGED = frozenset({COMMANDER, SUPERVISOR, FOLLOW_UP, OPS})
 GRANTABLE = PRIVILEGED | {DESK}
 """What the city's data may give to an agency."""
+OVERSEERS = frozenset({SUPERVISOR, COMMANDER})
 STAFF = frozenset({OPERATOR, PARTNER, MACHINE, HANDLER, DISPATCHER, REVIEWER, AUDITOR})
 PEOPLE = STAFF | {COMMANDER, SUPERVISOR, FOLLOW_UP}
 ALL = PEOPLE | {OPS}
@@ -83,8 +84,8 @@ _ROLE_RELATION = {
 class Rule:
     """A row: who may call, and in which relation to the case it is about; none when it is about no single case.
 
-    `urgent` are the relations that suffice as well while the case is an emergency. `either`: of two cases it is
-    enough to stand so to one.
+    `urgent` are the relations that suffice as well while the case is an emergency. `either`: of two cases that
+    the caller sees it is enough to stand so to one.
     """
 
     roles: frozenset[str]
@@ -124,6 +125,8 @@ TABLE: dict[str, Rule] = {
     "ContestReturn": Rule(PEOPLE, HOLDERS),
     "RequestExtension": Rule(PEOPLE, HOLDERS),
     "RequestSuspension": Rule(PEOPLE, HOLDERS),
+    "RequestDisclosure": Rule(PEOPLE, HOLDERS),
+    "ListPresences": Rule(ALL),
     # supervision
     "RecordFollowUp": Rule(PEOPLE, _AFTER),
     "CloseCase": Rule(PEOPLE, _AFTER),
@@ -142,6 +145,8 @@ TABLE: dict[str, Rule] = {
     "AdvanceRepeat": Rule(PEOPLE, PARTIES | ABOVE),
     "RectifyFinding": Rule(PEOPLE, PARTIES | ABOVE | {R.FORMER}),
     "VerifyFinding": Rule(PEOPLE, ABOVE),
+    "GrantDisclosure": Rule(PEOPLE, _OVERSEEING),
+    "EraseCase": Rule(frozenset({SUPERVISOR, COMMANDER}), ABOVE),
     # tracking
     "GetCase": Rule(ALL, SEERS),
     "ListCases": Rule(ALL, SEERS),
@@ -220,11 +225,17 @@ def require_relation(method: str, case: Case, actor: Actor, city: City | None = 
     _require(method, relations(case, actor, city), actor, case.emergency)
 
 
-def require_of_both(method: str, first: Case, second: Case, actor: Actor) -> None:
-    """The same of a call that changes two cases: its row says whether the first one counts alone."""
+def require_of_both(method: str, first: Case, second: Case | None, actor: Actor) -> None:
+    """The same of a call that changes two cases; the second is None when there is no such case.
+
+    Where the caller names both (`either`), it must see both and stand rightly to one; else the first counts alone.
+    """
     standing = relations(first, actor)
-    if rule_of(method).either:
-        standing |= relations(second, actor)
+    if rule_of(method).either and standing & SEERS:
+        other = relations(second, actor) if second else frozenset()
+        if not other & SEERS:
+            raise no_parent()
+        standing |= other
     _require(method, standing, actor)
 
 
@@ -249,51 +260,14 @@ def seen(case: Case, actor: Actor, city: City | None) -> Case:
     if R.ORIGIN in standing:
         return case
     if standing & _WHOLE:
-        return _shielded(case)
+        return shielded(case)
     if standing & PARTIES and city is not None:
-        return _with_sent(case, view(case, actor.agency, city), actor.agency)
+        return _with_sent(case, view(case, actor.agency, city), actor.agency, city)
     if R.OBSERVER in standing:
-        return _way(case)
+        return wordless(case)
     if standing & SEERS:
         return _with_sent(case, bare(case, actor.agency), actor.agency)
     raise no_case()
-
-
-def _way(case: Case) -> Case:
-    """Who had it when, and nothing that anybody said or wrote about the matter."""
-    return replace(
-        case,
-        report=Report(),
-        caller_key="",
-        operator="",
-        result="",
-        public_reply="",
-        referrals=tuple(map(_wordless, case.referrals)),
-        follow_ups=tuple(replace(one, note="") for one in case.follow_ups),
-        annotations=tuple(replace(one, text="") for one in case.annotations),
-        mediations=tuple(replace(one, outcome="") for one in case.mediations),
-        findings=tuple(replace(one, note="") for one in case.findings),
-        repeat=_wordless_review(case.repeat),
-    )
-
-
-def _wordless(one: Referral) -> Referral:
-    return replace(
-        one,
-        feedback=tuple(replace(said, text="") for said in one.feedback),
-        pending=tuple(replace(asked, reason="") for asked in one.pending),
-        result="",
-        public_reply="",
-        return_basis="",
-        remind_reason="",
-        decision_reason="",
-    )
-
-
-def _wordless_review(repeat: Repeat | None) -> Repeat | None:
-    if repeat is None:
-        return None
-    return replace(repeat, steps=tuple(replace(one, text="") for one in repeat.steps))
 
 
 def sees_everybody(case: Case, actor: Actor) -> bool:
@@ -301,14 +275,7 @@ def sees_everybody(case: Case, actor: Actor) -> bool:
     return bool(relations(case, actor) & (_WHOLE | {R.OBSERVER}))
 
 
-def _shielded(case: Case) -> Case:
-    caller = case.report.caller
-    if not (caller.confidential or caller.silent):
-        return case
-    kept = replace(caller, number="", subscriber="", name="", sex="", contact_number="")
-    return replace(case, report=replace(case.report, caller=kept), caller_key="")
-
-
-def _with_sent(case: Case, shown: Case, agency: str) -> Case:
+def _with_sent(case: Case, shown: Case, agency: str, city: City | None = None) -> Case:
     """Who handed a referral on sees what becomes of it."""
-    return replace(shown, referrals=tuple(one for one in case.referrals if agency in (one.agency, one.sender)))
+    mask = mask_for(case, agency, city)
+    return replace(shown, referrals=tuple(mask(one) for one in case.referrals if agency in (one.agency, one.sender)))

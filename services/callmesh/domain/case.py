@@ -16,6 +16,7 @@ from callmesh.domain.words import (
     ActorKind,
     CaseState,
     Consent,
+    DisclosureState,
     FollowUpMethod,
     Level,
     Limit,
@@ -182,6 +183,19 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Disclosure:
+    """Personal fields that an agency asked for beyond its release policy, and the answer."""
+
+    state: DisclosureState
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+    asked_at: datetime | None = None
+    decided_at: datetime | None = None
+    decided_by: str = ""
+    decision_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Referral:
     """One hand-over of a case to one agency."""
 
@@ -241,6 +255,8 @@ class Referral:
     wall_time: bool = False
     remind_reason: str = ""
     decision_reason: str = ""
+    released: tuple[str, ...] = ()
+    disclosures: tuple[Disclosure, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -346,6 +362,7 @@ class Case:
     repeat: Repeat | None = None
     findings: tuple[Finding, ...] = ()
     patrol: Patrol | None = None
+    erased_at: datetime | None = None
 
     @property
     def id(self) -> str:

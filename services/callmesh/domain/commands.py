@@ -29,6 +29,11 @@ from callmesh.domain.commands_life import Approve as Approve
 from callmesh.domain.commands_life import ChangeSupervisor as ChangeSupervisor
 from callmesh.domain.commands_life import Contest as Contest
 from callmesh.domain.commands_life import SendBack as SendBack
+from callmesh.domain.commands_privacy import DecideDisclosure as DecideDisclosure
+from callmesh.domain.commands_privacy import Erase as Erase
+from callmesh.domain.commands_privacy import PrivacyCommand
+from callmesh.domain.commands_privacy import RecordRelease as RecordRelease
+from callmesh.domain.commands_privacy import RequestDisclosure as RequestDisclosure
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
 from callmesh.domain.oversight import Oversight
@@ -136,6 +141,8 @@ class Receive:
     calendar: Calendar
     return_within: Span
     attempts: int = 0
+    released: tuple[str, ...] = ()
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,5 +287,6 @@ Command = (
     | Annotate
     | ChangeSupervisor
     | ClocksCommand
+    | PrivacyCommand
     | m.Command
 )

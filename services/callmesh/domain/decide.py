@@ -15,15 +15,17 @@ from typing import Any
 from callmesh.domain import commands as c
 from callmesh.domain import decide_after, decide_life, decide_returns
 from callmesh.domain import decide_clocks as on_time
+from callmesh.domain import decide_privacy as privacy
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import decide_watch as on_watch
 from callmesh.domain import facts as f
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import ENDED_CASE, Case, Supplement
 from callmesh.domain.clocks import on_wall_time
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
-from callmesh.domain.guards import COMMANDER, at_least_open, need_part, need_state
+from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
@@ -34,6 +36,7 @@ def decide(case: Case | None, command: c.Command, stamp: f.Stamp) -> f.Body | No
         return _open(case, command)
     if case is None:
         raise no_case()
+    privacy.need_unerased(case, command, stamp)
     return _DECIDERS[type(command)](case, command, stamp)
 
 
@@ -168,5 +171,6 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.LiftSupervision: on_watch.lift_supervision,
     c.WarnDeadline: on_watch.warn_deadline,
     c.MissDeadline: on_watch.miss_deadline,
+    **privacy.DECIDERS,
     **_MATTERS,
 }

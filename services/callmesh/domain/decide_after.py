@@ -11,12 +11,13 @@ from datetime import timedelta
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain.access import FOLLOW_UP, OVERSEERS
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
-from callmesh.domain.guards import COMMANDER, FOLLOW_UP_AGENT, SUPERVISOR, need_part, need_state
-from callmesh.domain.watch import COMMANDER as WATCHED_BY_COMMANDER
+from callmesh.domain.guards import need_part, need_state
+from callmesh.domain.watch import FOR_COMMANDER
 from callmesh.domain.words import ActorKind, CaseState, Supervision
 
 UNREACHABLE = "unreachable"
@@ -27,7 +28,7 @@ COMMANDER_ROUND = 3
 
 def follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
     """What the caller said, or that nobody answered; never of a caller who must not be called."""
-    need_part(case, stamp, "回访", FOLLOW_UP_AGENT)
+    need_part(case, stamp, "回访", FOLLOW_UP)
     need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED, CaseState.MERGED}, "回访")
     asked = command.follow_up
     _need_sense(asked)
@@ -62,7 +63,7 @@ def unreached(case: Case, attempts: int) -> bool:
 
 def close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
     """With a result, and an outcome or a reason for none; never by an agency that only helps."""
-    need_part(case, stamp, "归档", FOLLOW_UP_AGENT)
+    need_part(case, stamp, "归档", FOLLOW_UP)
     need_state(case, {CaseState.FOLLOW_UP}, "归档")
     need_rechecked(case, "归档")
     if not case.result:
@@ -76,7 +77,7 @@ def close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
 
 def reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
     """Within the city's days; a late round is a commander's."""
-    need_part(case, stamp, "重办", FOLLOW_UP_AGENT)
+    need_part(case, stamp, "重办", FOLLOW_UP)
     need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "重办")
     if not command.reason:
         raise missing("reason", "重办理由")
@@ -88,7 +89,7 @@ def reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
     if not _late(case, command):
         return f.CaseReopened(command.reason, following)
     commander = command.oversight.rules.commander if command.oversight else ""
-    return f.CaseReopened(command.reason, following, (WATCHED_BY_COMMANDER,), Supervision.RED, commander)
+    return f.CaseReopened(command.reason, following, (FOR_COMMANDER,), Supervision.RED, commander)
 
 
 def _need_in_time(case: Case, command: c.Reopen, stamp: f.Stamp) -> None:
@@ -111,7 +112,7 @@ def _late(case: Case, command: c.Reopen) -> bool:
 
 def _need_rank(case: Case, command: c.Reopen, stamp: f.Stamp) -> None:
     person = stamp.actor.kind == ActorKind.PERSON
-    if not _late(case, command) or (person and stamp.actor.role in (COMMANDER, SUPERVISOR)):
+    if not _late(case, command) or (person and stamp.actor.role in OVERSEERS):
         return
     raise NotYours(
         f"round {case.round + 1} is opened by a commander, or by a supervisor who hands it to one",

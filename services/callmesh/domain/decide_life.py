@@ -14,11 +14,11 @@ from typing import Any
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Annotation, Case, Referral
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import (
-    COMMANDER,
     at_least_open,
     find_referral,
     need_part,

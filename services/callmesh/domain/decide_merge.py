@@ -11,6 +11,7 @@ from callmesh.domain import commands_matters as c
 from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Case
 from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
@@ -73,7 +74,7 @@ def is_grave(case: Case) -> bool:
 
 def _need_person_may(case: Case, command: c.Merge, stamp: f.Stamp) -> None:
     actor, parent = stamp.actor, command.parent
-    commander = actor.role == "commander"
+    commander = actor.role == COMMANDER
     if not commander and actor.agency not in {case.origin, case.owner, parent.origin, parent.owner}:
         raise NotYours("only who holds one of the two cases may fold them", "只有受理或主办单位可以并单, 请联系指挥长")
     if is_grave(case) and not parent.emergency and not commander:
@@ -122,7 +123,7 @@ def unmerge(case: Case, command: c.Unmerge, stamp: f.Stamp) -> f.Body | None:
     need_state(case, {CaseState.MERGED}, "解除并单")
     if not command.reason:
         raise missing("reason", "解除并单的理由")
-    if by_person and stamp.actor.agency not in {case.origin, case.owner} and stamp.actor.role != "commander":
+    if by_person and stamp.actor.agency not in {case.origin, case.owner} and stamp.actor.role != COMMANDER:
         raise NotYours("only its own agency may take the case out", "只有受理单位或指挥长可以解除并单")
     if command.target is None or command.calendar is None:
         return m.CaseUnmerged(command.reason, case.parent)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from callmesh.domain import commands_matters as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
+from callmesh.domain.access import OVERSEERS
 from callmesh.domain.case import Case
-from callmesh.domain.decide_repeats import SUPERVISORS
 from callmesh.domain.errors import NotFound, NotYours, WrongState, missing
 from callmesh.domain.matters import Finding, Patrol
 from callmesh.domain.words import FindingState
@@ -64,7 +64,7 @@ def rectify(case: Case, command: c.RectifyFinding, stamp: f.Stamp) -> f.Body:
 def verify(case: Case, command: c.VerifyFinding, stamp: f.Stamp) -> f.Body:
     """By a supervisor who did not mend it: done, or open again."""
     found, actor = _find(case, command.number), stamp.actor
-    if actor.role not in SUPERVISORS or (actor.agency, actor.person) == (found.agency, found.rectified_by):
+    if actor.role not in OVERSEERS or (actor.agency, actor.person) == (found.agency, found.rectified_by):
         raise NotYours("only a supervisor who did not mend it may check it", "须由未参与整改的督办人员复核")
     _need_state(found, FindingState.RECTIFIED, "复核")
     if command.mended:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Case, Referral
 from callmesh.domain.clocks import due, on_wall_time
 from callmesh.domain.decide_clocks import counted, dues
 from callmesh.domain.directory import Calendar
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import (
-    COMMANDER,
     at_least_open,
     find_referral,
     need_part,
@@ -183,8 +184,13 @@ def receive(case: Case, command: c.Receive, stamp: f.Stamp) -> f.Body | None:
 def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c.Receive) -> f.ReferralReceived:
     back = due(stamp.at, command.return_within, calendar, referral.wall_time)
     ends = dues(referral, stamp.at, calendar)
+    said: dict[str, Any] = {
+        "attempts": command.attempts,
+        "released": command.released,
+        "purpose": command.purpose,
+    }
     if ends is None:
-        return f.ReferralReceived(referral.name, return_due=back, attempts=command.attempts)
+        return f.ReferralReceived(referral.name, return_due=back, **said)
     return f.ReferralReceived(
         referral.name,
         accept_due=ends.accept,
@@ -194,7 +200,7 @@ def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c
         accept_warn_at=ends.accept_warn,
         feedback_warn_at=ends.feedback_warn,
         resolve_warn_at=ends.resolve_warn,
-        attempts=command.attempts,
+        **said,
     )
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from callmesh.domain import commands_matters as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
+from callmesh.domain.access import COMMANDER, OVERSEERS
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import at_least_open
 from callmesh.domain.matters import Mediation, RepeatStep
 from callmesh.domain.words import ActorKind, CaseState, RepeatStage
 
-SUPERVISORS = frozenset({"supervisor", "commander"})
 STAGE_ZH = {
     RepeatStage.OPENED: "待梳理",
     RepeatStage.SORTED: "梳理",
@@ -80,7 +80,7 @@ def _next(case: Case) -> RepeatStage | None:
 
 
 def _need_supervisor(stamp: f.Stamp, action: str) -> None:
-    if stamp.actor.kind == ActorKind.PERSON and stamp.actor.role not in SUPERVISORS:
+    if stamp.actor.kind == ActorKind.PERSON and stamp.actor.role not in OVERSEERS:
         raise NotYours("only a supervisor may do this", f"只有督办人员可以{action}")
 
 
@@ -117,7 +117,7 @@ def need_rechecked(case: Case, action: str) -> None:
 
 def need_threat_kept(case: Case, lowers: bool, stamp: f.Stamp) -> None:
     """Who threatened an extreme act stays an emergency until a commander says otherwise."""
-    if lowers and case.repeat is not None and case.repeat.threat and stamp.actor.role != "commander":
+    if lowers and case.repeat is not None and case.repeat.threat and stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may lower a threat", "扬言极端的紧急标记只能由指挥长撤销")
 
 

@@ -6,12 +6,12 @@ from callmesh.domain import commands_clocks as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import watch
+from callmesh.domain.access import COMMANDER, OVERSEERS
 from callmesh.domain.case import Case, Referral
 from callmesh.domain.errors import NotYours, WrongState, missing
 from callmesh.domain.guards import at_least_open, find_referral, need_referral_state
 from callmesh.domain.words import ActorKind, ReferralState, Supervision
 
-OVERSEERS = frozenset({"supervisor", "commander"})
 _REMINDED = (ReferralState.OFFERED, ReferralState.ACCEPTED, ReferralState.IN_PROGRESS)
 _ZH = {
     Supervision.NONE: "未督办",
@@ -80,7 +80,7 @@ def lift_supervision(case: Case, command: c.LiftSupervision, stamp: f.Stamp) -> 
     watches_it = actor.role in OVERSEERS or (actor.person and actor.person == case.supervisor)
     if not watches_it:
         raise NotYours("only who supervises the case may lift it", "只有督办人员可以解除督办")
-    if watch.COMMANDER in case.flags and actor.role != "commander":
+    if watch.FOR_COMMANDER in case.flags and actor.role != COMMANDER:
         raise NotYours("only a commander may lift this", "该单已由指挥长督办, 只能由指挥长解除")
     return None if case.supervision == Supervision.NONE else fc.SupervisionLifted(command.reason)
 
@@ -88,7 +88,7 @@ def lift_supervision(case: Case, command: c.LiftSupervision, stamp: f.Stamp) -> 
 def need_overseer(case: Case, referral: Referral, stamp: f.Stamp, action: str) -> None:
     """Who sent the referral, received or answers for the case, or supervises it; never the agency that has it."""
     actor = stamp.actor
-    if actor.kind != ActorKind.PERSON or actor.role == "commander":
+    if actor.kind != ActorKind.PERSON or actor.role == COMMANDER:
         return
     watches_it = actor.role in OVERSEERS or (actor.person and actor.person == case.supervisor)
     theirs = actor.agency in (referral.sender, case.owner, case.origin) or watches_it

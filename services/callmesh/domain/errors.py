@@ -89,6 +89,11 @@ def no_case() -> NotFound:
     return NotFound("no such case", "没有这个事件单, 请核对编号")
 
 
+def no_parent() -> NotFound:
+    """There is no case to fold into."""
+    return NotFound("no such parent case", "没有这个主单, 请核对编号")
+
+
 def missing(name: str, zh: str) -> Invalid:
     """A required field is empty."""
     return Invalid(f"{name} is required", f"请填写{zh}", {name: "required"})

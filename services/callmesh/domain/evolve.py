@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from callmesh.domain import evolve_clocks, evolve_life
+from callmesh.domain import evolve_clocks, evolve_life, evolve_privacy
 from callmesh.domain import facts as f
 from callmesh.domain.case import OPEN_REFERRAL, Case, Feedback, Pending, Referral
 from callmesh.domain.changes import changed
@@ -121,6 +121,7 @@ def _received(case: Case, body: f.ReferralReceived, stamp: f.Stamp) -> Case:
         accept_warn_at=body.accept_warn_at,
         feedback_warn_at=body.feedback_warn_at,
         resolve_warn_at=body.resolve_warn_at,
+        released=body.released,
     )
 
 
@@ -299,5 +300,6 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     f.CaseReopened: _reopened,
     **evolve_life.EVOLVERS,
     **evolve_clocks.EVOLVERS,
+    **evolve_privacy.EVOLVERS,
     **_MATTERS,
 }

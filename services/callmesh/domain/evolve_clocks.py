@@ -10,6 +10,7 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain.case import Case, Pending, Referral
 from callmesh.domain.changes import on_referral
+from callmesh.domain.matters import Finding
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 
@@ -33,7 +34,13 @@ def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case
         return replace(after, diversion_due=None)
     if body.limit == Limit.FOLLOW_UP:
         return replace(after, follow_up_due=None)
+    if body.limit == Limit.RECTIFY:
+        return replace(after, findings=tuple(_unmended(one, body) for one in after.findings))
     return on_referral(after, body.referral, lambda one: _missed(one, body))
+
+
+def _unmended(one: Finding, body: f.DeadlineMissed) -> Finding:
+    return replace(one, overdue=True) if one.is_open and one.due == body.due else one
 
 
 def _missed(one: Referral, body: f.DeadlineMissed) -> Referral:

@@ -28,6 +28,7 @@ from callmesh.domain.facts_life import JurisdictionDesignated as JurisdictionDes
 from callmesh.domain.facts_life import ResolutionApproved as ResolutionApproved
 from callmesh.domain.facts_life import ResolutionSentBack as ResolutionSentBack
 from callmesh.domain.facts_life import SupervisorChanged as SupervisorChanged
+from callmesh.domain.facts_privacy import PrivacyBody
 from callmesh.domain.words import Limit, Supervision
 
 
@@ -122,7 +123,10 @@ class CaseTransferred:
 
 @dataclass(frozen=True, slots=True)
 class ReferralReceived:
-    """The agency's machine has it, after so many attempts (0: not known); its clocks start."""
+    """The agency's machine has it, after so many attempts (0: not known); its clocks start.
+
+    `released` are the personal fields that went out with it, `purpose` what the release policy says they are for.
+    """
 
     referral: str
     accept_due: datetime | None = None
@@ -133,6 +137,8 @@ class ReferralReceived:
     feedback_warn_at: datetime | None = None
     resolve_warn_at: datetime | None = None
     attempts: int = 0
+    released: tuple[str, ...] = ()
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +280,7 @@ Body = (
     | CaseAnnotated
     | SupervisorChanged
     | ClocksBody
+    | PrivacyBody
     | m.Body
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from callmesh.domain.access import COMMANDER, OVERSEERS, SUPERVISOR
 from callmesh.domain.case import ENDED_CASE, Actor, Case, Referral
 from callmesh.domain.errors import NotFound, NotYours, WrongState, no_case
 from callmesh.domain.facts import Stamp
@@ -33,10 +34,6 @@ REFERRAL_ZH = {
     ReferralState.RECALLED: "已撤回",
     ReferralState.WAIVED: "已免办",
 }
-COMMANDER = "commander"
-SUPERVISOR = "supervisor"
-FOLLOW_UP_AGENT = "follow_up"
-"""Roles that count beyond the agency: 指挥长, 督办人, 回访员."""
 _CASE_MOVES: dict[CaseState, tuple[str, ...]] = {
     CaseState.RECEIVED: (
         *("ClassifyCase", "TransferCase", "AnswerCase", "RejectCase"),
@@ -190,7 +187,7 @@ def _helps(case: Case, actor: Actor) -> bool:
 def need_reviewer(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:
     """Only who sent the referral, the first receiver or a supervisor judges a result; nobody its own."""
     actor = stamp.actor
-    if actor.kind != ActorKind.PERSON or actor.role in (COMMANDER, SUPERVISOR):
+    if actor.kind != ActorKind.PERSON or actor.role in OVERSEERS:
         return
     if actor.agency == referral.agency:
         raise NotYours("nobody reviews its own result", f"不能对本单位的结果{action}, 请由派单单位或督办人审核")

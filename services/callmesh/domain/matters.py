@@ -85,3 +85,9 @@ class Finding:
     verified_at: datetime | None = None
     note: str = ""
     reopened: int = 0
+    overdue: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True while nobody has mended it."""
+        return self.state == FindingState.OPEN

@@ -1,35 +1,75 @@
 """Least disclosure: the case as one agency may see it (domain.md invariant 9).
 
-Release policies are data: the first entry whose kind and category match names the personal
-fields that go out. Everything else personal is left empty, other agencies' referrals are left
-out, and a confidential or silent caller is never exposed.
+Release policies are data: the first entry whose kind and category match names the personal fields that go out, and
+what for; what was granted to the agency of a referral comes on top. Everything else personal is left empty, other
+agencies' referrals are left out, and a confidential or silent caller is never exposed. A caller's name or number that
+is kept back is masked where it stands in the text beside it: people tell who they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+import re
+from collections.abc import Callable
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass, replace
+from typing import Any, TypeVar
 
 from callmesh.domain.case import Annotation, Caller, Case, Place, Report
 from callmesh.domain.directory import City
+from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
 FIELDS = (*_CALLER, "narrative", "supplements", "place", "point", "landmark", "attachments", "plates")
+IDENTITY = frozenset(_CALLER) - {"language"}
+"""Who a caller is: of a confidential or silent one it goes to nobody."""
+MASK = "***"
+_NAME, _NUMBER = 2, 5
+"""Shorter ones are no name or number that could be told from other text."""
+_WORDS = frozenset(
+    {
+        *("narrative", "text", "landmark", "basis", "task", "result", "public_reply", "return_basis", "reason"),
+        *("remind_reason", "decision_reason", "outcome", "note", "waiver"),
+    }
+)
+"""Fields of somebody's words; ids and codes are no text to be changed."""
+_OVER = frozenset({ReferralState.RETURNED, ReferralState.RECALLED, ReferralState.WAIVED})
+T = TypeVar("T")
 
 
 def view(case: Case, agency: str, city: City) -> Case:
     """What `agency` may know of the case."""
-    return _part(case, agency, _report(case.report, allowed_fields(case, agency, city)))
+    allowed = allowed_fields(case, agency, city)
+    return _part(case, agency, _report(case.report, allowed), _Mask(case.report.caller, allowed))
+
+
+def shielded(case: Case) -> Case:
+    """What whoever answers for the case may know: all, but who a confidential or silent caller is."""
+    caller = case.report.caller
+    if not is_shielded(caller):
+        return case
+    kept = replace(caller, number="", subscriber="", name="", sex="", contact_number="")
+    masked: Case = _Mask(caller, frozenset())(case)
+    return replace(masked, report=replace(masked.report, caller=kept), caller_key="")
+
+
+def is_shielded(caller: Caller) -> bool:
+    """Whether nobody may learn who called."""
+    return caller.confidential or caller.silent
 
 
 def bare(case: Case, agency: str) -> Case:
     """What an agency that had a part in the case may know of it: no report."""
-    return _part(case, agency, Report())
+    return _part(case, agency, Report(), _Mask(case.report.caller, frozenset()))
 
 
-def _part(case: Case, agency: str, report: Report) -> Case:
+def mask_for(case: Case, agency: str, city: City | None) -> Callable[[T], T]:
+    """Takes what the agency may not know of the caller out of texts; without the city that is everything."""
+    return _Mask(case.report.caller, allowed_fields(case, agency, city) if city else frozenset())
+
+
+def _part(case: Case, agency: str, report: Report, mask: _Mask) -> Case:
     own = tuple(one for one in case.referrals if one.agency == agency)
-    return replace(
+    shown = replace(
         case,
         report=report,
         referrals=own,
@@ -39,6 +79,7 @@ def _part(case: Case, agency: str, report: Report) -> Case:
         operator="",
         **_of_other_cases(case, agency),
     )
+    return mask(shown)
 
 
 def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
@@ -56,13 +97,39 @@ def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
 
 
 def allowed_fields(case: Case, agency: str, city: City) -> frozenset[str]:
-    """Personal fields that the first matching policy releases; () when none matches."""
+    """Personal fields that the first matching policy releases, and those granted; () when there are none."""
+    found = frozenset(_policy(case, agency, city)[0]) | _granted(case, agency)
+    return found - IDENTITY if is_shielded(case.report.caller) else found
+
+
+def released(case: Case, agency: str, city: City) -> tuple[tuple[str, ...], str]:
+    """The personal fields that `view` really holds, and what for."""
+    seen = _report(case.report, allowed_fields(case, agency, city))
+    held = {"place": seen.place.text, "point": seen.place.point, "landmark": seen.place.landmark}
+    for source in (seen, seen.caller):
+        held |= {name: getattr(source, name) for name in FIELDS if name not in held and hasattr(source, name)}
+    return tuple(name for name in FIELDS if held.get(name)), _policy(case, agency, city)[1]
+
+
+def _policy(case: Case, agency: str, city: City) -> tuple[tuple[str, ...], str]:
     known = city.agency.get(agency)
     kind = known.kind if known else ""
     for policy in city.releases:
         if _in(kind, policy.kinds) and _in(case.category, policy.categories):
-            return frozenset(policy.fields)
-    return frozenset()
+            return policy.fields, policy.purpose
+    return (), ""
+
+
+def _granted(case: Case, agency: str) -> frozenset[str]:
+    """What the agency asked for and got, while it has the referral."""
+    return frozenset(
+        name
+        for referral in case.referrals
+        if referral.agency == agency and referral.state not in _OVER
+        for asked in referral.disclosures
+        if asked.state == DisclosureState.GRANTED
+        for name in asked.fields
+    )
 
 
 def _advice(case: Case, agency: str) -> tuple[Annotation, ...]:
@@ -92,6 +159,45 @@ def _report(report: Report, allowed: frozenset[str]) -> Report:
 
 def _caller(caller: Caller, allowed: frozenset[str]) -> Caller:
     kept = Caller(confidential=caller.confidential, silent=caller.silent, consent=caller.consent)
-    if caller.confidential or caller.silent:
+    if is_shielded(caller):
         return replace(kept, language=caller.language)
     return replace(kept, **{name: getattr(caller, name) for name in _CALLER if name in allowed})
+
+
+class _Mask:
+    """Takes a caller's name and numbers, as far as they are kept back, out of every text of a value."""
+
+    def __init__(self, caller: Caller, allowed: frozenset[str]) -> None:
+        shown = {getattr(caller, name) for name in ("name", "number", "contact_number") if name in allowed}
+        words = {caller.name, caller.subscriber} - shown
+        numbers = {caller.number, caller.contact_number} - shown
+        parts = [re.escape(one) for one in sorted(words, key=len, reverse=True) if len(one) >= _NAME]
+        parts += map(_spaced, (one for one in numbers if len(one) >= _NUMBER))
+        self._pattern = re.compile("|".join(parts)) if parts else None
+
+    def __call__(self, value: T) -> T:
+        """The same value, or a copy with other texts."""
+        found: T = self._masked(value) if self._pattern else value
+        return found
+
+    def _masked(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(self._masked, value))
+        return self._parts(value) if is_dataclass(value) else value
+
+    def _parts(self, value: Any) -> Any:
+        changed: dict[str, Any] = {}
+        for one in fields_of(value):
+            before = getattr(value, one.name)
+            after = self._text(before) if one.name in _WORDS else self._masked(before)
+            if after != before:
+                changed[one.name] = after
+        return replace(value, **changed) if changed else value
+
+    def _text(self, text: str) -> str:
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def _spaced(number: str) -> str:
+    """A number as people write it, with spaces or dashes."""
+    return r"[\s-]*".join(map(re.escape, number))

@@ -16,8 +16,8 @@ from callmesh.domain.directory import City
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Role
 
-_OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify"})
-"""Reasons that speak of the place: another body of the same kind may be right."""
+_OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify", "no_capacity"})
+"""Reasons that speak of the place or of the body, not of the matter: another one of the same kind may be right."""
 
 
 def grant(city: City, case: Case, referral: Referral, question: Question, agency: str, reason: str) -> c.GrantReturn:

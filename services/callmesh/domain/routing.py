@@ -125,7 +125,7 @@ def _on_duty(city: City, question: Question, ranked: list[Agency]) -> list[Agenc
 
 
 def reassign(city: City, question: Question, runners_up: Iterable[str], other_node: bool) -> Target:
-    """Who gets a returned case: another node of the same kind if the place was wrong, else whom a
+    """Who gets a returned case: another one of the same kind if `other_node`, else whom a
     runner-up category leads to, else the hotline, else the fallback owner. Never one in `tried`."""
     categories = [question.category] if other_node else []
     categories += [one for one in runners_up if one not in (question.category, "")]

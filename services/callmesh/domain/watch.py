@@ -2,7 +2,7 @@
 
 Everything that has a time stands in the case, put there by the fact that began it; so what comes next is a
 function of the case alone, and the timer that fires (supervision/clocks.py) only asks it. An alarm that was raised
-leaves a mark in the case (`warned`, `missed`, or its due time is gone), so it is raised once. A warning
+leaves a mark in the case (`warned`, `missed`, `overdue`, or its due time is gone), so it is raised once. A warning
 lapses when its limit has run out: late warnings help nobody.
 """
 
@@ -24,8 +24,9 @@ FLAG_OF = {
     Limit.FOLLOW_UP: "late_follow_up",
     Limit.DECISION: "late_decision",
     Limit.ANSWER: "reminder_unanswered",
+    Limit.RECTIFY: "late_rectification",
 }
-COMMANDER = "commander"
+FOR_COMMANDER = "commander"
 """Flag of a case that a commander has to watch."""
 _NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
 
@@ -56,7 +57,10 @@ def next_watch(case: Case, now: datetime) -> Watch | None:
 
 
 def watches(case: Case) -> Iterator[Watch]:
-    """Every moment the case is watched for."""
+    """Every moment the case is watched for; what the patrol found is watched after the end too."""
+    for found in case.findings:
+        if found.due and found.is_open and not found.overdue:
+            yield Watch(found.due, Alarm.MISS, found.agency, limit=Limit.RECTIFY)
     if case.state in ENDED_CASE:
         return
     for one in case.referrals:

@@ -104,7 +104,7 @@ class EmergencyRule(StrEnum):
 
 
 class Limit(StrEnum):
-    """The three limits of a referral (domain.md section 3), then those of who reminds, decides, asks and diverts."""
+    """The three limits of a referral (domain.md section 3), then of who answers, decides, asks, diverts, mends."""
 
     ACCEPT = "accept"
     FEEDBACK = "feedback"
@@ -113,6 +113,7 @@ class Limit(StrEnum):
     DECISION = "decision"
     FOLLOW_UP = "follow_up"
     DIVERSION = "diversion"
+    RECTIFY = "rectify"
 
 
 class PendingKind(StrEnum):
@@ -121,6 +122,14 @@ class PendingKind(StrEnum):
     RETURN = "return"
     EXTENSION = "extension"
     SUSPENSION = "suspension"
+
+
+class DisclosureState(StrEnum):
+    """How far it is when an agency asked to see more."""
+
+    ASKED = "asked"
+    GRANTED = "granted"
+    DENIED = "denied"
 
 
 class Mode(StrEnum):

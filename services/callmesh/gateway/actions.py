@@ -11,15 +11,17 @@ from google.protobuf.message import Message
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1 import referral_pb2
 from callmesh.domain import commands as c
+from callmesh.domain.case import Case
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
+from callmesh.domain.release import allowed_fields, mask_for, released
 from callmesh.gateway.pump import Pumps
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
-from callmesh.ledger.handle import Outcome
+from callmesh.ledger.handle import Ask, Outcome
 from callmesh.ledger.port import Head
-from callmesh.ledger.wire import from_timestamp
+from callmesh.ledger.wire import from_timestamp, to_proto
 
 TEXT_LENGTH = 4_000
 
@@ -40,9 +42,11 @@ class Actions:
         head = await self._mesh.ledger.head(case_of_referral(request.name))
         if head is None or not self._received(head, request.name):
             head = (await self._receive(request.name, request.delivery_id)).head
+        elif more := self._released_since(head, request.name):
+            head = (await self._record_release(request.name, more)).head
         if request.delivery_id:
             await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
-        return _own(head, request.name)
+        return self._own(head, request.name)
 
     def _received(self, head: Head, name: str) -> bool:
         """Only the first item of a referral starts its clocks; the receipts of later ones are not facts."""
@@ -51,12 +55,32 @@ class Actions:
         return mine and referral is not None and referral.received_at is not None
 
     async def _receive(self, name: str, delivery_id: str) -> Outcome:
-        city = self._mesh.city
-        attempts = self._pumps.of(self._mesh.caller().agency).attempts(delivery_id)
-        command = c.Receive(name, city.calendar, city.policy.return_within, attempts)
+        city, agency = self._mesh.city, self._mesh.caller().agency
+        attempts = self._pumps.of(agency).attempts(delivery_id)
+
+        def ask(case: Case) -> c.Command:
+            fields, purpose = released(case, agency, city)
+            return c.Receive(name, city.calendar, city.policy.return_within, attempts, fields, purpose)
+
         content = pb.AcknowledgeReferralRequest(name=name)
         number = name.rpartition("/")[2]
-        return await self._mesh.by_person(case_of_referral(name), command, content, f"receipt-{number}")
+        return await self._mesh.by_person(case_of_referral(name), ask, content, f"receipt-{number}")
+
+    def _released_since(self, head: Head, name: str) -> tuple[str, ...]:
+        """Personal fields that later items brought: supplements, what was granted, another category's policy."""
+        referral = head.case.referral(name)
+        fields, _ = released(head.case, self._mesh.caller().agency, self._mesh.city)
+        return tuple(one for one in fields if referral is not None and one not in referral.released)
+
+    async def _record_release(self, name: str, fields: tuple[str, ...]) -> Outcome:
+        city, agency = self._mesh.city, self._mesh.caller().agency
+
+        def ask(case: Case) -> c.Command:
+            return c.RecordRelease(name, *released(case, agency, city))
+
+        content = pb.AcknowledgeReferralRequest(name=name)
+        request_id = f"release-{name.rpartition('/')[2]}-{'.'.join(fields)}"
+        return await self._mesh.by_person(case_of_referral(name), ask, content, request_id)
 
     async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:
         """A person takes it."""
@@ -102,20 +126,33 @@ class Actions:
         command = c.RequestSuspension(request.name, request.reason, self._oversight(), wished(request))
         return await self._do(command, request, request_id)
 
+    async def request_disclosure(self, request: pb.RequestDisclosureRequest, request_id: str) -> referral_pb2.Referral:
+        """More of the report, please."""
+        _bounded(reason=request.reason)
+        agency, fields = self._mesh.caller().agency, tuple(request.fields)
+
+        def ask(case: Case) -> c.Command:
+            allowed = allowed_fields(case, agency, self._mesh.city)
+            return c.RequestDisclosure(request.name, fields, request.reason, allowed)
+
+        return await self._do(ask, request, request_id)
+
     def _oversight(self) -> Oversight:
         return of_city(self._mesh.city)
 
-    async def _do(self, command: c.Command, request: Any, request_id: str) -> referral_pb2.Referral:
+    async def _do(self, command: Ask, request: Any, request_id: str) -> referral_pb2.Referral:
         case_id = case_of_referral(request.name)
         outcome = await self._mesh.by_person(case_id, command, request, request_id)
-        return _own(outcome.head, request.name)
+        return self._own(outcome.head, request.name)
 
-
-def _own(head: Head, name: str) -> referral_pb2.Referral:
-    for one in head.record.case.referrals:
-        if one.name == name:
-            return one
-    raise NotFound("no such referral", "没有这个转办单, 请核对编号")
+    def _own(self, head: Head, name: str) -> referral_pb2.Referral:
+        """The agency's referral, with what it may know only."""
+        mask = mask_for(head.case, self._mesh.caller().agency, self._mesh.city)
+        for stored, one in zip(head.record.case.referrals, head.case.referrals, strict=True):
+            if one.name == name:
+                shown = mask(one)
+                return stored if shown is one else to_proto(shown, referral_pb2.Referral)
+        raise NotFound("no such referral", "没有这个转办单, 请核对编号")
 
 
 def wished(request: pb.RequestExtensionRequest | pb.RequestSuspensionRequest) -> datetime | None:

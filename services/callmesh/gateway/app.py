@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from callmesh.api.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.bus import Bus
 from callmesh.gateway.inbox import Inbox
+from callmesh.gateway.presence import Presences
 from callmesh.gateway.pump import Pumps
 from callmesh.gateway.servicer import GatewayServicer
 from callmesh.kernel.runtime import Runtime
@@ -12,12 +14,15 @@ from callmesh.ledger.boot import open_mesh
 
 
 def build(runtime: Runtime) -> None:
-    """Parts: log, directory, projector, pumps, actions, servicer."""
+    """Parts: log, directory, projector, pumps, presences, actions, servicer, commands over NATS."""
     mesh = open_mesh(runtime)
     pumps = Pumps(mesh)
-    servicer = GatewayServicer(mesh, Actions(mesh, pumps), pumps)
+    presences = Presences(runtime, pumps)
+    actions = Actions(mesh, pumps)
+    servicer = GatewayServicer(mesh, actions, pumps, presences)
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*gateway_service_pb2.DESCRIPTOR.services_by_name.values())
     runtime.consume_log("gateway", Inbox(mesh).on_facts)
+    runtime.on_start += [presences.start, Bus(mesh, actions, pumps).start]
     runtime.on_drain.append(pumps.hang_up)
-    runtime.on_stop.append(pumps.close)
+    runtime.on_stop += [presences.close, pumps.close]

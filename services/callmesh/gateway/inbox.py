@@ -1,8 +1,9 @@
 """The projector: facts that partners must know become items of their inboxes.
 
-An item is a `Delivery` with as much of the case as the agency's release policy allows, on
-`in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a
-redelivered fact stores it once. What the partner did itself is not sent back to it.
+An item is a `Delivery` with as much of the case as the agency's release policy allows, sealed with the case's data
+key, on `in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a redelivered fact
+stores it once. What the partner did itself is not sent back to it. An item that waits while its case is erased is
+never delivered.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import facts_matters as m
+from callmesh.domain import facts_privacy as fp
 from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
-from callmesh.domain.words import ReferralState, Role
+from callmesh.domain.words import Limit, ReferralState, Role
 from callmesh.gateway.news import TOLD, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.telemetry import traceparent
+from callmesh.kernel.vault import DataKey
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.record import decode, fact_of
@@ -54,6 +57,7 @@ _TOLD = frozenset(
         "referral_resumed",
         "case_merged",
         "case_unmerged",
+        "disclosure_decided",
     }
 )
 _TOLD_TO_LEAD = frozenset({"referral_resolved"})
@@ -69,6 +73,7 @@ _NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
     fc.ReferralSuspended: _K.SUSPENDED,
     fc.SuspensionDenied: _K.SUSPENSION_DENIED,
     fc.ReferralResumed: _K.RESUMED,
+    fp.DisclosureDecided: _K.DISCLOSURE_DECIDED,
 }
 Item = tuple[Referral, "pb.Delivery.Kind.ValueType"]
 
@@ -84,12 +89,13 @@ class Inbox:
         await each(self._mesh, messages, self._on_fact, _told)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        head = self._mesh.ledger.seen(message)
+        head = await self._mesh.ledger.seen(message)
         fact, case = fact_of(head.record), head.case
+        key = await self._mesh.runtime.vault.load(case_id)
         items = list(items_of(fact.body, case))
-        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at) for item in items))
+        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at, key) for item in items))
 
-    async def _put(self, case: Case, item: Item, sequence: int, at: datetime) -> None:
+    async def _put(self, case: Case, item: Item, sequence: int, at: datetime, key: DataKey) -> None:
         referral, kind = item
         runtime = self._mesh.runtime
         delivery = pb.Delivery(kind=kind, sent_at=to_timestamp(at))
@@ -103,7 +109,7 @@ class Inbox:
             runtime.client,
             runtime.publisher,
             subject,
-            delivery.SerializeToString(),
+            key.seal(delivery.SerializeToString()),
             message_id,
             **{headers.TRACEPARENT: traceparent()},
         )
@@ -134,8 +140,8 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from ((one, _K.RECALLED) for one in case.referrals if one.ended_at == case.updated_at)
         case f.ReportAmended():
             yield from ((one, _K.SUPPLEMENTED) for one in case.referrals if one.state in OPEN_REFERRAL)
-        case f.DeadlineMissed() if body.limit in AGENCY_LIMITS:
-            yield from _named(case, body.referral, _K.REMINDED)
+        case f.DeadlineMissed():
+            yield from _late(case, body)
         case f.CaseClosed():
             yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
     yield from life_items(body, case)
@@ -152,6 +158,15 @@ def _named(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterato
     referral = case.referral(name)
     if referral is not None:
         yield referral, kind
+
+
+def _late(case: Case, body: f.DeadlineMissed) -> Iterator[Item]:
+    """The agency whose limit it is; of what the patrol found the one that has to mend it, by its last referral."""
+    if body.limit in AGENCY_LIMITS:
+        yield from _named(case, body.referral, _K.REMINDED)
+    if body.limit == Limit.RECTIFY:
+        for agency in {one.agency for one in case.findings if one.is_open and one.due == body.due}:
+            yield from [(one, _K.REMINDED) for one in case.referrals if one.agency == agency][-1:]
 
 
 def _support_done(case: Case) -> Iterator[Item]:

@@ -5,7 +5,8 @@ receipt -> acknowledged. Unreceipted items of a broken stream are given back at 
 the next stream, or wait. When this process dies between a receipt and its acknowledgement the item
 comes again, with the same delivery id: that the referral was received does not say which of its
 items the partner has.
-At most `max_in_flight` items a stream are unreceipted, so a slow partner holds nothing but itself.
+At most `max_in_flight` items a stream are unreceipted, so a slow partner holds nothing but itself. A
+stream that is open but silent (its partner hangs) is given nothing, and what it holds is given back.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from nats.js.api import AckPolicy
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Unreachable
+from callmesh.kernel.ids import now
 from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
 from callmesh.kernel.pull import Puller
 from callmesh.kernel.telemetry import delivered_total, log, redelivered_total
 from callmesh.ledger.boot import Mesh
+from callmesh.ledger.wire import to_timestamp
 
 FETCH = 64
 PULL_SECONDS = 0.3
@@ -36,32 +39,30 @@ Send = Callable[[pb.Delivery], None]
 
 @dataclass(eq=False)
 class Seat:
-    """One connected stream: how many items it may still be given, and how to hand one over."""
+    """One connected stream: how many items it may still be given, how to hand one over, whether it answers."""
 
     room: int
     send: Send
     hang_up: Callable[[], None]
     held: set[str] = field(default_factory=set)
+    silent: bool = False
 
 
 class Pump:
     """The agency's side of its durable consumer."""
 
-    def __init__(self, mesh: Mesh, agency: str) -> None:
-        self._mesh, self.agency = mesh, agency
+    def __init__(self, mesh: Mesh, agency: str, told: Callable[[], None]) -> None:
+        self._mesh, self.agency, self._told = mesh, agency, told
+        self.presence = pb.Presence(agency=agency, state=pb.Presence.AWAY)
         self._in_flight: dict[str, Msg] = {}
         self._seats: list[Seat] = []
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def connected(self) -> int:
-        """Streams that are open now."""
-        return len(self._seats)
-
     def join(self, seat: Seat) -> None:
         """A stream opened."""
         self._seats.append(seat)
+        self._note()
         self._room.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -69,12 +70,39 @@ class Pump:
     async def leave(self, seat: Seat) -> None:
         """A stream ended: what it had not receipted is given back."""
         self._seats.remove(seat)
+        self._note()
         if not self._seats and self._task is not None:
             running, self._task = self._task, None
             running.cancel()  # first, else what is given back comes to nobody
             await asyncio.gather(running, return_exceptions=True)
-        for delivery_id in list(seat.held):
+        await self._vacate(seat)
+
+    async def hear(self, seat: Seat, silent: bool) -> None:
+        """Whether a stream answers; what a silent one holds goes to others, or waits."""
+        if seat.silent == silent:
+            return
+        seat.silent = silent
+        self._note()
+        if silent:
+            await self._vacate(seat)
+        else:
+            self._room.set()
+
+    async def _vacate(self, seat: Seat) -> None:
+        seat.room += len(seat.held)
+        held, seat.held = seat.held, set()
+        for delivery_id in held:
             await self._give_back(delivery_id)
+
+    def _note(self) -> None:
+        """Keeps `presence` up to date, and tells when its state changed."""
+        state = _state(self._seats)
+        self.presence.streams = len(self._seats)
+        if state != self.presence.state:
+            self.presence.state = state
+            self.presence.since.CopyFrom(to_timestamp(now()))
+            log.info("partner is " + pb.Presence.State.Name(state).lower(), agency=self.agency)
+            self._told()
 
     def attempts(self, delivery_id: str) -> int:
         """How often the server has handed out an item that is in flight here; 0 for one that is not."""
@@ -100,7 +128,8 @@ class Pump:
             messages = await self._fetch(count)
         except (NatsError, OSError) as wrong:
             raise unreachable() from wrong
-        return [self._take(message) for message in messages]
+        taken = [await self._take(message) for message in messages]
+        return [one for one in taken if one is not None]
 
     async def waiting(self) -> int:
         """Items not delivered yet; 0 when NATS does not say."""
@@ -127,7 +156,7 @@ class Pump:
         while True:
             puller = Puller(self._mesh.runtime.client, *self._durable)
             try:
-                await self._make_durable()
+                await self.furnish()
                 await puller.open()
                 await self._feed(puller)
             except (NatsError, OSError, TimeoutError, Unreachable) as wrong:
@@ -142,7 +171,8 @@ class Pump:
         names = self._mesh.runtime.names
         return names.inbox_stream, names.inbox_durable(self.agency)
 
-    async def _make_durable(self) -> None:
+    async def furnish(self) -> None:
+        """Makes the agency's durable if it is missing."""
         runtime = self._mesh.runtime
         await ensure_durable(
             runtime.js,
@@ -155,7 +185,7 @@ class Pump:
 
     async def _fetch(self, count: int) -> list[Msg]:
         """What waits at once; [] when nothing does."""
-        await self._make_durable()
+        await self.furnish()
         stream, durable = self._durable
         subscription = await self._mesh.runtime.js.pull_subscribe_bind(durable, stream)
         try:
@@ -168,23 +198,30 @@ class Pump:
     async def _feed(self, puller: Puller) -> None:
         while True:
             await self._until_room()
-            room = min(FETCH, sum(seat.room for seat in self._seats))
+            room = min(FETCH, sum(seat.room for seat in self._seats if not seat.silent))
             arrived = deque(await puller.take(room))
             try:
                 while arrived:
-                    await self._hand_over(self._take(arrived[0]))
+                    delivery = await self._take(arrived[0])
+                    if delivery is not None:
+                        await self._hand_over(delivery)
                     arrived.popleft()
             finally:
                 await _return(arrived)
 
     async def _until_room(self) -> None:
-        while not any(seat.room > 0 for seat in self._seats):
+        while not any(seat.room > 0 and not seat.silent for seat in self._seats):
             self._room.clear()
             await self._room.wait()
 
-    def _take(self, message: Msg) -> pb.Delivery:
-        """The delivery in a message, in flight from now on."""
-        delivery = pb.Delivery.FromString(message.data)
+    async def _take(self, message: Msg) -> pb.Delivery | None:
+        """The delivery in a message, in flight from now on; None when its case was erased since: it is done with."""
+        runtime = self._mesh.runtime
+        opened = (await runtime.vault.load(runtime.names.inbox_case(message.subject))).open(message.data)
+        if opened is None:
+            await message.ack()
+            return None
+        delivery = pb.Delivery.FromString(opened)
         delivery.delivery_id = str(sequence_of(message))
         delivery.attempt = message.metadata.num_delivered
         if delivery.attempt > 1:
@@ -194,7 +231,8 @@ class Pump:
         return delivery
 
     async def _hand_over(self, delivery: pb.Delivery) -> None:
-        seat = max(self._seats, key=lambda one: one.room, default=None)
+        answering = (one for one in self._seats if not one.silent)
+        seat = max(answering, key=lambda one: one.room, default=None)
         if seat is None:
             await self._give_back(delivery.delivery_id)
             return
@@ -210,6 +248,13 @@ class Pump:
                 await message.nak()
 
 
+def _state(seats: Iterable[Seat]) -> "pb.Presence.State.ValueType":
+    silent = [one.silent for one in seats]
+    if not silent:
+        return pb.Presence.AWAY
+    return pb.Presence.SILENT if all(silent) else pb.Presence.PRESENT
+
+
 async def _return(messages: Iterable[Msg]) -> None:
     """Gives back what nobody was given, so that it comes again at once."""
     for message in messages:
@@ -223,10 +268,16 @@ class Pumps:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._pumps: dict[str, Pump] = {}
+        self.changed = asyncio.Event()
+        """Set when somebody came, went, fell silent or spoke again."""
 
     def of(self, agency: str) -> Pump:
         """The agency's pump."""
-        return self._pumps.setdefault(agency, Pump(self._mesh, agency))
+        return self._pumps.setdefault(agency, Pump(self._mesh, agency, self.changed.set))
+
+    def presences(self) -> list[pb.Presence]:
+        """Of all agencies that ever had a stream to this process."""
+        return [one.presence for one in self._pumps.values() if one.presence.HasField("since")]
 
     def hang_up(self) -> None:
         """Ends the streams of all agencies."""

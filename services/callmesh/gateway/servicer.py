@@ -10,6 +10,7 @@ from callmesh.api.v1 import referral_pb2
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceServicer
 from callmesh.domain.errors import Invalid
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.presence import Presences
 from callmesh.gateway.pump import Pumps
 from callmesh.gateway.stream import PartnerStream
 from callmesh.ledger.boot import Mesh
@@ -21,8 +22,8 @@ DEFAULT_PULL = 20
 class GatewayServicer(GatewayServiceServicer):
     """One method an RPC."""
 
-    def __init__(self, mesh: Mesh, actions: Actions, pumps: Pumps) -> None:
-        self._mesh, self._actions, self._pumps = mesh, actions, pumps
+    def __init__(self, mesh: Mesh, actions: Actions, pumps: Pumps, presences: Presences) -> None:
+        self._mesh, self._actions, self._pumps, self._presences = mesh, actions, pumps, presences
 
     async def ReceiveReferrals(
         self, requests: AsyncIterator[pb.ReceiveReferralsRequest], context: Any
@@ -61,5 +62,16 @@ class GatewayServicer(GatewayServiceServicer):
     async def RequestExtension(self, request: pb.RequestExtensionRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.request_extension(request, request.request_id)
 
+    async def RequestDisclosure(self, request: pb.RequestDisclosureRequest, context: Any) -> referral_pb2.Referral:
+        return await self._actions.request_disclosure(request, request.request_id)
+
     async def RequestSuspension(self, request: pb.RequestSuspensionRequest, context: Any) -> referral_pb2.Referral:
         return await self._actions.request_suspension(request, request.request_id)
+
+    async def ListPresences(self, request: pb.ListPresencesRequest, context: Any) -> pb.ListPresencesResponse:
+        known = [one.id for one in self._mesh.city.agencies]
+        if unknown := set(request.agencies).difference(known):
+            reason = {"agencies": f"not in the directory: {', '.join(sorted(unknown))}"}
+            raise Invalid("no such agency", "没有这个单位, 请核对单位编号", reason)
+        wanted = [one for one in known if not request.agencies or one in request.agencies]
+        return pb.ListPresencesResponse(presences=self._presences.of(wanted))

@@ -3,30 +3,35 @@
 Reading and writing go on side by side. Actions on one case are carried out in order, on different
 cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder. An
 outcome counts until it was sent: who acts but does not read is read no further, and holds no memory.
-Whatever is ready goes out in one message. When the partner hangs up, actions under way finish and
+Whatever is ready goes out in one message. A partner that asked for it is pinged every second; who is not heard for
+`SILENT_SECONDS`, while we wait for it and not it for us, is silent: alive as a connection, but nobody to send to. When
+the partner hangs up, actions under way finish and
 unreceipted deliveries are given back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
-from google.protobuf.message import Message
-from google.rpc import status_pb2
 from opentelemetry.trace import SpanKind
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.domain.errors import DomainError, Invalid, Unreachable
+from callmesh.domain.errors import Invalid, Unreachable
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.outcomes import outcome_of, request_of
 from callmesh.gateway.pump import Pump, Seat
 from callmesh.kernel import telemetry
-from callmesh.kernel.rpc.errors import internal, status_of
+from callmesh.kernel.telemetry import clock
 
 PARALLEL = 64
 DEFAULT_IN_FLIGHT = 64
 MAX_IN_FLIGHT = 1_000
 BATCH = 32
+PING_SECONDS, SILENT_SECONDS = 1.0, 3.0
+Down = pb.Delivery | pb.Outcome | pb.Welcome | int
+"""What goes down; a number is a ping."""
 
 
 class PartnerStream:
@@ -34,11 +39,13 @@ class PartnerStream:
 
     def __init__(self, agency: str, pump: Pump, actions: Actions) -> None:
         self._agency, self._pump, self._actions = agency, pump, actions
-        self._out: asyncio.Queue[pb.Delivery | pb.Outcome | pb.Welcome | None] = asyncio.Queue()
+        self._out: asyncio.Queue[Down | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(PARALLEL)
         self._last: dict[str, asyncio.Task[bool]] = {}
         self._seat: Seat | None = None
         self._restarting = False
+        self._beating: asyncio.Task[None] | None = None
+        self._waits_since: float | None = None
 
     async def run(
         self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
@@ -56,6 +63,8 @@ class PartnerStream:
             await reading
         finally:
             reading.cancel()
+            if self._beating is not None:
+                self._beating.cancel()
             if self._seat is not None:
                 await self._pump.leave(self._seat)
 
@@ -63,7 +72,7 @@ class PartnerStream:
         self._restarting = True
         self._out.put_nowait(None)
 
-    def _gather(self, first: pb.Delivery | pb.Outcome | pb.Welcome) -> pb.ReceiveReferralsResponse:
+    def _gather(self, first: Down) -> pb.ReceiveReferralsResponse:
         """One message of all that is ready, up to a batch."""
         response = pb.ReceiveReferralsResponse()
         self._add(response, first)
@@ -77,27 +86,49 @@ class PartnerStream:
             self._add(response, following)
         return response
 
-    def _add(self, response: pb.ReceiveReferralsResponse, one: pb.Delivery | pb.Outcome | pb.Welcome) -> None:
+    def _add(self, response: pb.ReceiveReferralsResponse, one: Down) -> None:
         if isinstance(one, pb.Delivery):
             response.deliveries.append(one)
         elif isinstance(one, pb.Outcome):
             response.outcomes.append(one)
             self._slots.release()
+        elif isinstance(one, int):
+            response.ping = one
         else:
             response.welcome.CopyFrom(one)
 
     async def _read(self, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
         try:
-            async for request in requests:
+            async for request in self._heard(requests):
                 if self._seat is None:
                     await self._hello(request)
                 for action in request.actions:
                     await self._slots.acquire()
-                    await self._actions.turn(_request(action))
+                    await self._actions.turn(request_of(action))
                     self._start(action)
             await asyncio.gather(*self._last.values())
         finally:
             self._out.put_nowait(None)
+
+    async def _heard(
+        self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
+    ) -> AsyncIterator[pb.ReceiveReferralsRequest]:
+        """The same, and notes since when we wait for the next."""
+        async for request in requests:
+            self._waits_since = None
+            if self._seat is not None:
+                await self._pump.hear(self._seat, False)
+            yield request
+            self._waits_since = clock()
+
+    async def _beat(self, seat: Seat) -> None:
+        """Pings, and looks whether anything comes back."""
+        for number in itertools.count(1):
+            await asyncio.sleep(PING_SECONDS)
+            self._out.put_nowait(number)
+            since = self._waits_since
+            if since is not None and clock() - since > SILENT_SECONDS:
+                await self._pump.hear(seat, True)
 
     async def _hello(self, request: pb.ReceiveReferralsRequest) -> None:
         if not request.HasField("hello"):
@@ -111,6 +142,8 @@ class PartnerStream:
         self._out.put_nowait(pb.Welcome(agency=self._agency, waiting=waiting))
         self._seat = Seat(room, self._out.put_nowait, self._hang_up)
         self._pump.join(self._seat)
+        if request.hello.heartbeat:
+            self._beating = asyncio.create_task(self._beat(self._seat))
 
     def _start(self, action: pb.Action) -> None:
         case = _name(action).partition("/referrals/")[0]
@@ -132,56 +165,12 @@ class PartnerStream:
         kind = action.WhichOneof("action") or ""
         with telemetry.Step(f"partner {kind}", SpanKind.SERVER):
             telemetry.mark(agency=self._agency)
-            outcome = await self._outcome(action, kind)
+            outcome = await outcome_of(self._actions, action)
         answered = kind != "acknowledge" or bool(outcome.status.code)
         if answered:
             self._out.put_nowait(outcome)
         return answered
 
-    async def _outcome(self, action: pb.Action, kind: str) -> pb.Outcome:
-        outcome = pb.Outcome(request_id=action.request_id)
-        try:
-            await self._apply(action, kind, outcome)
-        except DomainError as refused:
-            outcome.status.CopyFrom(status_of(refused))
-        except Exception as wrong:
-            telemetry.log.error("action failed", method=kind, error=telemetry.fault(wrong))
-            outcome.status.CopyFrom(_defect())
-        return outcome
-
-    async def _apply(self, action: pb.Action, kind: str, outcome: pb.Outcome) -> None:
-        do, request_id = self._actions, action.request_id
-        match kind:
-            case "acknowledge":
-                await do.acknowledge(action.acknowledge)
-            case "accept":
-                outcome.referral.CopyFrom(await do.accept(action.accept, request_id))
-            case "progress":
-                outcome.referral.CopyFrom(await do.progress(action.progress, request_id))
-            case "return_referral":
-                outcome.referral.CopyFrom(await do.give_back(action.return_referral, request_id))
-            case "contest":
-                outcome.referral.CopyFrom(await do.contest(action.contest, request_id))
-            case "resolve":
-                outcome.referral.CopyFrom(await do.resolve(action.resolve, request_id))
-            case "request_extension":
-                outcome.referral.CopyFrom(await do.request_extension(action.request_extension, request_id))
-            case "request_suspension":
-                outcome.referral.CopyFrom(await do.request_suspension(action.request_suspension, request_id))
-            case _:
-                raise Invalid("the action is empty", "动作为空", {"action": "required"})
-
-
-def _request(action: pb.Action) -> Message:
-    kind = action.WhichOneof("action")
-    found: Message = getattr(action, kind) if kind else action
-    return found
-
 
 def _name(action: pb.Action) -> str:
-    return str(getattr(_request(action), "name", ""))
-
-
-def _defect() -> status_pb2.Status:
-    context = telemetry.current()
-    return internal(f"{context.trace_id:032x}")
+    return str(getattr(request_of(action), "name", ""))

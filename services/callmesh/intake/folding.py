@@ -63,7 +63,7 @@ class Folding:
         await each(self._mesh, some, self._on_fact, _elsewhere)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        body, sequence = fact_of(decode(message.data)).body, sequence_of(message)
+        body, sequence = fact_of((await self._mesh.ledger.seen(message)).record).body, sequence_of(message)
         name = f"cases/{case_id}"
         if isinstance(body, m.CaseUnmerged):
             await self._on_parent(body.parent, c.Leave(name), f"leave.{case_id}", sequence)

@@ -52,7 +52,7 @@ class Repeats:
             await each(self._mesh, [one for one in messages if kind_of(one) == kind], self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
+        case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
         for kind, key in self._keys(case, self._new(message, case)):
             await self._link(case, kind, key, sequence)
         head = await self._mesh.ledger.head(case_id)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 PREFIX = "CALLMESH_"
+_DEVELOPMENT = "development-only"
 SERVICES = ("intake", "classification", "transfer", "gateway", "supervision", "tracking")
 DEFAULT_PORTS = {name: 7401 + place for place, name in enumerate(SERVICES)}
 
@@ -41,7 +42,9 @@ class Settings:
     rules_dir: str = setting("", "own lexicon tables, thresholds.toml, default.model; empty: the packaged ones")
     otlp_endpoint: str = setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
     log_level: str = setting("info", "debug, info, warning or error")
-    number_key: str = setting("development-only", "secret key for hashing callers' numbers")
+    number_key: str = setting(_DEVELOPMENT, "secret key for hashing callers' numbers")
+    kek_file: str = setting("", "file of key-encryption keys, newest first; empty: one made in the data folder")
+    kek_command: str = setting("", "command that prints them instead, e.g. asking a key service")
     max_concurrent: int = setting(400, "calls served at once by one process; more are refused")
     audit_seconds: float = setting(300.0, "how often supervision signs the log's head; 0: never")
     audit_key: str = setting("", "Ed25519 key (PEM file) it signs with; empty: one is made in the data folder")
@@ -64,10 +67,13 @@ class Settings:
     desk_streams: int = setting(300, "streams that such an agency has open")
 
     def __post_init__(self) -> None:
-        if self.environment == "production" and self.number_key == "development-only":
+        if self.environment == "production" and self.number_key == _DEVELOPMENT:
             raise ValueError("set CALLMESH_NUMBER_KEY: production needs a secret of its own")
         if self.environment == "production" and not self.secure:
             raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY, CALLMESH_TLS_CA: production needs mTLS")
+        wraps = self.kek_file or ("" if _DEVELOPMENT in self.kek_command else self.kek_command)
+        if self.environment == "production" and not wraps:
+            raise ValueError("set CALLMESH_KEK_FILE or CALLMESH_KEK_COMMAND: production needs a key to wrap data keys")
         if 0 < sum(map(bool, (self.tls_cert, self.tls_key, self.tls_ca))) < 3:
             raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY and CALLMESH_TLS_CA together")
 

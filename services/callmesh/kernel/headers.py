@@ -24,3 +24,6 @@ AGENCY = "callmesh-agency"
 PERSON = "callmesh-person"
 ROLE = "callmesh-role"
 STATUS_DETAILS = "grpc-status-details-bin"
+
+# Of an agency that attaches over NATS: the subject of the sealed item that it wants opened.
+OPEN = "callmesh-open"

@@ -21,11 +21,13 @@ from nats.errors import Error as NatsError
 from callmesh.kernel import streams, telemetry
 from callmesh.kernel.config import DEFAULT_PORTS, Settings
 from callmesh.kernel.connection import Connection
+from callmesh.kernel.kek import BadKey, wrapping
 from callmesh.kernel.messaging import Consumer, Handler, connect
 from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.rpc.server import Server
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import log
+from callmesh.kernel.vault import Vault
 
 Hook = Callable[[], Awaitable[None]]
 WATCH_SECONDS = 0.25
@@ -46,6 +48,7 @@ class Runtime:
         self.client = Connection()
         self.js = self.client.jetstream(timeout=5)
         self.publisher = Publisher(self.client)
+        self.vault = Vault(self.client, self.js, self.publisher, self.names)
         self.server = Server(settings)
         self.on_start: list[Hook] = []
         self.on_drain: list[Callable[[], None]] = []
@@ -122,7 +125,8 @@ class Runtime:
             if self.settings.nats_monitor:
                 await asyncio.to_thread(check_durable, self.settings.nats_monitor)
             problems = await streams.verify(self.js, wanted)
-        except (TimeoutError, NatsError, OSError, NotDurable) as wrong:
+            await self.vault.start(await asyncio.to_thread(wrapping, self.settings))
+        except (TimeoutError, NatsError, OSError, NotDurable, BadKey) as wrong:
             return str(wrong) or type(wrong).__name__
         return "; ".join(str(one) for one in problems)
 

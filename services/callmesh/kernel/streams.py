@@ -4,7 +4,8 @@ LOG keeps every fact for ever: nothing may be deleted, purged, rolled up or expi
 carries no schedules (allowing them silently makes a stream erasable). TIMERS holds one scheduled
 message a case. INBOX holds what partners are to receive. RECENT holds keyed hashes of who called
 lately. AUDIT holds signed heads of the logs (ledger/chain.py) and can be erased as little as they.
-DLQ keeps what could not be delivered or
+KEYS holds the wrapped data key of each case; it alone can be erased from, which is how a case's words
+are. DLQ keeps what could not be delivered or
 digested. Services verify at boot and refuse to run on other settings; `callmesh streams apply`
 makes them.
 """
@@ -39,7 +40,7 @@ class StreamProblem:
 def wanted(names: Names, shards: range, replicas: int) -> list[StreamConfig]:
     """The settings of every stream of a region."""
     logs = [_log(names, shard, replicas) for shard in shards]
-    once = (_timers, _inbox, _recent, _audit, _dlq)
+    once = (_timers, _inbox, _recent, _audit, _keys, _dlq)
     return [*logs, *(make(names, replicas) for make in once)]
 
 
@@ -170,6 +171,21 @@ def _recent(names: Names, replicas: int) -> StreamConfig:
         max_msgs_per_subject=KEPT,
         duplicate_window=120.0,
         max_age=DAYS * _DAY,
+    )
+
+
+def _keys(names: Names, replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=names.keys_stream,
+        subjects=[names.keys_all],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        num_replicas=replicas,
+        max_msgs_per_subject=1,
+        allow_direct=True,
+        duplicate_window=120.0,
+        max_age=0,
     )
 
 

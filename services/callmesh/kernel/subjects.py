@@ -51,6 +51,31 @@ class Names:
         """Where a key's last comers stand."""
         return f"rc.{self.region}.{key}"
 
+    @property
+    def keys_stream(self) -> str:
+        """Wrapped data keys."""
+        return f"KEYS_{self.region}"
+
+    @property
+    def keys_all(self) -> str:
+        """Every data key of the region."""
+        return f"key.{self.region}.>"
+
+    @staticmethod
+    def key(case_id: str) -> str:
+        """Where a case's data key is kept."""
+        return "key." + ".".join(case_id.split("-", 2))
+
+    @property
+    def key_news_all(self) -> str:
+        """What happened to any key of the region."""
+        return f"keynews.{self.region}.>"
+
+    @staticmethod
+    def key_news(case_id: str) -> str:
+        """Where processes are told what is kept of a case's data key now; stored nowhere."""
+        return "keynews." + ".".join(case_id.split("-", 2))
+
     def log_all(self, shard: int | str) -> str:
         """Every case of a shard."""
         return f"ev.{self.region}.{shard}.>"
@@ -67,7 +92,7 @@ class Names:
 
     @staticmethod
     def case_id(subject: str) -> str:
-        """The id of the case whose subject this is (any of ev., tm., due.)."""
+        """The id of the case whose subject this is (any of ev., tm., due., key., keynews.)."""
         return "-".join(subject.split(".")[1:4])
 
     @staticmethod
@@ -85,14 +110,39 @@ class Names:
         _, case, _, number = referral.split("/")
         return f"in.{self.region}.{agency}.{case}.{number}"
 
+    def is_inbox_of(self, agency: str, subject: str) -> bool:
+        """Whether a subject is that of an item for an agency."""
+        tokens = subject.split(".")
+        start, case_and_number = tokens[:3], tokens[3:]
+        return start == ["in", self.region, agency] and len(case_and_number) == 2
+
+    @staticmethod
+    def inbox_case(subject: str) -> str:
+        """The id of the case that an item of an inbox is about."""
+        return subject.split(".")[3]
+
     def inbox_of(self, agency: str) -> str:
         """All of an agency's news."""
         return f"in.{self.region}.{agency}.>"
+
+    def presence(self, process: str) -> str:
+        """Where a process of the gateway says who is connected to it; nothing stores it."""
+        return f"pr.{self.region}.{process}"
 
     @staticmethod
     def inbox_durable(agency: str) -> str:
         """An agency's durable consumer."""
         return f"agency_{agency}"
+
+    @staticmethod
+    def agency_of(durable: str) -> str:
+        """The agency of a durable consumer."""
+        return durable.removeprefix("agency_")
+
+    @staticmethod
+    def command(durable: str) -> str:
+        """Where an agency that attaches over NATS says something to the gateway."""
+        return f"partner.cmd.{durable}"
 
     @staticmethod
     def parked(durable: str, sequence: int) -> str:

@@ -146,6 +146,10 @@ class Access:
         """For reads; raises NotFound, NotYours."""
         access.require_relation(method, case, actor, self.city)
 
+    def require_of_both(self, method: str, first: Case, second: Case | None, actor: Actor) -> None:
+        """The same of a call about two cases."""
+        access.require_of_both(method, first, second, actor)
+
     # on the way out
 
     def case(self, actor: Actor, reply: case_pb2.Case) -> case_pb2.Case:

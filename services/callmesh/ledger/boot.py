@@ -10,7 +10,7 @@ from callmesh.api.v1 import intake_service_pb2
 from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
-from callmesh.domain.errors import Changed, NotYours
+from callmesh.domain.errors import Changed, NotFound, NotYours
 from callmesh.kernel.messaging import unreachable
 from callmesh.kernel.rpc.edge import caller
 from callmesh.kernel.runtime import Runtime
@@ -65,10 +65,10 @@ class Mesh:
         guarded = self.access.guarded_pair(request, actor, ask)
         try:
             return await handle_pair(self.ledger, first, second, guarded, stamp, request.etag)
-        except Changed:
-            heads = [await self.ledger.head(one) for one in (first, second)]
-            if heads[0] is not None and heads[1] is not None:
-                guarded(heads[0].case, heads[1].case)
+        except (Changed, NotFound):  # whoever may not see the cases is told nothing about them
+            one, other = await self.ledger.head(first), await self.ledger.head(second)
+            if one is not None:
+                self.access.require_of_both(method_of(request), one.case, other.case if other else None, actor)
             raise
 
     async def by_policy(self, case_id: str, ask: Ask, rule: str, sequence: int) -> Outcome:
@@ -85,7 +85,7 @@ def open_mesh(runtime: Runtime) -> Mesh:
 
     runtime.on_start.append(start)
     runtime.on_stop.append(directory.close)
-    ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name)
+    ledger = JetStreamLedger(runtime.client, runtime.js, runtime.names, runtime.name, runtime.vault)
     guard = Access(directory, runtime.settings, ledger.is_emergency)
     runtime.server.guarded(guard)
     return Mesh(runtime, ledger, directory, guard)

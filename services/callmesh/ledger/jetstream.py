@@ -1,8 +1,9 @@
 """The log on JetStream: one stream a shard, one subject a case, guarded by the subject's sequence.
 
-Heads are cached: what this process appended and what its consumers saw (`observe`) saves the
-read. The cache may be stale; `handle` copes. Without NATS every call fails at once with
-Unreachable; a publish that got no answer raises Ambiguous, since NATS may store it later.
+Words are sealed on the way in and unsealed on the way out (sealing), with the case's data key (kernel/vault.py); a
+case gets its key before its first message is stored. Heads are cached: what this process appended and what its
+consumers saw (`observe`) saves the read. The cache may be stale; `handle` copes. Without NATS every call fails at
+once with Unreachable; a publish that got no answer raises Ambiguous, since NATS may store it later.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from callmesh.kernel.messaging import require_connection, sequence_of, unreachab
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
+from callmesh.kernel.vault import Keys
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
+from callmesh.ledger.sealing import seal
 
 READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
@@ -37,8 +40,8 @@ _END_OF_BATCH = ("204", "404")
 class JetStreamLedger:
     """The real log."""
 
-    def __init__(self, client: Client, js: JetStreamContext, names: Names, source: str) -> None:
-        self._client, self._js, self._names = client, js, names
+    def __init__(self, client: Client, js: JetStreamContext, names: Names, source: str, vault: Keys) -> None:
+        self._client, self._js, self._names, self._vault = client, js, names, vault
         self._publisher = Publisher(client)
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
@@ -49,21 +52,27 @@ class JetStreamLedger:
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
         return case_id
 
-    def seen(self, message: Msg) -> Head:
+    def glance(self, message: Msg) -> facts_pb2.Record:
+        """What a message of the log tells without its words, and without a key."""
+        return self._head_of(message).stored
+
+    async def seen(self, message: Msg) -> Head:
         """The head that a message of the log was; decoded once a process if it is still the last one known."""
-        known = self._cache.get(self._names.case_id(message.subject))
-        sequence = sequence_of(message)
-        return known if known is not None and known.sequence == sequence else Head(message.data, sequence)
+        return await self._opened(self._names.case_id(message.subject), self._head_of(message))
+
+    def _head_of(self, message: Msg) -> Head:
+        known, sequence = self._cache.get(self._names.case_id(message.subject)), sequence_of(message)
+        return known if known is not None and known.sequence == sequence else Head(message.data, sequence, cached=True)
 
     def is_emergency(self, name: str) -> bool:
         """Whether the case, or that of a referral of this name, is known here to be one; asks nobody."""
         head = self._cache.get(name.removeprefix("cases/").partition("/")[0])
-        return head is not None and head.record.case.emergency
+        return head is not None and head.stored.case.emergency
 
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:
-            return self._cache[case_id]
+            return await self._opened(case_id, self._cache[case_id])
         if not case_id.startswith(f"{self._names.region}-"):
             return None  # another region's case has no log here
         require_connection(self._client)
@@ -74,14 +83,20 @@ class JetStreamLedger:
             return None
         except (TimeoutError, NatsError, APIError, OSError) as wrong:
             raise unreachable() from wrong
-        head = Head(found.data or b"", int(found.seq or 0), cached=not fresh)
-        self._remember(case_id, head)
+        return await self._opened(case_id, Head(found.data or b"", int(found.seq or 0), cached=not fresh))
+
+    async def _opened(self, case_id: str, head: Head) -> Head:
+        """The head with its key, remembered if it is the last one known."""
+        if head.key is None or head.key.missing:
+            head = head.opened_with(await self._vault.load(case_id))
+            self._remember(case_id, head)
         return head
 
     async def append(self, case_id: str, record: facts_pb2.Record, expected: int) -> Head:
         """One publish with the guard; the new head."""
         require_connection(self._client)
-        data, kind = record.SerializeToString(), record.fact.WhichOneof("body") or ""
+        key = await self._vault.make(case_id)
+        data, kind = seal(record, key).SerializeToString(), record.fact.WhichOneof("body") or ""
         mark(case=case_id, agency=record.fact.actor.agency, fact=kind)
         subject, sent = self._names.case(case_id), self._headers(record.fact, kind, expected)
         try:
@@ -95,7 +110,7 @@ class JetStreamLedger:
         if ack.duplicate:
             raise Conflict
         facts_total.add(1, {"fact": kind})
-        head = Head(data, ack.seq, cached=True)
+        head = Head(data, ack.seq, cached=True, key=key)
         self._remember(case_id, head)
         return head
 
@@ -105,7 +120,8 @@ class JetStreamLedger:
         kinds = [one.record.fact.WhichOneof("body") or "" for one in (first, second)]
         mark(case=first.case_id, agency=first.record.fact.actor.agency, fact=kinds[0])
         batch = {headers.BATCH_ID: new_id()}
-        data = [one.record.SerializeToString() for one in (first, second)]
+        keys = [await self._vault.make(one.case_id) for one in (first, second)]
+        data = [seal(one.record, key).SerializeToString() for one, key in zip((first, second), keys, strict=True)]
         sent = [
             self._headers(one.record.fact, kind, one.expected) | batch | {headers.BATCH_SEQUENCE: str(place)}
             for place, (one, kind) in enumerate(zip((first, second), kinds, strict=True), start=1)
@@ -120,7 +136,7 @@ class JetStreamLedger:
             raise unreachable() from wrong
         except (Unanswered, NatsError, OSError) as wrong:
             raise Ambiguous from wrong
-        heads = Head(data[0], ack.seq - 1, cached=True), Head(data[1], ack.seq, cached=True)
+        heads = Head(data[0], ack.seq - 1, True, key=keys[0]), Head(data[1], ack.seq, True, key=keys[1])
         for one, head, kind in zip((first, second), heads, kinds, strict=True):
             facts_total.add(1, {"fact": kind})
             self._remember(one.case_id, head)
@@ -129,6 +145,7 @@ class JetStreamLedger:
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""
         require_connection(self._client)
+        key = await self._vault.load(case_id)
         found: list[Head] = []
         try:
             while True:
@@ -136,7 +153,7 @@ class JetStreamLedger:
                 batch = await asyncio.wait_for(self._batch(case_id, start), READ_SECONDS)
                 found += batch
                 if len(batch) < _HISTORY_BATCH:
-                    return found
+                    return [one.opened_with(key) for one in found]
         except (TimeoutError, NatsError, OSError) as wrong:
             raise unreachable() from wrong
 

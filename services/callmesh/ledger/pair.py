@@ -14,7 +14,7 @@ from dataclasses import replace
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import decide
-from callmesh.domain.errors import Changed, DomainError, NotFound, no_case
+from callmesh.domain.errors import Changed, DomainError, no_case, no_parent
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.ledger.chain import follow
@@ -57,7 +57,7 @@ async def _load(ledger: Ledger, first_id: str, second_id: str, fresh: bool) -> t
     if first is None:
         raise no_case()
     if second is None:
-        raise NotFound("no such parent case", "没有这个主单, 请核对编号")
+        raise no_parent()
     return first, second
 
 

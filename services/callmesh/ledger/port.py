@@ -10,7 +10,9 @@ from typing import Protocol
 from callmesh.api.v1 import case_pb2
 from callmesh.domain.case import Case
 from callmesh.facts.v1 import facts_pb2
+from callmesh.kernel.vault import DataKey
 from callmesh.ledger.record import case_of, decode
+from callmesh.ledger.sealing import unseal
 
 
 class Conflict(Exception):
@@ -23,17 +25,25 @@ class Ambiguous(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """The last message on a case's subject: the case itself. Decoded when first needed."""
+    """The last message on a case's subject: the case itself. Decoded and unsealed when first needed."""
 
     data: bytes
+    """As it is stored: with its words sealed."""
     sequence: int
     cached: bool = False
     traceparent: str = ""
+    key: DataKey | None = None
+    """The case's data key; None for a log that seals nothing."""
+
+    @cached_property
+    def stored(self) -> facts_pb2.Record:
+        """The stored message: what needs no key can be read here. Its words come into it when `record` is read."""
+        return decode(self.data)
 
     @cached_property
     def record(self) -> facts_pb2.Record:
-        """The stored message."""
-        return decode(self.data)
+        """The stored message, with its words."""
+        return unseal(self.stored, self.key)
 
     @cached_property
     def case(self) -> Case:
@@ -44,6 +54,11 @@ class Head:
     def recent(self) -> Sequence[int]:
         """Keys of the last commands."""
         return self.record.recent
+
+    def opened_with(self, key: DataKey) -> Head:
+        """The same head that can be read."""
+        self.__dict__["key"] = key
+        return self
 
     def knowing(self, case: Case, record: facts_pb2.Record) -> Head:
         """The same head that need not be decoded again."""

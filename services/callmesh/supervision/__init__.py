@@ -2,11 +2,12 @@
 
 RPCs served: RecordFollowUp, CloseCase, ReopenCase, SendBackResolution, ApproveResolution, ChangeSupervisor,
 DecideExtension, SuspendReferral, DenySuspension, ResumeReferral, RemindReferral, RaiseSupervision, LiftSupervision,
-RecordMediation, AdvanceRepeat, RectifyFinding, VerifyFinding (SupervisionService).
+RecordMediation, AdvanceRepeat, RectifyFinding, VerifyFinding, GrantDisclosure, EraseCase (SupervisionService).
 Facts written: DeadlineWarned, DeadlineMissed, ReferralReminded, ExtensionDecided, ReferralSuspended,
 SuspensionDenied, ReferralResumed, SupervisionRaised, SupervisionLifted, SupervisorChanged, FollowUpRecorded,
 CaseClosed, CaseReopened, ResolutionSentBack, ResolutionApproved, MediationRecorded, RepeatAdvanced, FindingRecorded,
-PatrolVisited; for folded cases CaseUnmerged and ChildLeft.
+PatrolVisited, DisclosureDecided, CaseErased; for folded cases CaseUnmerged and ChildLeft.
+Destroys: data keys of erased cases (erasure.py).
 Signs: the state of the log, every few minutes, into `AUDIT_<region>` (notary.py).
 Reads: the log (to arm the next moment of every case, to end a pause of a case that turns urgent, to close cases
 whose callers cannot be reached, to end folded cases with their parent, to patrol what closed), `due.>` (moments that

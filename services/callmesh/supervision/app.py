@@ -11,6 +11,7 @@ from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 from callmesh.supervision.clocks import Clocks
 from callmesh.supervision.ended import Ended
+from callmesh.supervision.erasure import Erasure
 from callmesh.supervision.notary import Notary
 from callmesh.supervision.servicer import SupervisionServicer
 from callmesh.supervision.unreachable import Unreachable
@@ -23,7 +24,8 @@ def build(runtime: Runtime) -> None:
     """Parts: log, directory, clocks, notary, servicer, the readers of log and timers, what follows an end."""
     mesh = open_mesh(runtime)
     clocks = Clocks(mesh)
-    servicer = SupervisionServicer(mesh)
+    erasure = Erasure(mesh)
+    servicer = SupervisionServicer(mesh, erasure)
     supervision_service_pb2_grpc.add_SupervisionServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*supervision_service_pb2.DESCRIPTOR.services_by_name.values())
     ended, unreachable = Ended(mesh), Unreachable(mesh)
@@ -31,6 +33,7 @@ def build(runtime: Runtime) -> None:
     async def on_facts(messages: Sequence[Msg]) -> None:
         await clocks.on_facts(messages)
         await unreachable.on_facts(messages)
+        await erasure.on_facts(messages)
         await ended.on_facts(messages)
 
     runtime.consume_log("supervision", on_facts, LINGER_SECONDS)

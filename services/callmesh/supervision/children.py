@@ -55,7 +55,7 @@ class Children:
 
     async def on_fact(self, message: Msg) -> None:
         """Ends the children of a case, or takes out one that dissents."""
-        case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
+        case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
         if kind_of(message) == "follow_up_recorded":
             await self._said(case, sequence)
             return

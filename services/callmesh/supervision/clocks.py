@@ -1,6 +1,6 @@
 """Time as scheduled messages: one slot a case, holding the next moment it is watched for (domain/watch.py).
 
-A moment is a warning, a limit that runs out (of an agency, of who must decide, ask or divert, of an answer to a
+A moment is a warning, a limit that runs out (of an agency, of who must decide, ask, divert or mend, of an answer to a
 reminder) or the end of a pause. A fact moves the earliest one. If it moved *earlier*, or nothing is known to be armed,
 the slot is published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
 left alone: when it fires too soon the case is read, found not due, and armed again. So a whole
@@ -53,6 +53,7 @@ _ARMING = frozenset(
         "jurisdiction_designated",
         "resolution_sent_back",
         "case_unmerged",
+        "finding_recorded",
         "deadline_missed",
         "deadline_warned",
         "referral_reminded",
@@ -97,13 +98,13 @@ class Clocks:
         return due is not None and (armed is None or armed > due)
 
     def _due(self, message: Msg) -> datetime | None:
-        return next_due_of(self._mesh.ledger.seen(message).record)
+        return next_due_of(self._mesh.ledger.glance(message))
 
     def _must_go_on(self, message: Msg) -> bool:
         """A classification that made a case urgent while somebody pauses in it."""
         if kind_of(message) != _CLASSIFIED:
             return False
-        case = self._mesh.ledger.seen(message).record.case
+        case = self._mesh.ledger.glance(message).case
         urgent = case.emergency or case.classification.level in _URGENT
         return urgent and any(one.state == referral_pb2.Referral.SUSPENDED for one in case.referrals)
 

@@ -38,7 +38,7 @@ class Patrol:
         """One closure."""
         rules = self._mesh.city.patrol_rules
         if rules:
-            case, sequence = self._mesh.ledger.seen(message).case, sequence_of(message)
+            case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
             await self._visit(case, rules, self._version(rules), sequence)
 
     def _version(self, rules: tuple[PatrolRule, ...]) -> str:

@@ -22,6 +22,7 @@ from callmesh.ledger.handle import Ask
 from callmesh.ledger.port import Head
 from callmesh.ledger.wire import enum_numbers, from_proto, from_timestamp, to_proto
 from callmesh.supervision import requests
+from callmesh.supervision.erasure import Erasure
 
 _LEVELS = {number: word for word, number in enum_numbers(Supervision, common_pb2.Supervision.DESCRIPTOR).items()}
 
@@ -32,8 +33,8 @@ NOTE_LENGTH = 4_000
 class SupervisionServicer(SupervisionServiceServicer):
     """One method an RPC."""
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
+    def __init__(self, mesh: Mesh, erasure: Erasure) -> None:
+        self._mesh, self._erasure = mesh, erasure
 
     async def RecordFollowUp(self, request: pb.RecordFollowUpRequest, context: Any) -> case_pb2.Case:
         if not request.HasField("follow_up"):
@@ -108,6 +109,13 @@ class SupervisionServicer(SupervisionServiceServicer):
 
     async def VerifyFinding(self, request: pb.VerifyFindingRequest, context: Any) -> case_pb2.Case:
         return await self._do(requests.verified(request), request)
+
+    async def GrantDisclosure(self, request: pb.GrantDisclosureRequest, context: Any) -> case_pb2.Case:
+        command = c.DecideDisclosure(request.name, request.granted, request.reason, tuple(request.fields))
+        return await self._do_referral(command, request)
+
+    async def EraseCase(self, request: pb.EraseCaseRequest, context: Any) -> case_pb2.Case:
+        return (await self._erasure.erase(request)).head.reply()
 
     def _target(self, case: Case, agency: str, origin: str) -> c.Target:
         """The agency named, else the lead of the last round, else whom the city's data names."""

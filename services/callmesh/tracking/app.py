@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nats.aio.msg import Msg
 from nats.js.api import DeliverPolicy
 
 from callmesh.api.v1 import tracking_service_pb2
@@ -12,6 +15,7 @@ from callmesh.kernel.messaging import ensure_durable
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.access import Access
 from callmesh.ledger.jetstream import JetStreamLedger
+from callmesh.tracking.items import items_from
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.service import Tracking
 from callmesh.tracking.servicer import TrackingServicer
@@ -30,14 +34,14 @@ def build(runtime: Runtime) -> None:
     settings, names = runtime.settings, runtime.names
     stream = names.log_stream(settings.shard)
     store = Store(url_of(settings), stream)
-    source = LogSource(runtime.client, runtime.js, names, settings.shard)
+    source = LogSource(runtime.client, runtime.js, names, settings.shard, runtime.vault)
     hub = Hub()
     directory = DirectoryWatch()
 
     async def follow_city() -> None:
         await directory.start(runtime.js)
 
-    ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name)
+    ledger = JetStreamLedger(runtime.client, runtime.js, names, runtime.name, runtime.vault)
     access = Access(directory, settings, ledger.is_emergency)
     runtime.server.guarded(access)
 
@@ -50,7 +54,7 @@ def build(runtime: Runtime) -> None:
         return found.figures.hotspot_threshold if found else 0
 
     projector = Projector(store, source, hub.tell, threshold)
-    tracking = Tracking(store, projector, hub, ledger, source, city=city)
+    tracking = Tracking(store, projector, hub, ledger, source, city=city, keys=runtime.vault.load_all)
 
     async def begin_behind_the_model() -> None:
         """A new durable need not deliver what the model has."""
@@ -67,7 +71,11 @@ def build(runtime: Runtime) -> None:
     runtime.on_start += [follow_city, projector.start, begin_behind_the_model]
     runtime.on_drain.append(hub.close)
     runtime.on_stop += [projector.stop, directory.close]
-    runtime.consume_log(DURABLE, projector.handle, LINGER_SECONDS)
+
+    async def on_facts(messages: Sequence[Msg]) -> None:
+        await projector.take(await items_from(messages, runtime.vault))
+
+    runtime.consume_log(DURABLE, on_facts, LINGER_SECONDS)
     servicer = TrackingServicer(tracking, Sights(access), settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

@@ -5,18 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from callmesh.api.v1 import tracking_service_pb2 as api
-from callmesh.domain.directory import City, FigureRules, Span
+from callmesh.domain.directory import City, FigureRules
 from callmesh.domain.errors import Invalid
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.periods import PERIODS, Zone
 from callmesh.tracking.tallies import Question
-from callmesh.tracking.words import SECOND, micros_of, time_asked
+from callmesh.tracking.words import micros_of, time_asked
 
 MOST = 500
 _GROUPS = 3
 _FIGURES = 20_000  # more do not fit into a message
 _UTC_OFFSET_MINUTES = 480  # of a mesh without city data: all of China keeps one time
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def question(request: api.GetFiguresRequest, wanted: CaseFilter, city: City | None, now: datetime) -> Question:
@@ -29,9 +28,8 @@ def question(request: api.GetFiguresRequest, wanted: CaseFilter, city: City | No
         reason = {"start_time": "must not be after end_time"}
         raise Invalid("the window ends before it starts", "统计起始时间晚于结束时间, 请核对", reason)
     police = {one.id for one in city.categories if one.lead in rules.police_kinds} if city else set()
-    late = _seconds(rules.late_diversion_after) * SECOND
     groups = _groups(request)
-    return Question(start, end, micros_of(now), groups, wanted, zone, frozenset(police), late)
+    return Question(start, end, micros_of(now), groups, wanted, zone, frozenset(police))
 
 
 def hotspots(request: api.GetFiguresRequest) -> int:
@@ -61,8 +59,3 @@ def _groups(request: api.GetFiguresRequest) -> tuple[int, ...]:
     if reason:
         raise Invalid(f"group_by: {reason}", "统计分组不正确, 请核对", {"group_by": reason})
     return groups
-
-
-def _seconds(span: Span) -> int:
-    """Of wall time; a city with working days here is refused when it is applied."""
-    return span.amount * _UNITS.get(span.unit, 86_400)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.domain.errors import Invalid
 from callmesh.kernel.ids import keyed_hash
 from callmesh.tracking import schema
-from callmesh.tracking.rows import parties_of
+from callmesh.tracking.rows import is_shielded, parties_of
 from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
 _COUNTY = 6
@@ -42,6 +42,8 @@ class CaseFilter:
     caller_key: str = ""
     party: str = ""
     """Only cases that this agency has a part in; "" for who may look at all of them."""
+    asker: str = ""
+    """Agency that asks: a shielded caller's number finds the cases that this agency received itself, no others."""
 
     def where(self) -> list[ColumnElement[bool]]:
         """Conditions on the table `cases`; agency and party are the query's affair (queries.listed)."""
@@ -93,21 +95,26 @@ class CaseFilter:
             (self.origin, case.origin),
             (self.category, case.classification.category),
             (self.channel, case.channel),
-            (self.caller_key, case.caller_key),
+            (self.caller_key, case.caller_key if not is_shielded(case) or case.origin == self.asker else ""),
         )
 
     def _known_by(self) -> list[ColumnElement[bool]]:
-        given = ((schema.EXTERNAL, self.external_id), (schema.CALLER, self.caller_key))
-        table = schema.identifiers.c
-        return [
-            _cases.id.in_(select(table.case_id).where(table.kind == kind, table.value == value))
-            for kind, value in given
-            if value
-        ]
+        found = []
+        if self.external_id:
+            found.append(_has(schema.EXTERNAL, self.external_id))
+        if self.caller_key:
+            own = and_(_has(schema.SHIELDED, self.caller_key), _cases.origin == self.asker)
+            found.append(or_(_has(schema.CALLER, self.caller_key), own))
+        return found
 
     def _opened_within(self, at: int) -> bool:
         after = self.opened_from is None or at >= self.opened_from
         return after and (self.opened_until is None or at < self.opened_until)
+
+
+def _has(kind: str, value: str) -> ColumnElement[bool]:
+    table = schema.identifiers.c
+    return _cases.id.in_(select(table.case_id).where(table.kind == kind, table.value == value))
 
 
 def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.tracking.items import Change
+from callmesh.tracking.summaries import who_was_late
 from callmesh.tracking.words import duration
 
 _S, _R = case_pb2.Case.State, referral_pb2.Referral
@@ -46,15 +47,11 @@ def missed(changes: Sequence[Change]) -> Iterator[api.MissedLimit]:
             body = change.record.fact.deadline_missed
             yield api.MissedLimit(
                 referral=body.referral,
-                agency=_agency(change.record.case, body.referral),
+                agency=who_was_late(body, change.record.case),
                 limit=body.limit,
                 due=body.due if body.HasField("due") else None,
                 at=change.record.fact.at,
             )
-
-
-def _agency(case: case_pb2.Case, referral: str) -> str:
-    return next((one.agency for one in case.referrals if one.name == referral), "")
 
 
 def relations(changes: Sequence[Change]) -> Iterator[api.Relation]:

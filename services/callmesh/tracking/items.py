@@ -21,8 +21,10 @@ from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.subjects import Names
+from callmesh.kernel.vault import DataKey, Vault
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import Damaged, UnknownFact, decode
+from callmesh.ledger.sealing import unseal
 from callmesh.tracking.summaries import summary
 from callmesh.tracking.words import ACTOR_KIND, CASE_STATE, clean, micros, timestamp
 
@@ -43,14 +45,17 @@ class Item:
     case_id: str
     data: bytes
     trace_id: str = ""
+    key: DataKey | None = None
 
 
 @dataclass
 class Change:
-    """A message read: the record and its row of the table `events`; whether it raised a hotspot alert."""
+    """A message read: the record, as it is stored and with its words; its row of the table `events`; whether it
+    raised a hotspot alert."""
 
     sequence: int
     case_id: str
+    stored: bytes
     record: facts_pb2.Record
     event: Row
     alerted: bool = False
@@ -63,8 +68,17 @@ class Change:
         return with_etag(self.record.case, self.sequence)
 
 
+async def items_from(messages: Sequence[Msg], vault: Vault) -> list[Item]:
+    """Delivered messages with the keys to read them; raises Unreachable."""
+    items = [item_of(one) for one in messages]
+    keys = await vault.load_all(one.case_id for one in items)
+    for one in items:
+        one.key = keys[one.case_id]
+    return items
+
+
 def item_of(message: Msg) -> Item:
-    """A delivered message."""
+    """A delivered message, without its key."""
     trace_id = trace_of(message.headers) if message.headers else ""
     return Item(sequence_of(message), Names.case_id(message.subject), message.data, trace_id)
 
@@ -72,7 +86,8 @@ def item_of(message: Msg) -> Item:
 def items_of(case_id: str, heads: Sequence[Head]) -> list[Item]:
     """A case's history as the ledger tells it."""
     return [
-        Item(head.sequence, case_id, head.data, trace_of({headers.TRACEPARENT: head.traceparent})) for head in heads
+        Item(head.sequence, case_id, head.data, trace_of({headers.TRACEPARENT: head.traceparent}), head.key)
+        for head in heads
     ]
 
 
@@ -84,10 +99,10 @@ def trace_of(given: Mapping[str, str]) -> str:
 
 def read(item: Item, stream: str) -> Change:
     """Parses a message; raises UnknownFact or Damaged."""
-    record = decode(item.data)
+    record = unseal(decode(item.data), item.key)
     if record.case.name != f"cases/{item.case_id}":
         raise Damaged(f"no record of case {item.case_id}")
-    return Change(item.sequence, item.case_id, record, _event(item, record, stream))
+    return Change(item.sequence, item.case_id, item.data, record, _event(item, record, stream))
 
 
 def _event(item: Item, record: facts_pb2.Record, stream: str) -> Row:

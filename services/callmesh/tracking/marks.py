@@ -4,7 +4,7 @@ Every rate of domain.md section 6 is a question about one case or one referral (
 time, ...). The answers that the log alone gives are bits, set when the row is written. So the database only
 groups rows by their marks, a few hundred different ones however many rows, and the formulas (measures.py)
 are plain functions of a number. What depends on the moment or on the city's data (did a limit pass by now,
-is the category a police matter, was the first offer late) is added by the query (tallies.py).
+is the category a police matter) is added by the query (tallies.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bisect import bisect_left
 from typing import Any
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.tracking.words import SECOND, micros
 
 _MINUTE, _HOUR = 60 * SECOND, 3600 * SECOND
@@ -26,7 +27,7 @@ _TAKEN_BACK = frozenset((referral_pb2.Referral.RECALLED, referral_pb2.Referral.W
 CLASSIFIED, EMERGENCY, DIVERTED, CLOSED = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 ASKED, REACHED, CONTACTED, SOLVED, RATED, SATISFIED = 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8, 1 << 9
 REPEAT, REOPENED, VISITED = 1 << 10, 1 << 11, 1 << 12
-POLICE, LATE = 1 << 13, 1 << 14  # added by the query
+POLICE, LATE = 1 << 13, 1 << 14  # the first is added by the query
 _BUCKET, _FINDINGS, _RECTIFIED, _STATE = 16, 20, 24, 28  # numbers of three and four bits
 _MOST = 15
 BUCKETS = (("1h", 1), ("4h", 4), ("24h", 24), ("72h", 72), ("7d", 168), ("more", 0))
@@ -49,6 +50,7 @@ def of_case(case: case_pb2.Case, diverted: bool) -> int:
     marks |= CLASSIFIED if case.classification.category else 0
     marks |= EMERGENCY if case.emergency else 0
     marks |= DIVERTED if diverted else 0
+    marks |= LATE if LATE_DIVERSION in case.flags else 0
     marks |= REPEAT if case.links and any(one.kind != _LEFT for one in case.links) else 0
     marks |= REOPENED if case.round > 1 else 0
     if closed:

@@ -4,7 +4,7 @@ cases_opened        cases opened in the window; cases_by_state, _channel, _level
 cases_by_agency     cases an agency holds or held a referral of; a case of three agencies counts for each
 diverted            cases offered to an agency other than the origin, the emergencies among them too
 diversion_rate      offered to another agency / classified and neither an emergency nor led by the police
-late_diversion      first offer later than the city's limit / offered to another agency
+late_diversion      first offer after the case's limit had passed (the watch flagged it) / offered to another agency
 closed_rate         CLOSED or ANSWERED / opened
 closed_within       closed within 24 h, 72 h of opening / closed
 closure_time        closed within 1 h, in 1 to 4 h, ... / closed: the buckets sum to the whole

@@ -18,11 +18,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from callmesh.kernel.telemetry import clock, log
 from callmesh.ledger.record import Damaged, UnknownFact
-from callmesh.tracking.items import Change, Item, item_of, read
+from callmesh.tracking.items import Change, Item, read
 from callmesh.tracking.rows import rows_of
 from callmesh.tracking.source import PASSING, Source
 from callmesh.tracking.store import Away, Moved, Store
@@ -67,10 +65,6 @@ class Projector:
         self._stopped.set()
         async with self._one:
             await self._store.close()
-
-    async def handle(self, messages: Sequence[Msg]) -> None:
-        """The consumer's handler."""
-        await self.take([item_of(one) for one in messages])
 
     async def take(self, items: Sequence[Item]) -> None:
         """Projects a batch; raises UnknownFact or Damaged, nothing that passes by itself."""

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, tuple_
 
 from callmesh.api.v1 import case_pb2
+from callmesh.kernel.vault import DataKey
+from callmesh.ledger.port import Head
 from callmesh.tracking import schema
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.pages import PAGE_BYTES
@@ -29,11 +31,9 @@ class Stored:
     case_id: str
     snapshot: bytes
 
-    def reply(self) -> case_pb2.Case:
+    def reply(self, key: DataKey | None = None) -> case_pb2.Case:
         """As the API shows it."""
-        case = case_pb2.Case.FromString(self.snapshot)
-        case.etag = str(self.sequence)
-        return case
+        return Head(self.snapshot, self.sequence, key=key).reply()
 
 
 def found(connection: Connection, case_id: str) -> Stored | None:

@@ -18,6 +18,7 @@ from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import clock
+from callmesh.kernel.vault import open_vault
 from callmesh.tracking.digest import digest
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.source import LogSource, Source
@@ -40,7 +41,8 @@ async def rebuild(settings: Settings) -> Rebuilt:
     store = Store(url_of(settings), names.log_stream(settings.shard))
     js = client.jetstream(timeout=5)
     try:
-        return await refill(store, LogSource(client, js, names, settings.shard), await _threshold(js))
+        vault = await open_vault(client, js, settings)
+        return await refill(store, LogSource(client, js, names, settings.shard, vault), await _threshold(js))
     finally:
         await store.close()
         await client.close()

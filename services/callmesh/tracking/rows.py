@@ -13,7 +13,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.tracking import marks
 from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import Change, Row
-from callmesh.tracking.schema import CALLER, EXTERNAL
+from callmesh.tracking.schema import CALLER, EXTERNAL, SHIELDED
 from callmesh.tracking.words import (
     CASE_STATE,
     LEVEL,
@@ -31,8 +31,8 @@ _TIMES = (
 )
 
 
-_OF_CASE = ("category", "division", "channel", "level", "offered_after", "case_marks")
-_of_case = itemgetter("category", "division", "channel", "level", "offered_after", "marks")
+_OF_CASE = ("category", "division", "channel", "level", "case_marks")
+_of_case = itemgetter("category", "division", "channel", "level", "marks")
 
 
 @dataclass(slots=True)
@@ -45,6 +45,8 @@ class Rows:
     parties: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    """Cases that nobody may find by a caller's number any more."""
 
 
 def rows_of(changes: Sequence[Change]) -> Rows:
@@ -60,13 +62,14 @@ def rows_of(changes: Sequence[Change]) -> Rows:
         rows.cases.append(row)
         rows.referrals += referrals
         rows.identifiers += _identifiers(change.case_id, case)
+        if case.HasField("erased_at"):
+            rows.erased.append(change.case_id)
     rows.parties += _parties(changes)
     return rows
 
 
 def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[Row]) -> Row:
     classified, origin = case.classification, clean(case.origin)
-    offered = [one["offered_at"] for one in referrals if one["agency"] != origin and one["offered_at"] is not None]
     diverted = any(one["agency"] != origin for one in referrals)
     return {
         "id": change.case_id,
@@ -90,8 +93,7 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         **_follow_up(case),
         "city_version": clean(case.city_version),
         "marks": marks.of_case(case, diverted),
-        "offered_after": max(min(offered) - opened_at, 0) if offered else None,
-        "snapshot": case.SerializeToString(),
+        "snapshot": change.stored,
     }
 
 
@@ -166,12 +168,18 @@ def parties_of(case: case_pb2.Case) -> set[str]:
     return found - {""}
 
 
+def is_shielded(case: case_pb2.Case) -> bool:
+    """Whether nobody but the first receiver may learn who called, not even by asking for a number."""
+    return case.report.caller.confidential or case.report.caller.silent
+
+
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:
     rows: list[Row] = [
         {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id} for one in case.external_ids if one.value
     ]
     if case.caller_key:
-        rows.append({"kind": CALLER, "value": clean(case.caller_key), "case_id": case_id})
+        kind = SHIELDED if is_shielded(case) else CALLER
+        rows.append({"kind": kind, "value": clean(case.caller_key), "case_id": case_id})
     return rows
 
 

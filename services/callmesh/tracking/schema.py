@@ -1,6 +1,8 @@
 """The tables of the read model. Everything in them is derived from the log.
 
-Times are microseconds since 1970 in UTC (fast and equal on both databases; NULL: did not happen).
+No personal data stands here in the clear: the words of a case are in its snapshot, sealed as they are on the log,
+and a caller's number is a keyed hash, which goes when the case is erased. Times are microseconds since 1970 in UTC
+(fast and equal on both databases; NULL: did not happen).
 Words are those of callmesh.domain.words. Text sorts by code point on PostgreSQL too, so that pages
 and digests are the same on both. A change here raises VERSION: a model of another version is dropped
 at start and filled again from the log, there are no migrations.
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 3
+VERSION = 5
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -62,13 +64,12 @@ cases = Table(
     Column("satisfied", Integer, nullable=False),
     _text("city_version"),
     _number("marks"),  # callmesh.tracking.marks
-    _time("offered_after"),  # from the report to the first offer to another agency
-    Column("snapshot", LargeBinary, nullable=False),  # callmesh.api.v1.Case, without etag
+    Column("snapshot", LargeBinary, nullable=False),  # the message of the log, as it is stored: words sealed
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
     Index("cases_owner", "owner", "opened_at", "id"),
     # figures read this alone, never the rows with their snapshots
-    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level", "offered_after"),
+    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level"),
 )
 Index(
     "cases_overdue",
@@ -113,11 +114,10 @@ referrals = Table(
     _text("division"),
     _text("channel"),
     _text("level"),
-    _time("offered_after"),
     Index("referrals_agency", "agency", "opened_at", "case_id"),
     Index(
         *("referrals_figures", "opened_at", "agency", "marks", "case_marks", "category", "division"),
-        *("channel", "level", "waits_until", "offered_after", "took"),
+        *("channel", "level", "waits_until", "took"),
     ),
     Index("referrals_due", "resolve_due", "marks", "agency", "category", "division", "channel", "level"),
 )
@@ -152,8 +152,8 @@ parties = Table(  # who may see a case at all: who opened it or answers for it, 
     sqlite_with_rowid=False,
 )
 
-EXTERNAL, CALLER = "external", "caller"
-identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed hash of the caller's number
+EXTERNAL, CALLER, SHIELDED = "external", "caller", "shielded"
+identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed hash of the (shielded) caller's number
     "identifiers",
     metadata,
     _key("kind"),

@@ -6,7 +6,7 @@ the case is not in the model, the log itself is asked. So a case is found from t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.directory import City, FigureRules
 from callmesh.domain.errors import Invalid, NotFound, Unreachable, no_case
 from callmesh.kernel.ids import now as wall_clock
+from callmesh.kernel.vault import DataKey
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import asking, figures, hotspots, queries, watch
 from callmesh.tracking.filters import CaseFilter
@@ -29,6 +30,13 @@ from callmesh.tracking.timeline import timeline
 MIN_ETAG_SECONDS = 2.0
 MOST_OF_A_NUMBER = 100
 CityOf = Callable[[], City | None]
+Keys = Callable[[Iterable[str]], Awaitable[Mapping[str, DataKey]]]
+"""The data keys of cases."""
+
+
+async def _no_keys(names: Iterable[str]) -> Mapping[str, DataKey]:
+    """Of a log that seals nothing."""
+    return {}
 
 
 class Tracking:
@@ -43,10 +51,11 @@ class Tracking:
         source: Source,
         now: Callable[[], datetime] = wall_clock,
         city: CityOf = lambda: None,
+        keys: Keys = _no_keys,
     ) -> None:
         self._store, self._projector, self._hub = store, projector, hub
         self._ledger, self._source, self._now = ledger, source, now
-        self._city = city
+        self._city, self._keys = city, keys
 
     async def case(self, case_id: str, at_least: int) -> case_pb2.Case:
         """The case at this sequence or later; raises NotFound, Unreachable."""
@@ -55,7 +64,7 @@ class Tracking:
             await self._projector.reached(at_least, MIN_ETAG_SECONDS)
             stored = await self._store.read(lambda connection: queries.found(connection, case_id))
         if stored is not None and stored.sequence >= at_least:
-            return stored.reply()
+            return (await self.opened([stored]))[0]
         head = await self._head(case_id)
         if head.sequence < at_least:
             raise Unreachable("this version of the case has not been seen yet", "该事件单的此版本尚不可读, 请稍后重试")
@@ -64,6 +73,11 @@ class Tracking:
     async def page(self, wanted: CaseFilter, after: queries.Key | None, size: int) -> tuple[list[queries.Stored], bool]:
         """Cases behind `after`, newest first, and whether there are more."""
         return await self._store.read(lambda connection: queries.listed(connection, wanted, after, size))
+
+    async def opened(self, found: Sequence[queries.Stored]) -> list[case_pb2.Case]:
+        """The cases with their words."""
+        keys = await self._keys([one.case_id for one in found])
+        return [one.reply(keys.get(one.case_id)) for one in found]
 
     async def events(self, case_id: str, after: int, size: int) -> Sequence[Mapping[str, Any]]:
         """Events behind a sequence; of a case the model has not yet, from the log."""

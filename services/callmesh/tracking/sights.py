@@ -31,7 +31,7 @@ class Sights:
 
     def narrowed(self, actor: Actor, wanted: CaseFilter) -> CaseFilter:
         """The same filter over the cases that the actor may see."""
-        return replace(wanted, party=self.scope(actor))
+        return replace(wanted, party=self.scope(actor), asker=actor.agency)
 
     def of(self, actor: Actor, case: case_pb2.Case) -> Sight:
         """What the actor sees of the case; raises NotFound."""

@@ -17,15 +17,17 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from callmesh.domain.errors import Unreachable
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.pull import Puller
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import log
-from callmesh.tracking.items import Item, item_of
+from callmesh.kernel.vault import Vault
+from callmesh.tracking.items import Item, items_from
 
 IDLE_SECONDS = 30.0
 ROOM = 1024
-PASSING = (NatsError, OSError, asyncio.TimeoutError)
+PASSING = (NatsError, OSError, asyncio.TimeoutError, Unreachable)
 
 
 class Source(Protocol):
@@ -41,8 +43,8 @@ class Source(Protocol):
 class LogSource:
     """The log of one shard on JetStream."""
 
-    def __init__(self, client: Client, js: JetStreamContext, names: Names, shard: int) -> None:
-        self._client, self._js = client, js
+    def __init__(self, client: Client, js: JetStreamContext, names: Names, shard: int, vault: Vault) -> None:
+        self._client, self._js, self._vault = client, js, vault
         self._stream, self._subject = names.log_stream(shard), names.log_all(shard)
 
     async def last(self) -> int:
@@ -55,7 +57,7 @@ class LogSource:
             async with self._consumer(after + 1) as consumer:
                 fresh = True
                 while after < until:
-                    items = [item_of(one) for one in await consumer.take(ROOM)]
+                    items = await items_from(await consumer.take(ROOM), self._vault)
                     if not items:
                         continue
                     whole = unbroken(items, after, fresh)

@@ -17,7 +17,7 @@ _ASSIGN = (
 _SUPERVISE = (
     *("DeadlineWarned", "DeadlineMissed", "ReferralReminded", "SupervisionRaised", "SupervisionLifted"),
     *("SupervisorChanged", "ResolutionSentBack", "ResolutionApproved", "FindingRecorded"),
-    *("RepeatAdvanced", "PatrolVisited"),
+    *("RepeatAdvanced", "PatrolVisited", "CaseErased"),
 )
 _FEEDBACK = (*("ReferralResolved", "FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseRejected", "CaseCancelled"),)
 _HANDLE = (

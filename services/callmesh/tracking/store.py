@@ -15,7 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, delete, event, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -144,6 +144,10 @@ class Store:
             ):
                 if given:
                     statement.execute(connection, given)
+            if rows.erased:
+                table = schema.identifiers
+                known = table.c.kind.in_((schema.CALLER, schema.SHIELDED)), table.c.case_id.in_(rows.erased)
+                connection.execute(delete(table).where(*known))
         return raised
 
     def position_now(self) -> int:

@@ -7,7 +7,7 @@ when it has the form of a code of the city's data.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from callmesh.api.v1 import case_pb2, referral_pb2
@@ -24,6 +24,7 @@ _LIMITS = {
     "decision": "审批",
     "follow_up": "回访",
     "diversion": "分流",
+    "rectify": "整改",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
 _FOUND = {"OPEN": "待整改", "RECTIFIED": "已整改", "VERIFIED": "已复核"}
@@ -69,6 +70,14 @@ def _extension(body: Any, case: Case) -> str:
     return f"{_agency(case, body.referral)} 的延期申请{'获准' if body.granted else '未获准'}"
 
 
+def _of(fields: Sequence[str]) -> str:
+    return f": {'、'.join(fields)}" if fields else ""
+
+
+def _given(fields: Sequence[str], purpose: str) -> str:
+    return f", 个人信息 {len(fields)} 项 ({'、'.join(fields)}), 用途: {purpose or '未注明'}" if fields else ""
+
+
 def _progress(body: Any, case: Case) -> str:
     return f"{_agency(case, body.referral)} {'到达现场' if body.arrived else '反馈进展'}"
 
@@ -102,12 +111,14 @@ def _closed(body: Any, case: Case) -> str:
 
 def _missed(body: Any, case: Case) -> str:
     limit, colour = _LIMITS.get(LIMIT.word(body.limit), ""), SUPERVISION.word(body.supervision)
-    return f"{_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+    return f"{who_was_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
 
 
-def _late(body: Any, case: Case) -> str:
-    """Who let a limit pass: the agency, who sent it to them, or who has or opened the case."""
+def who_was_late(body: Any, case: Case) -> str:
+    """Who let a limit pass: the agency, who sent it to them, who has to mend, or who has or opened the case."""
     limit = LIMIT.word(body.limit)
+    if limit == "rectify":
+        return next((one.agency for one in case.findings if one.overdue and one.due == body.due), "")
     if limit == "decision":
         return next((one.sender for one in case.referrals if one.name == body.referral), "")
     return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
@@ -163,7 +174,9 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "ChildJoined": lambda body, case: f"{body.child} 并入本单",
     "ChildLeft": lambda body, case: f"{body.child} 已从本单分出",
     "CaseTransferred": _transferred,
-    "ReferralReceived": _of_agency("{} 系统已接收"),
+    "ReferralReceived": lambda body, case: (
+        f"{_agency(case, body.referral)} 系统已接收{_given(body.released, body.purpose)}"
+    ),
     "ReferralAccepted": _of_agency("{} 签收"),
     "ProgressReported": _progress,
     "ReferralSuspended": lambda body, case: f"{_agency(case, body.referral)} 挂账{_asked_by(body, case)}",
@@ -199,8 +212,11 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "FindingRecorded": _finding,
     "PatrolVisited": lambda body, case: f"巡查, 查出 {body.visit.found} 项",
     "RepeatAdvanced": _repeat,
-    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看更多信息",
-    "DisclosureDecided": lambda body, case: f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}",
-    "DataReleased": lambda body, case: f"向 {body.agency} 提供信息 {len(body.fields)} 项",
+    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看 {'、'.join(body.fields)}",
+    "DisclosureDecided": lambda body, case: (
+        f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}{_of(body.fields)}"
+    ),
+    "CaseErased": _plain("已删除个人信息"),
+    "DataReleased": lambda body, case: f"向 {body.agency} 补充提供{_given(body.fields, body.purpose)}",
 }
 KNOWN_KINDS = frozenset(_SENTENCES)

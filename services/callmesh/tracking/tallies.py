@@ -41,7 +41,6 @@ class Question:
     wanted: CaseFilter
     zone: Zone
     police: frozenset[str] = frozenset()
-    late_after: int = 600 * SECOND
 
     @property
     def by_agency(self) -> bool:
@@ -134,11 +133,10 @@ def _tally(
 
 
 def _case_marks(table: Any, marks: ColumnElement[int], asked: Question) -> ColumnElement[int]:
-    """The stored marks and those that the city's data adds."""
-    late = case((table.offered_after > asked.late_after, m.LATE), else_=0)
+    """The stored marks and the one that the city's data adds."""
     if not asked.police:
-        return marks + late
-    return marks + late + case((table.category.in_(sorted(asked.police)), m.POLICE), else_=0)
+        return marks
+    return marks + case((table.category.in_(sorted(asked.police)), m.POLICE), else_=0)
 
 
 def _keys(asked: Question, table: Any, at: ColumnElement[int]) -> list[ColumnElement[Any]]:

@@ -34,8 +34,9 @@ NO_REQUEST_ID = {"AcknowledgeReferral", "ReceiveReferrals"}
 NO_ETAG = {"OpenCase", "AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral", "ContestReturn"} | {
     "RequestExtension",
     "RequestSuspension",
+    "RequestDisclosure",
 }
-HASHED_OR_SEALED = {"previous", "sealed", "values"}
+HASHED_OR_SEALED = {"previous", "sealed", "callmesh.facts.v1.SealedField.value"}
 """Bytes by nature: what links and what is encrypted in the log."""
 RESOURCES = ("Case", "Referral", "CaseEvent")
 
@@ -147,7 +148,7 @@ def test_no_float_and_no_bytes() -> None:
     """Bytes would hide structure, single precision would move a point by a metre."""
     for message in MESSAGES:
         for field in message.fields:
-            if field.name not in HASHED_OR_SEALED:
+            if not {field.name, field.full_name} & HASHED_OR_SEALED:
                 assert field.type not in (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_BYTES), field.full_name
 
 

@@ -52,8 +52,8 @@ async def test_what_is_appended_is_the_head_and_in_the_history(ledger: Ledger) -
 async def test_bytes_come_back_as_they_went(ledger: Ledger) -> None:
     sent = record("换行\n和零\x00和表情😀" * 50)
     stored = await ledger.append(CASE_ID, sent, 0)
-    assert stored.data == sent.SerializeToString()
-    assert [one.data for one in await ledger.history(CASE_ID)] == [stored.data]
+    assert stored.record == sent
+    assert [(one.data, one.record) for one in await ledger.history(CASE_ID)] == [(stored.data, sent)]
     assert case_of(stored.record) == case_of(sent)
 
 

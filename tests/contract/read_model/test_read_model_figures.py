@@ -63,7 +63,7 @@ async def ask(store: Store, *groups: int, start: datetime = START, days: float =
     first = micros_of(start)
     last = first + round(days * 86_400 * SECOND)
     given = {"wanted": CaseFilter(), "zone": Zone(480), "now": last} | {
-        key: more.pop(key) for key in ("wanted", "now", "police", "late_after") if key in more
+        key: more.pop(key) for key in ("wanted", "now", "police") if key in more
     }
     asked = Question(first, last, given.pop("now"), groups, given.pop("wanted"), given.pop("zone"), **given)  # type: ignore[arg-type]
     found = await store.read(lambda connection: figures.figures(connection, asked, **more))
@@ -155,12 +155,12 @@ async def test_police_matters_and_emergencies_are_no_diversions(store: Store) ->
 async def test_row_23_late_diversions_and_the_patrols_rates(store: Store) -> None:
     """Row 23 (Liaocheng): overdue diversions; the patrol visits every closed case, every finding is rectified."""
     up, closed = sequence(), {"state": _C.CLOSED, "closed_at": timestamp(micros_of(START + HOUR))}
-    late = referral(1, "gas", START + timedelta(minutes=10, seconds=1))
+    late = {"referrals": [referral(1, "gas", START + HOUR)], "flags": ["late_diversion"]}
     visit = case_pb2.Patrol(round=1)
     finding = lambda state: case_pb2.Finding(rule="no_reply", agency="gas", state=state)  # noqa: E731
     items = [
         item(next(up), referrals=[referral(1, "gas", START + timedelta(minutes=10))], **closed),
-        item(next(up), referrals=[late], findings=[finding(case_pb2.Finding.OPEN)], patrol=visit, **closed),
+        item(next(up), **late, findings=[finding(case_pb2.Finding.OPEN)], patrol=visit, **closed),
         item(
             *(next(up), START),
             findings=[finding(case_pb2.Finding.RECTIFIED), finding(case_pb2.Finding.VERIFIED)],
@@ -169,7 +169,7 @@ async def test_row_23_late_diversions_and_the_patrols_rates(store: Store) -> Non
         ),
     ]
     await write(store, items)
-    found = await ask(store, late_after=600 * SECOND)
+    found = await ask(store)
     counts = {key: (one.numerator, one.denominator) for key, one in found.items()}
     assert counts["late_diversion", ""] == (1, 2)
     assert counts["audit_rectified", ""] == (2, 3)

@@ -14,7 +14,7 @@ from tracking_play import STREAM, TRACE, MemorySource, Play, message, until
 from callmesh.ledger.record import Damaged
 from callmesh.tracking import projector, schema
 from callmesh.tracking.digest import digest
-from callmesh.tracking.items import Item
+from callmesh.tracking.items import Item, item_of
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.rebuild import refill
 from callmesh.tracking.store import Store
@@ -181,7 +181,7 @@ async def test_damaged_bytes_are_raised_once_and_then_passed_over(model: Model) 
 
 async def test_real_messages_are_taken(model: Model) -> None:
     model.items = await model.play.items()
-    await model.projector.handle([message(one) for one in model.items])
+    await model.projector.take([item_of(message(one)) for one in model.items])
     live = await model.digest()
     assert (await refill(model.store, model.source)).digest == live
 

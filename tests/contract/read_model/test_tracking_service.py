@@ -36,6 +36,8 @@ from callmesh.tracking.app import build
 from callmesh.tracking.rebuild import digest_of, rebuild
 from callmesh.tracking.store import Store
 from callmesh.tracking.watch import Hub
+from support.ledgers import ledger_of
+from support.service import KEK_COMMAND
 
 NATS = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
 NAMES = Names("r1")
@@ -119,9 +121,9 @@ async def _serving(through: grpc.aio.Channel) -> bool:
 class World:
     """A log on the real NATS with somebody to write on it."""
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings, ledger: JetStreamLedger) -> None:
         self.client, self.js, self.settings = client, client.jetstream(), settings
-        self.play = Play(JetStreamLedger(client, self.js, NAMES, "test"))
+        self.play = Play(ledger)
 
     async def acknowledged(self, sequence: int) -> bool:
         info = await self.js.consumer_info(NAMES.log_stream(0), "tracking")
@@ -137,8 +139,10 @@ async def world(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[World]
     client = Client()
     await client.connect(url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
     await streams.apply(client.jetstream(), streams.wanted(NAMES, range(1), 1))
-    settings = Settings(nats_url=url, data_dir=str(tmp_path / "data"), port=_free_port(), reflection=False)
-    yield World(client, settings)
+    settings = Settings(
+        nats_url=url, data_dir=str(tmp_path / "data"), port=_free_port(), reflection=False, kek_command=KEK_COMMAND
+    )
+    yield World(client, settings, await ledger_of(client))
     await client.close()
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from callmesh.cli.main import COMMANDS, main
 from callmesh.cli.up import Tail
 
-OURS = ["up", "serve", "directory", "streams", "doctor"]
+OURS = ["up", "serve", "case", "directory", "streams", "doctor"]
 PAGES = [[name] for name in OURS] + [
     ["streams", "apply"],
     ["streams", "show"],

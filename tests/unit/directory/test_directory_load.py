@@ -329,9 +329,9 @@ class TestFigures:
     """[figures] of city.toml may be left out; what stands there must make sense."""
 
     def test_given(self, folder: Path) -> None:
-        _figures(folder, "solved_weight = 0.5", 'late_diversion_after = "5m"', "hotspot_threshold = 0")
+        _figures(folder, "solved_weight = 0.5", "hotspot_threshold = 0")
         rules = load_city(folder).figures
-        assert (rules.solved_weight, rules.late_diversion_after, rules.hotspot_threshold) == (0.5, Span(5, "m"), 0)
+        assert (rules.solved_weight, rules.hotspot_threshold) == (0.5, 0)
         assert rules.response_weight == pytest.approx(1 / 3)
 
     @pytest.mark.parametrize(
@@ -339,7 +339,6 @@ class TestFigures:
         [
             "solved_weight = -1.0",
             "response_weight = 0.0\nsolved_weight = 0.0\nsatisfied_weight = 0.0",
-            'late_diversion_after = "1wd"',
             "hotspot_threshold = -1",
             "weight = 1.0",
         ],

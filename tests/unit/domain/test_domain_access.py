@@ -137,12 +137,27 @@ class TestMayDo:
                 access.require_relation(method, case, adviser, demo_city)
 
     def test_of_two_cases_one_is_enough_to_fold_but_not_to_take_out(self, case: Case) -> None:
-        other = replace(case, origin="119", owner="119", referrals=())
-        access.require_of_both("MergeCase", case, other, somebody("119"))
-        with pytest.raises(NotFound):
-            access.require_of_both("UnmergeCase", case, other, somebody("119"))
+        other = replace(case, origin="gas", owner="gas", referrals=())
+        access.require_of_both("MergeCase", case, other, somebody("gas"))
         with pytest.raises(NotYours):
-            access.require_of_both("MergeCase", case, other, somebody("gas"))
+            access.require_of_both("UnmergeCase", case, other, somebody("gas"))
+        with pytest.raises(NotYours):
+            access.require_of_both("MergeCase", case, case, somebody("gas"))
+
+    def test_what_an_agency_may_not_see_is_not_there_to_fold_into(self, case: Case) -> None:
+        """Not to who holds the other case, nor to who only sees it; and a stranger learns of neither."""
+        foreign = replace(case, origin="119", owner="119", referrals=())
+        for agency in (case.origin, "gas"):
+            told = [self.told(case, one, agency) for one in (foreign, None)]
+            assert told == ["no such parent case"] * 2
+        assert [self.told(case, one, "power") for one in (foreign, None, case)] == ["no such case"] * 3
+        assert self.told(case, foreign, "119") == "no such case", "its own case does not open the other"
+
+    @staticmethod
+    def told(case: Case, parent: Case | None, agency: str) -> str:
+        with pytest.raises(NotFound) as found:
+            access.require_of_both("MergeCase", case, parent, somebody(agency))
+        return found.value.message
 
     def test_a_follow_up_agent_asks_everywhere_and_cancels_nowhere(self, case: Case) -> None:
         access.require_relation("RecordFollowUp", case, somebody("119", "follow_up"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from callmesh.domain import commands as c
 from callmesh.domain import commands_matters as cm
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
@@ -18,12 +19,14 @@ from callmesh.domain.errors import NotFound, NotYours, WrongState
 from callmesh.domain.matters import Finding, Patrol
 from callmesh.domain.patrol import PARAMETERS, findings, responsible, version_of
 from callmesh.domain.spans import Span
-from callmesh.domain.words import ActorKind, FindingState, Level, Limit
+from callmesh.domain.watch import next_watch
+from callmesh.domain.words import ActorKind, FindingState, Level, Limit, Supervision
 from support.builders import (
     GAS,
     LATER,
     NOW,
     RULE,
+    TIMER,
     accepted,
     classified,
     given,
@@ -174,6 +177,41 @@ class TestFinding:
         done = told_more(case, m.FindingRecorded(verified))
         assert done.findings == (verified,)
         given(done).when(cm.VerifyFinding(1, False, "x"), CHIEF).then_refused(WrongState, allowed=())
+
+
+class TestOverdue:
+    """Row 23: a finding that nobody mends by its due date is escalated once, though the case is closed."""
+
+    MISS = c.MissDeadline("", Limit.RECTIFY)
+
+    def test_told_once_and_never_early(self) -> None:
+        case = told_more(CLOSED, m.FindingRecorded(FOUND))
+        watch = next_watch(case, NOW)
+        assert watch is not None
+        assert (watch.at, watch.agency, watch.limit, watch.referral) == (LATER, "gas", Limit.RECTIFY, "")
+        given(case).when(self.MISS, TIMER, LATER - timedelta(microseconds=1)).then_nothing()
+        fact = given(case).when(self.MISS, TIMER, LATER).fact
+        assert fact == f.DeadlineMissed("", Limit.RECTIFY, LATER, Supervision.YELLOW)
+        late = told_more(case, fact)
+        assert (late.flags, late.supervision, late.state) == (("late_rectification",), Supervision.YELLOW, case.state)
+        assert [one.overdue for one in late.findings] == [True]
+        given(late).when(self.MISS, TIMER, LATER).then_nothing()
+        assert next_watch(late, LATER) is None
+        again = told_more(late, m.FindingRecorded(replace(late.findings[0], reopened=1)))
+        assert next_watch(again, LATER) is None, "opened again: it was told"
+
+    def test_what_was_mended_in_time_is_not(self) -> None:
+        mended = told_more(CLOSED, m.FindingRecorded(FOUND), m.FindingRecorded(RECTIFIED))
+        assert next_watch(mended, NOW) is None
+        given(mended).when(self.MISS, TIMER, LATER).then_nothing()
+
+    def test_each_finding_has_its_own_date(self) -> None:
+        second = replace(FOUND, rule="no_follow_up", agency="110", number=2, due=LATER + timedelta(days=1))
+        case = told_more(CLOSED, m.FindingRecorded(FOUND), m.FindingRecorded(second))
+        late = told_more(case, f.DeadlineMissed("", Limit.RECTIFY, LATER, Supervision.YELLOW))
+        assert [one.overdue for one in late.findings] == [True, False]
+        watch = next_watch(late, LATER)
+        assert watch is not None and (watch.at, watch.agency) == (second.due, "110")
 
 
 def told_more(case: Case, *facts: f.Body) -> Case:

@@ -16,8 +16,7 @@ from callmesh.domain.errors import Invalid, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.oversight import Oversight
 from callmesh.domain.routing import diverts
-from callmesh.domain.watch import COMMANDER as BY_COMMANDER
-from callmesh.domain.watch import Alarm, next_watch
+from callmesh.domain.watch import FOR_COMMANDER, Alarm, next_watch
 from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, Supervision
 from support.builders import (
     CALENDAR,
@@ -291,7 +290,7 @@ class TestCommander:
             by = replace(WATER, agency="water")
             case = after(case, c.Accept(name(number), "w", CALENDAR), by, NOW)
             case = after(case, c.Resolve(name(number), "已修", "已修"), by, NOW)
-        assert (case.flags, case.supervisor) == ((BY_COMMANDER,), "c-9")
+        assert (case.flags, case.supervisor) == ((FOR_COMMANDER,), "c-9")
         given(case).when(c.LiftSupervision("可以了"), LEADER).then_refused(NotYours)
         given(case).when(c.LiftSupervision("可以了"), COMMANDER).then(fc.SupervisionLifted("可以了"))
 

@@ -29,7 +29,7 @@ from callmesh.domain.decide import decide
 from callmesh.domain.decide_after import UNREACHABLE
 from callmesh.domain.oversight import of_city
 from callmesh.domain.release import allowed_fields, view
-from callmesh.domain.watch import COMMANDER
+from callmesh.domain.watch import FOR_COMMANDER
 from callmesh.domain.words import ActorKind, CaseState, Level, Limit, Mode, ReferralState, Role, Supervision
 from support.builders import CALENDAR, classification, stamp
 from support.city import HISTORIES
@@ -435,7 +435,7 @@ class Invariants(Machine):
             late = after.round >= CITY.supervision.commander_round
             assert after.round == before.round + 1
             by = fact.stamp.actor.role
-            assert not late or (by in ("commander", "supervisor") and COMMANDER in after.flags)
+            assert not late or (by in ("commander", "supervisor") and FOR_COMMANDER in after.flags)
 
     def judge_advice(self, before: Case, fact: f.Fact, after: Case) -> None:
         """A note and a change of shift move nothing."""

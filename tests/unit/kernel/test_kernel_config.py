@@ -56,4 +56,7 @@ def test_production_needs_a_secret_of_its_own() -> None:
     with pytest.raises(ValueError, match="TLS_CA"):
         from_environment(own)
     own["CALLMESH_TLS_CA"] = "ca.pem"
+    with pytest.raises(ValueError, match="CALLMESH_KEK_FILE"):
+        from_environment(own)
+    own["CALLMESH_KEK_FILE"] = "kek"
     assert from_environment(own).number_key == "own"

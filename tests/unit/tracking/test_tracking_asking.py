@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from callmesh.api.v1 import tracking_service_pb2 as api
-from callmesh.domain.directory import Calendar, FigureRules, Span
+from callmesh.domain.directory import Calendar, FigureRules
 from callmesh.domain.errors import Invalid
 from callmesh.tracking import asking, periods
 from callmesh.tracking.filters import CaseFilter
-from callmesh.tracking.words import SECOND, micros_of
+from callmesh.tracking.words import micros_of
 from support.city import demo_city
 
 By = api.GetFiguresRequest
@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 CITY = replace(
     demo_city(),
     calendar=Calendar(utc_offset_minutes=-210),
-    figures=FigureRules(late_diversion_after=Span(2, "h"), police_kinds=("police",)),
+    figures=FigureRules(police_kinds=("police",)),
 )
 
 
@@ -32,9 +32,8 @@ def test_the_window_begins_at_the_citys_midnight() -> None:
     assert str(in_china.zone) == "+08:00" and in_china.start == micros_of(datetime(2026, 3, 1, 16, tzinfo=UTC))
 
 
-def test_the_city_says_what_is_late_and_what_is_the_polices() -> None:
+def test_the_city_says_what_is_the_polices() -> None:
     asked = asking.question(api.GetFiguresRequest(), CaseFilter(), CITY, NOW)
-    assert asked.late_after == 7200 * SECOND
     led_by_police = {one.id for one in CITY.categories if one.lead == "police"}
     assert asked.police == led_by_police != set()
 

@@ -27,7 +27,7 @@ from callmesh.domain.evolve import evolve
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.record import encode
 from support.builders import classified, opened, stamp
-from support.ledgers import Real
+from support.ledgers import Real, vault_of
 from support.nats_server import NatsServer
 from support.service import NAMES, lay_out
 
@@ -129,14 +129,15 @@ async def test_cases_and_facts_come_back_from_the_log(real: Real) -> None:
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
     js = real.clients[0].jetstream(timeout=5)
-    told = [fact.body async for _, fact in facts_since(js, NAMES, 0, started)]
+    vault = await vault_of(real.clients[0])
+    told = [fact.body async for _, fact in facts_since(js, NAMES, 0, started, vault)]
     assert [type(one).__name__ for one in told] == ["CaseOpened", "CaseClassified"]
-    found = await cases_since(js, NAMES, 0, started)
+    found = await cases_since(js, NAMES, 0, started, vault)
     assert found == [
         Recorded(case.id, "厨房停气了", "phone", "110", "", found[0].at, "gas_leak", True),
     ]
-    assert await cases_since(js, NAMES, 0, datetime.now(UTC) + timedelta(hours=1)) == []
-    overlay = await overlay_since(js, NAMES, 0, started)
+    assert await cases_since(js, NAMES, 0, datetime.now(UTC) + timedelta(hours=1), vault) == []
+    overlay = await overlay_since(js, NAMES, 0, started, vault)
     reading = Reading((("gas_outage", 0.7), ("gas_leak", 0.3)), ("gas_outage",), 0.1, ())
     assert overlay.adjust("110", "厨房停气了", reading).probabilities[0][0] == "gas_leak"
 

@@ -48,14 +48,16 @@ _OPTIONS = (
 )
 
 
-def channel(address: str, identity: Wallet | TlsFiles | None = None) -> grpc.aio.Channel:
+def channel(address: str, identity: Wallet | TlsFiles | None = None, *, retries: bool = True) -> grpc.aio.Channel:
     """A channel to a service of the mesh. All mutations carry a request_id, so retries are safe.
 
-    With an identity it is mTLS, renewed when the files change; without, plain, for development.
+    With an identity it is mTLS, renewed when the files change; without, plain, for development. `retries`: False for
+    who repeats with pauses of its own.
     """
+    options = _OPTIONS if retries else (*_OPTIONS, ("grpc.enable_retries", 0))
     if identity is None:
-        return grpc.aio.insecure_channel(address, options=_OPTIONS)
-    return SecureChannel(address, identity, _OPTIONS)
+        return grpc.aio.insecure_channel(address, options=options)
+    return SecureChannel(address, identity, options)
 
 
 def identity(agency: str, person: str = "", role: str = "operator") -> Metadata:

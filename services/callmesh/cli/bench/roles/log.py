@@ -20,8 +20,11 @@ from callmesh.cli.bench.measure import times
 from callmesh.cli.bench.samples import FACTS
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers, ids, streams
+from callmesh.kernel.kek import wrapping_keys
 from callmesh.kernel.messaging import connect, sequence_of
+from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.subjects import Names
+from callmesh.kernel.vault import Vault
 from callmesh.ledger.jetstream import JetStreamLedger
 
 REGION = "r1"
@@ -35,7 +38,7 @@ class Log:
     """One connection to the log's NATS."""
 
     def __init__(self, folder: Path) -> None:
-        self._names = Names(REGION)
+        self._names, self._folder = Names(REGION), folder
         self._stream = self._names.log_stream(0)
         self._client = Client()
 
@@ -43,6 +46,8 @@ class Log:
         """Connects; `furnish`: makes the streams."""
         await connect(self._client, url, "callmesh-bench")
         self._js = self._client.jetstream(timeout=30)
+        self._vault = Vault(self._client, self._js, Publisher(self._client), self._names)
+        await self._vault.start(wrapping_keys("", "", self._folder))
         if furnish:
             await streams.apply(self._js, streams.wanted(self._names, range(1), 1))
         return {}
@@ -134,7 +139,8 @@ class Log:
         reads, appends = [], []
         for _ in range(count):
             case_id = _id(random.randrange(cases))
-            ledger = JetStreamLedger(self._client, self._js, self._names, "bench")
+            ledger = JetStreamLedger(self._client, self._js, self._names, "bench", self._vault)
+            await self._vault.make(case_id)
             begun = time.monotonic()
             head = await ledger.head(case_id, fresh)
             read = time.monotonic()

@@ -1,0 +1,204 @@
+"""An action on a case, carried out: what was typed becomes a request, the answer a few lines for people.
+
+Which case a number means, and which referral is meant when none is named, tracking says. A refusal is told in Chinese
+and English, with what may be done instead; nothing is tried twice but what gRPC repeats with the same request id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import click
+import grpc
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+
+from callmesh.api.v1 import case_pb2, referral_pb2
+from callmesh.api.v1 import tracking_service_pb2 as trk
+from callmesh.cli import clients, endpoints, trace, wording
+from callmesh.cli.case_actions import Action, On
+from callmesh.cli.clients import SECONDS, Clients
+from callmesh.cli.output import BadInput, Failure
+from callmesh.cli.timeline import OPEN, ROLES, turn
+from callmesh.kernel.ids import new_id
+from callmesh.kernel.rpc import client
+
+Person = Sequence[tuple[str, str]]
+_LIVE = OPEN | {referral_pb2.Referral.RESOLVED}
+_AWAY = {grpc.StatusCode.UNAVAILABLE: "服务暂时连接不上", grpc.StatusCode.DEADLINE_EXCEEDED: "服务未及时应答"}
+
+
+class Refused(Failure):
+    """What the mesh said no to, in two languages or as one JSON object."""
+
+    def __init__(self, error: grpc.aio.AioRpcError, as_json: bool) -> None:
+        super().__init__(json.dumps(told(error), ensure_ascii=False) if as_json else sentences(error))
+        self._bare = as_json
+
+    def show(self, file: Any = None) -> None:
+        """On standard error."""
+        click.echo(self.message, err=True) if self._bare else super().show(file)
+
+
+async def carry_out(action: Action, given: dict[str, Any]) -> None:
+    """Asks the mesh for it and shows the answer; raises Failure."""
+    me = client.identity(given["operator"], given["person"], given["role"])
+    try:
+        async with clients.connect(endpoints.find(), action.service) as connected:
+            name = await _name(connected, action.on, given, me)
+            method = getattr(getattr(connected, action.service), action.rpc)
+            answer = await method(request(action, name, given), metadata=me, timeout=SECONDS)
+    except grpc.aio.AioRpcError as wrong:
+        raise Refused(wrong, given["as_json"]) from None
+    _show(answer, given["as_json"])
+
+
+def request(action: Action, name: str, given: dict[str, Any]) -> Message:
+    """The request of what was typed."""
+    module = import_module(f"callmesh.api.v1.{action.service}_service_pb2")
+    made: Message = getattr(module, f"{action.rpc}Request")(request_id=given["request_id"] or new_id())
+    if name:
+        _put(made, "name", name)
+    if given["etag"]:
+        _guard(made, given["etag"])
+    for option, path in action.paths.items():
+        if (value := given[option.replace("-", "_")]) not in (None, (), False):
+            _put(made, path, _named_case(value) if option == "into" else value)
+    for path, value in action.fixed.items():
+        _put(made, path, value)
+    return made
+
+
+def _guard(made: Message, etag: str) -> None:
+    if "etag" not in made.DESCRIPTOR.fields_by_name:
+        raise BadInput("--etag does not go with this action")
+    _put(made, "etag", etag)
+
+
+def _named_case(which: str) -> str:
+    return trace.named(which) or which
+
+
+def _put(made: Any, path: str, value: Any) -> None:
+    """Sets the field at that path, as its type wants it."""
+    *parents, name = path.split(".")
+    for one in parents:
+        made = getattr(made, one)
+    kind = made.DESCRIPTOR.fields_by_name[name]
+    if isinstance(value, tuple):
+        getattr(made, name).extend(value)
+    elif isinstance(value, datetime):
+        getattr(made, name).FromDatetime(value.astimezone(UTC))
+    elif kind.enum_type:
+        setattr(made, name, next(one.number for one in kind.enum_type.values if one.name.endswith(value.upper())))
+    else:
+        setattr(made, name, value)
+
+
+# which
+
+
+async def _name(connected: Clients, on: On, given: dict[str, Any], me: Person) -> str:
+    """The resource that is meant; "" for what is about none."""
+    if on == On.NOTHING:
+        return ""
+    which = given["which"].strip()
+    name = trace.named(which) or await _of_number(connected, which, me)
+    if on == On.CASE:
+        return name
+    number = given["referral"] or _number_in(which)
+    return f"{name}/referrals/{number}" if number else await _meant(connected, name, given["operator"], me)
+
+
+def _number_in(which: str) -> str:
+    """Of a referral's name."""
+    return which.rpartition("/referrals/")[2] if "/referrals/" in which else ""
+
+
+async def _of_number(connected: Clients, which: str, me: Person) -> str:
+    found = await trace.search(connected, which, me)
+    if not found:
+        raise Failure(f"没有编号或来电号码为 {which} 的事件单\nno case has the external or caller's number {which}")
+    if len(found) > 1:
+        names = "\n".join(f"  {one.name}  {wording.state_zh(one)}" for one in found)
+        raise Failure(f"{which} 对应多个事件单, 请指明其一\nseveral cases have this number; name one:\n{names}")
+    return found[0].name
+
+
+async def _meant(connected: Clients, name: str, agency: str, me: Person) -> str:
+    """The referral of this round that the agency has, else the only one that is not over, by the log's last word."""
+    asked = trk.GetTimelineRequest(name=name)
+    case = (await connected.tracking.GetTimeline(asked, metadata=me, timeout=SECONDS)).case
+    live = [one for one in case.referrals if one.round == case.round and one.state in _LIVE]
+    fits = [one for one in live if one.agency == agency] or live
+    if len(fits) == 1:
+        return fits[0].name
+    if not fits:
+        raise Failure(f"{name} 没有在办的转办单\nno referral of this case is under way")
+    raise Failure(
+        "\n".join(["请指明转办单编号", "several referrals are under way; name one by its number:", *_lines(fits)])
+    )
+
+
+# the answer
+
+
+def _show(answer: case_pb2.Case | referral_pb2.Referral, as_json: bool) -> None:
+    if as_json:
+        click.echo(MessageToJson(answer, preserving_proto_field_name=True, ensure_ascii=False, indent=None))
+    elif isinstance(answer, case_pb2.Case):
+        click.echo("\n".join(_case_lines(answer)))
+    else:
+        click.echo("\n".join([answer.name, *_lines([answer])]))
+
+
+def _case_lines(case: case_pb2.Case) -> list[str]:
+    if not case.state:
+        return [case.name]  # of another agency's case nothing else is told
+    about = [wording.state_zh(case), wording.state(case), wording.level(case.classification.level)]
+    about += [case.classification.category, f"round {case.round}" if case.round > 1 else ""]
+    about += [f"supervision {wording.COLOURS[case.supervision]}" if case.supervision in wording.COLOURS else ""]
+    lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now(UTC))}"]
+    return [*lines, *_lines([one for one in case.referrals if one.round == case.round])]
+
+
+def _lines(referrals: Sequence[referral_pb2.Referral]) -> list[str]:
+    """One line a referral: number, agency, part, state."""
+    return [
+        f"{one.name.rpartition('/')[2]:>4}  {wording.fit(one.agency, 16)} {ROLES.get(one.role, ''):<4}"
+        f"{wording.referral_zh(one)}"
+        for one in referrals
+    ]
+
+
+# a refusal
+
+
+def sentences(error: grpc.aio.AioRpcError) -> str:
+    """Why, and what to do, in Chinese and then in English."""
+    found = told(error)
+    fields = [f"  {name}: {reason}" for name, reason in found["fields"].items()]
+    etag = [f"  etag: {found['etag']}"] if found["etag"] else []
+    return "\n".join([f"{found['zh']} ({found['reason']})", found["en"], *fields, *etag])
+
+
+def told(error: grpc.aio.AioRpcError) -> dict[str, Any]:
+    """Everything a refusal says: code, reason, zh, en, allowed, fields, etag."""
+    status = client.status_details(error)
+    info = client.detail(status, error_details_pb2.ErrorInfo)
+    fields = client.detail(status, error_details_pb2.BadRequest)
+    zh = client.sentence(error) if info else _AWAY.get(error.code(), "服务出错") + ", 请稍后重试"
+    return {
+        "code": error.code().name,
+        "reason": client.reason_of(error),
+        "zh": zh,
+        "en": client.sentence(error, "en"),
+        "allowed": [one for one in clients.allowed_instead(error).removeprefix("allowed: ").split(", ") if one],
+        "fields": {one.field: one.description for one in fields.field_violations} if fields else {},
+        "etag": info.metadata.get("etag", "") if info else "",
+    }

@@ -1,0 +1,135 @@
+"""Sealing a record: what persons said leaves it before it is stored, and comes back when it is read.
+
+Which fields these are stands in the contract: they are marked `debug_redact` in protos/ (the report as a
+whole, results, replies, notes, reasons in somebody's words). Before an append they are moved, each with the
+path to its place, into one `Sealed`, which is encrypted with the case's data key (kernel/vault.py)
+and stored in the record's own field. Everything else stays readable: ids, codes, times, counts, agencies.
+Paths are field numbers, so what was sealed is found again after fields were added, marked or unmarked.
+
+When the key was destroyed the marked fields stay empty and all else of the case is as it was: who had it,
+how long, and how it ended can be told for ever. A record without any such words is stored as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from callmesh.facts.v1 import facts_pb2
+from callmesh.kernel.vault import DataKey
+
+_NONE = DataKey("", None)
+Path = tuple[int, ...]
+Into = Callable[[Path, bytes], object]
+
+
+class Plan:
+    """The marked fields of one message type, and the fields that lead to more of them; each with its number."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, int]] = []
+        self.messages: list[tuple[str, int]] = []
+        self.single: list[tuple[str, int, Plan]] = []
+        self.one_of: dict[str, dict[str, tuple[int, Plan]]] = {}
+        """By the name of the oneof: only the member that is set is looked at."""
+        self.repeated: list[tuple[str, int, Plan]] = []
+
+    @property
+    def empty(self) -> bool:
+        """Nothing below is marked."""
+        return not (self.texts or self.messages or self.single or self.one_of or self.repeated)
+
+
+def seal(record: facts_pb2.Record, key: DataKey) -> facts_pb2.Record:
+    """A copy to store, without words that persons said; `record` itself stays whole."""
+    stored, taken = facts_pb2.Record(), facts_pb2.Sealed()
+    stored.CopyFrom(record)
+    add = taken.fields.add
+    _take(stored, plan_of(facts_pb2.Record.DESCRIPTOR), (), lambda path, value: add(path=path, value=value))
+    if taken.fields:
+        stored.sealed = key.seal(taken.SerializeToString())
+    return stored
+
+
+def unseal(stored: facts_pb2.Record, key: DataKey | None) -> facts_pb2.Record:
+    """The record as it was before it was sealed, in place; its marked fields stay empty when the key was destroyed.
+
+    Raises BadKey without the right key: whoever took empty words for the truth would write them down as such.
+    """
+    if not stored.sealed:
+        return stored
+    opened = (key or _NONE).open(stored.sealed)
+    stored.ClearField("sealed")
+    for one in facts_pb2.Sealed.FromString(opened or b"").fields:
+        _put(stored, one.path, one.value)
+    return stored
+
+
+def _take(message: Any, plan: Plan, path: Path, into: Into) -> None:
+    for name, number in plan.texts:
+        if text := getattr(message, name):
+            into((*path, number), text.encode())
+            message.ClearField(name)
+    for name, number in plan.messages:
+        if message.HasField(name):
+            into((*path, number), getattr(message, name).SerializeToString())
+            message.ClearField(name)
+    for one, below, way in _below(message, plan, path):
+        _take(one, below, way, into)
+
+
+def _below(message: Any, plan: Plan, path: Path) -> Iterator[tuple[Any, Plan, Path]]:
+    """Messages that are there and may hold something marked."""
+    for name, number, below in plan.single:
+        if message.HasField(name):
+            yield getattr(message, name), below, (*path, number)
+    for choice, members in plan.one_of.items():
+        which = message.WhichOneof(choice)
+        if which in members:
+            number, below = members[which]
+            yield getattr(message, which), below, (*path, number)
+    for name, number, below in plan.repeated:
+        for place, one in enumerate(getattr(message, name)):
+            yield one, below, (*path, number, place)
+
+
+def _put(message: Any, path: Sequence[int], value: bytes) -> None:
+    steps = iter(path)
+    for number in steps:
+        field = message.DESCRIPTOR.fields_by_number[number]
+        if field.message_type is None:
+            setattr(message, field.name, value.decode())
+            return
+        below = getattr(message, field.name)
+        message = below[next(steps)] if field.is_repeated else below
+    message.MergeFromString(value)
+    message.SetInParent()
+
+
+@cache
+def plan_of(descriptor: Descriptor) -> Plan:
+    """Composed once for each message type. Record's own `sealed` is no part of it."""
+    plan = Plan()
+    for field in descriptor.fields:
+        _note(plan, field)
+    return plan
+
+
+def _note(plan: Plan, field: FieldDescriptor) -> None:
+    marked = field.GetOptions().debug_redact
+    if marked:
+        if field.is_repeated:
+            raise TypeError(f"{field.full_name}: a repeated field cannot be marked; mark what it holds")
+        (plan.messages if field.message_type else plan.texts).append((field.name, field.number))
+    elif field.message_type is not None and not (below := plan_of(field.message_type)).empty:
+        _note_below(plan, field, below)
+
+
+def _note_below(plan: Plan, field: FieldDescriptor, below: Plan) -> None:
+    if field.containing_oneof is not None:
+        plan.one_of.setdefault(field.containing_oneof.name, {})[field.name] = field.number, below
+    else:
+        (plan.repeated if field.is_repeated else plan.single).append((field.name, field.number, below))
