@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import callmesh
-from callmesh.cli import nats_server, ports, tether
+from callmesh.cli import nats_server, ports, tether, web_desk
 from callmesh.cli.child import Child
 from callmesh.cli.endpoints import CONSOLE, FILE, Endpoints, jetstream
 from callmesh.cli.keeper import Keeper, Tell
@@ -158,7 +158,7 @@ class LocalMesh:
         for name in self.services:
             self._keepers[name] = self._service(name, chosen[name], environment)
         if self._console:
-            self._keepers[CONSOLE] = self._desk(chosen[CONSOLE], environment)
+            self._keepers[CONSOLE] = web_desk.keeper(self.endpoints, environment, self._tell, self._write)
         await all_or_none([one.start(START_SECONDS) for name, one in self._keepers.items() if name != "nats"])
         self._write()
 
@@ -228,19 +228,6 @@ class LocalMesh:
         own = {f"{PREFIX}PORT": str(port)} | self._certificate(name)
         child = Child(name, command, {**environment, **own}, self.data_dir / "logs" / f"{name}.log")
         return Keeper(child, address, ready, self._tell, self._write)
-
-    def _desk(self, port: int, environment: Mapping[str, str]) -> Keeper:
-        """The console: told where the services are, ready when it knows the city and hears the mesh."""
-        where = ",".join(f"{name}={address}" for name, address in self.endpoints.services.items())
-        own = {"PORT": str(port), "CONSOLE_SERVICES": where, "CONSOLE_IDENTITIES": self.endpoints.identities}
-
-        async def ready(seconds: float | None) -> None:
-            await nats_server.until_healthy(self.endpoints.console, seconds)
-
-        command = [sys.executable, "-P", "-m", "callmesh", "serve", CONSOLE]
-        given = {**environment, **{PREFIX + name: value for name, value in own.items()}}
-        child = Child(CONSOLE, command, given, self.data_dir / "logs" / f"{CONSOLE}.log")
-        return Keeper(child, f"127.0.0.1:{port}", ready, self._tell, self._write)
 
     def _certificate(self, name: str) -> dict[str, str]:
         if not self.endpoints.identities:

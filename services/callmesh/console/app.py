@@ -26,6 +26,7 @@ from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
 from callmesh.console.links import Links
+from callmesh.console.oidc import Provider
 from callmesh.console.pages import admin, agency, board, case, cases, desk, help, sign_in, supervise
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
@@ -75,6 +76,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app.state.links, app.state.pictures = Links(folder / "links"), Pictures(folder / "pictures")
     app.state.drafts = Drafts(folder / "draft.json")
     app.state.board = {}
+    app.state.provider = Provider(own.oidc_issuer, own.oidc_client, own.oidc_secret) if own.oidc_issuer else None
     app.state.templates = web.environment()
     app.state.directory = DirectoryWatch()
     return app

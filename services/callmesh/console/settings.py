@@ -22,6 +22,7 @@ class ConsoleSettings:
     session_hours: int = setting(12, "a session ends after so many hours, whatever happens")
     keys: str = setting("", "own transfer keys, KEY=AGENCY separated by commas, e.g. F6=gas; empty: the usual ones")
     trace_url: str = setting("", "where a trace is shown, e.g. https://traces.example/{id}; empty: its id alone")
+    url: str = setting("", "address that people use, e.g. https://desk.example.gov.cn; empty: as the browser says")
     oidc_issuer: str = setting("", "OpenID Connect issuer, e.g. https://sso.example.gov.cn; empty: accounts of our own")
     oidc_client: str = setting("", "client id at the issuer")
     oidc_secret: str = setting("", "client secret at the issuer")

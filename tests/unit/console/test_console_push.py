@@ -23,7 +23,7 @@ def change(seq: int, *agencies: str) -> Change:
 
 @pytest.fixture
 def push() -> Push:
-    made = Push(mesh=Clients({}, *[None] * 6), ring=4)  # type: ignore[arg-type]
+    made = Push(mesh=Clients({}, *[None] * 7), ring=4)  # type: ignore[arg-type]
     made.started.set()
     return made
 

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from callmesh.console import i18n
+from callmesh.console import i18n, oidc
 from callmesh.console.accounts import DEMO_PASSWORD
 from callmesh.console.security import local
 from callmesh.console.session import COOKIE
 from callmesh.console.web import NAV, View, page
+from callmesh.kernel.telemetry import log
 
 _TRIES_SECONDS = 1.0
 
@@ -40,6 +41,48 @@ async def enter(request: Request) -> Response:
     return response
 
 
+async def set_out(request: Request) -> Response:
+    """To the identity provider."""
+    provider = request.app.state.provider
+    if provider is None:
+        return RedirectResponse("/sign-in", 303)
+    try:
+        address, state = await provider.begin(_back(request), local(request.query_params.get("next", "/")))
+    except oidc.Refused:
+        return _form(
+            request, 503, error=View(request).say("The sign-in service does not answer; try again in a moment.")
+        )
+    response = RedirectResponse(address, 303)
+    _give(response, state, oidc.COOKIE)
+    return response
+
+
+async def come_back(request: Request) -> Response:
+    """From the identity provider, with a code, in the same browser."""
+    asked, provider = request.query_params, request.app.state.provider
+    state = asked.get("state", "")
+    try:
+        if provider is None or not state or request.cookies.get(oidc.COOKIE) != state:
+            raise oidc.Refused("another browser set out")
+        subject, next = await provider.finish(_back(request), state, asked.get("code", ""))
+        account = request.app.state.accounts.by_subject(subject)
+        if account is None:
+            raise oidc.Refused("no account has this subject")
+    except oidc.Refused as wrong:
+        log.warning("sign-in refused", error=str(wrong))
+        said = View(request).say("You could not be signed in; ask your administrator for an account.")
+        return _form(request, 403, error=said)
+    response = RedirectResponse(next, 303)
+    response.delete_cookie(oidc.COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    _give(response, request.app.state.sessions.begin(account.id))
+    return response
+
+
+def _back(request: Request) -> str:
+    base = request.app.state.own.url or str(request.base_url)
+    return f"{base.rstrip('/')}/oidc/back"
+
+
 async def leave(request: Request) -> Response:
     """Ends the session; the browser forgets its drafts."""
     request.app.state.sessions.end(request.cookies.get(COOKIE, ""))
@@ -63,17 +106,20 @@ def _form(request: Request, status: int = 200, id: str = "", error: str = "") ->
     accounts = request.app.state.accounts
     seeded = list(accounts.all().values()) if accounts.demo else []
     given = {"next": local(request.query_params.get("next", "/")), "id": id, "error": error}
-    return page(request, "sign_in.html", status, seeded=seeded, password=DEMO_PASSWORD, **given)
+    provider = request.app.state.provider is not None
+    return page(request, "sign_in.html", status, seeded=seeded, password=DEMO_PASSWORD, provider=provider, **given)
 
 
-def _give(response: Response, token: str) -> None:
-    response.set_cookie(COOKIE, token, path="/", secure=True, httponly=True, samesite="lax")
+def _give(response: Response, token: str, cookie: str = COOKIE) -> None:
+    response.set_cookie(cookie, token, path="/", secure=True, httponly=True, samesite="lax")
 
 
 ROUTES = [
     Route("/", home),
     Route("/sign-in", show),
     Route("/sign-in", enter, methods=["POST"]),
+    Route("/oidc/start", set_out),
+    Route("/oidc/back", come_back),
     Route("/sign-out", leave, methods=["POST"]),
     Route("/settings", settings, methods=["POST"]),
 ]
