@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browsing import Browsing, Desk
+from handing import handed
 from playwright.async_api import Page
 
 from callmesh.api.v1 import classification_service_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
@@ -79,3 +80,26 @@ async def test_pages_fit_their_screen(
     await page.keyboard.press("Alt+p")
     await page.locator("#tasking-box[open]").wait_for()
     await picture(page, f"plan-{language}-{theme}-{size}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_other_desks_fit_their_screen(
+    person: Person, clients: Clients, browsing: Browsing, language: str, theme: str
+) -> None:
+    """The agency desk on a phone, supervision and administration on a desk's screen, the board on a wall."""
+    case = (await handed(clients, "家里停气, 打不着火", "gas_outage", "gas")).name.removeprefix("cases/")
+    pages = {
+        "gas": ((390, 844), {"agency": "/agency", "referral": f"/agency/{case}/1", "link": "/r/none"}),
+        "duty": (SIZES["1366x768"], {"supervise": f"/supervise?view=due&case={case}"}),
+        "chief": (SIZES["1440x900"], {"supervise": f"/supervise?view=due&case={case}"}),
+        "admin": (SIZES["1366x768"], {"admin": "/admin", "part": "/admin/agencies", "row": "/admin/plans/0"}),
+        "kiosk": ((1920, 1080), {"board": "/board"}),
+    }
+    for account, ((width, height), shown) in pages.items():
+        desk = await person(account, viewport={"width": width, "height": height})
+        for name, value in (("lang", language), ("theme", theme)):
+            await desk.context.add_cookies([{"name": name, "value": value, "url": browsing.url}])
+        for name, path in shown.items():
+            await desk.page.goto(path)
+            await picture(desk.page, f"{name}-{language}-{theme}-{width}x{height}")
