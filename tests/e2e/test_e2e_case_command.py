@@ -126,6 +126,11 @@ def test_a_case_from_the_call_to_its_second_end(desk: Terminal) -> None:
     desk.do("ask-suspension --operator gas", case, until=later(4), reason="业主外出")
     desk.do("suspend", case, reason="同意")
     desk.do("resume", case, reason="业主已回")
+    desk.do("ask-disclosure --field name --field number --operator gas", case, reason="联系不上")
+    desk.do("keep-back", case, reason="由我们转告")
+    desk.do("ask-disclosure --field name --operator gas", case, reason="上门核对")
+    case = desk.do("disclose --field name", case, reason="同意")
+    assert [one["state"] for one in case["referrals"][0]["disclosures"]] == ["DENIED", "GRANTED"]
     case = desk.do("remind", case, reason="群众来电询问")
     assert case["referrals"][0]["remind_count"] == 1
     case = desk.do("raise --supervision yellow", case, reason="二次来电")

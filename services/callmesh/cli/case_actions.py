@@ -69,6 +69,7 @@ OPTIONS = {
     "device": Option("Kiosk or sensor; it fixes the place."),
     "division": Option("Code of the division; without it the place decides."),
     "emergency": Option("Life or crime now: it waits for nothing.", Kind.FLAG),
+    "field": Option("Field of the report: name, number, place ...; may be repeated.", Kind.LIST),
     "finding": Option("Number of the finding.", Kind.COUNT),
     "handler": Option("Staff number of who takes it."),
     "injured": Option("So many are hurt.", Kind.COUNT),
@@ -168,6 +169,15 @@ ACTIONS = {
     ),
     "deny-suspension": Action("supervision", "DenySuspension", On.REFERRAL, "驳回挂账", "Deny a pause."),
     "resume": Action("supervision", "ResumeReferral", On.REFERRAL, "恢复办理", "End a pause early."),
+    "ask-disclosure": Action(
+        *("gateway", "RequestDisclosure", On.REFERRAL, "申请披露", "Ask to be shown more of the report."),
+        "field=fields reason",
+    ),
+    "disclose": Action(
+        *("supervision", "GrantDisclosure", On.REFERRAL, "同意披露", "Show more; without --field all that was asked."),
+        *("field=fields reason", {"granted": True}),
+    ),
+    "keep-back": Action("supervision", "GrantDisclosure", On.REFERRAL, "驳回披露", "Show no more."),
     "remind": Action("supervision", "RemindReferral", On.REFERRAL, "催办", "Ask an agency for progress."),
     "raise": Action(
         *("supervision", "RaiseSupervision", On.CASE, "升级督办", "Put under closer watch."), "supervision reason"
