@@ -195,20 +195,29 @@ function plans() {
 
 // --- the command line, and the caller's history ---
 
-async function command(event) {
+// Lines are carried out in the order they were typed; one that was refused comes back to be mended.
+let before = Promise.resolve();
+
+function command(event) {
   event.preventDefault();
-  const box = at("command");
-  const line = box.value;
-  if (!line.trim()) return;
+  const line = at("command").value;
+  at("command").value = "";
+  if (line.trim()) before = before.then(() => carryOut(line));
+}
+
+async function carryOut(line) {
   try {
     const answer = await post("/desk/command", { line, id: crypto.randomUUID() });
-    if (answer.error) return say(answer.error, true);
-    box.value = "";
+    if (answer.error) {
+      at("command").value = at("command").value || line;
+      return say(answer.error, true);
+    }
     if (answer.transfer) await send({ agency: answer.transfer });
     else if (answer.open) location.assign(answer.open);
     else say(told("done", answer));
     refreshAll();
   } catch {
+    at("command").value = at("command").value || line;
     say(form.dataset.away, true);
   }
 }
