@@ -11,10 +11,10 @@ export PYTHONWARNINGS :=
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup gen demo test check lint types layers protos bench lock baseline model clean
+.PHONY: help setup gen demo screenshots test check lint types layers protos bench lock baseline model clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## build .venv from the hash-pinned lock and generate code
 
@@ -33,6 +33,9 @@ gen: setup ## generate callmesh.api and callmesh.facts from protos/
 
 demo: setup ## start the whole mesh, play a day of calls; ONCE=1 ends by itself
 	@$(BIN)/callmesh demo
+
+screenshots: setup ## pictures of every page of the console, in screenshots/ (needs Chromium)
+	@CALLMESH_SCREENSHOTS=$(CURDIR)/screenshots $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup ## all tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -58,7 +61,7 @@ bench: setup ## figures beside their floors, measured in the same run
 	@$(BIN)/callmesh bench
 
 lock: setup ## pin all dependencies anew (needs uv in .venv: pip install uv)
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --extra training --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra postgres --extra training --extra console --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 
 model: setup ## train the shipped model anew from our own reports; the suite must hold
 	@$(BIN)/callmesh classify train --corpus --out services/callmesh/classification/data

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from callmesh.api.v1 import classification_service_pb2, classification_service_pb2_grpc
+from callmesh.api.v1 import (
+    classification_service_pb2,
+    classification_service_pb2_grpc,
+    directory_service_pb2,
+    directory_service_pb2_grpc,
+)
+from callmesh.classification.directory_servicer import DirectoryServicer
+from callmesh.classification.drafts import Drafts
 from callmesh.classification.service import Classification
 from callmesh.classification.servicer import ClassificationServicer
 from callmesh.kernel.runtime import Runtime
@@ -18,7 +25,10 @@ def build(runtime: Runtime) -> None:
     service = Classification(mesh)
     servicer = ClassificationServicer(mesh, service)
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(servicer, runtime.server.grpc)
-    runtime.server.named(*classification_service_pb2.DESCRIPTOR.services_by_name.values())
+    drafts = DirectoryServicer(Drafts(mesh, service.engine_of))
+    directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(drafts, runtime.server.grpc)
+    for described in (classification_service_pb2, directory_service_pb2):
+        runtime.server.named(*described.DESCRIPTOR.services_by_name.values())
 
     async def start() -> None:
         await service.warm()

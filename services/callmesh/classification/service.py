@@ -184,6 +184,10 @@ class Classification:
                 self._heard.append(lesson)
             self._known.clear()
 
+    def engine_of(self, city: City) -> Classifier:
+        """A classifier of the rules in force for another city's catalogue; takes a while, call it in a thread."""
+        return self._rules.refresh().classifier(city.categories)
+
     def _classifier(self) -> Classifier:
         if self._engine is None or self._engine[0] is not self._mesh.city:
             self._engine = self._built()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from callmesh.cli import web_desk
 from callmesh.cli.output import BadInput, Manual
 from callmesh.cli.play import Rate
 
@@ -63,9 +64,9 @@ class _Plan:
 def command(city: Path, calls: Path | None, data: Path, rate: float | None, limit: int, once: bool) -> None:
     """Play a day of a city's calls into a mesh of its own, with all partner agencies simulated.
 
-    Starts NATS and the six services on free ports in a fresh folder, puts the city into force, plays the
-    calls, and prints where each went and why, three whole ways, and the day's figures. Then it stays up for
-    you to look around, until Ctrl-C; everything is drained before it ends.
+    Starts NATS, the six services and the web desk on free ports in a fresh folder, puts the city into force,
+    plays the calls, and prints where each went and why, three whole ways, and the day's figures. Then it stays
+    up for you to look around, with a call every few seconds, until Ctrl-C; everything is drained before it ends.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     plan = _Plan(city, calls or city / "demo" / "calls.jsonl", data, rate or 0.0, once, limit)
@@ -112,14 +113,25 @@ class _Demo:
 
         plan = self._plan
         click.echo(f"Starting a mesh in {plan.data}")
-        self._mesh = LocalMesh(plan.data, ports="free", city=plan.city, fresh=True, tell=_tell)
+        console = web_desk.installed() and not plan.once
+        self._mesh = LocalMesh(plan.data, ports="free", city=plan.city, fresh=True, console=console, tell=_tell)
         async with self._mesh as mesh:
             click.echo(f"all serving after {mesh.started_in:.1f} s\n")
             await self._day(mesh)
             if not plan.once:
-                click.echo("\nThe mesh stays up. Ctrl-C ends it.")
-                await asyncio.Event().wait()
+                await self._stay(mesh)
             click.echo("\nstopping")
+
+    async def _stay(self, mesh: LocalMesh) -> None:
+        """Until Ctrl-C, with calls that keep coming."""
+        from callmesh.cli import clients, demo_traffic
+
+        if mesh.endpoints.console:
+            click.echo("\n" + "\n".join(web_desk.welcome(mesh.endpoints.console)))
+        click.echo("\nThe mesh stays up, with a call every few seconds. Ctrl-C ends it.")
+        city = await clients.city_in_force(mesh.endpoints)
+        async with clients.connect(mesh.endpoints) as connected:
+            await demo_traffic.flow(connected, city, self._plan.calls)
 
     async def _day(self, mesh: LocalMesh) -> None:
         """Plays the calls and prints the pages."""

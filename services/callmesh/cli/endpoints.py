@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FILE = "endpoints.json"
 NATS_PORT, MONITOR_PORT = 7422, 7423
+CONSOLE, CONSOLE_PORT = "console", 7400
 _CONNECT_SECONDS = 2.0
 
 
@@ -34,7 +35,8 @@ _CONNECT_SECONDS = 2.0
 class Endpoints:
     """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here.
 
-    `identities` is the folder with certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
+    `console` is the address of the web desk, "" when it is not part of it. `identities` is the folder with
+    certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
     """
 
     services: Mapping[str, str]
@@ -43,6 +45,7 @@ class Endpoints:
     pids: Mapping[str, int] = field(default_factory=dict)
     data_dir: str = ""
     identities: str = ""
+    console: str = ""
 
     @property
     def wallet(self) -> Wallet | None:

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import callmesh
-from callmesh.cli import nats_server, ports, tether
+from callmesh.cli import nats_server, ports, tether, web_desk
 from callmesh.cli.child import Child
-from callmesh.cli.endpoints import FILE, Endpoints, jetstream
+from callmesh.cli.endpoints import CONSOLE, FILE, Endpoints, jetstream
 from callmesh.cli.keeper import Keeper, Tell
 from callmesh.cli.output import BadInput, Failure
 from callmesh.cli.serve import PARENT
@@ -47,7 +47,8 @@ class LocalMesh:
 
     `endpoints` has an address for every service; one that is not among `services` may be served there by
     somebody else. `env` goes to every service. With `tls` services and callers know each other by certificates of an
-    authority in the folder, made on the fly (cli/local_tls.py). `tell(name, text)` is given what happens, for people.
+    authority in the folder, made on the fly (cli/local_tls.py). With `console` the web desk runs too.
+    `tell(name, text)` is given what happens, for people.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class LocalMesh:
         env: Mapping[str, str] | None = None,
         fresh: bool = False,
         tls: bool = False,
+        console: bool = False,
         tell: Tell = lambda name, text: None,
     ) -> None:
         self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
@@ -67,6 +69,7 @@ class LocalMesh:
         self.started_in = 0.0
         self.clean = True
         self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
+        self._console = console
         self._keepers: dict[str, Keeper] = {}
         self._lock: IO[str] | None = None
 
@@ -87,6 +90,11 @@ class LocalMesh:
     def nats_url(self) -> str:
         """nats://127.0.0.1:port"""
         return self.endpoints.nats_url
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """Names of all that run: `nats`, the services, `console`."""
+        return tuple(self._keepers)
 
     def process(self, name: str) -> psutil.Process:
         """The process of a service or of `nats`."""
@@ -133,13 +141,15 @@ class LocalMesh:
     async def _start(self) -> None:
         self._take_folder()
         chosen = ports.choose(self._kind)
-        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *self.services)})
+        with_desk = (CONSOLE,) if self._console else ()
+        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *with_desk, *self.services)})
         self.endpoints = Endpoints(
             services={name: f"127.0.0.1:{chosen[name]}" for name in SERVICES},
             nats_url=f"nats://127.0.0.1:{chosen['nats']}",
             nats_monitor=f"http://127.0.0.1:{chosen['monitor']}",
             data_dir=str(self.data_dir),
             identities=self._identities(),
+            console=f"http://127.0.0.1:{chosen[CONSOLE]}" if self._console else "",
         )
         environment = self._environment()
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
@@ -147,7 +157,9 @@ class LocalMesh:
         await self._furnish(_settings(environment))
         for name in self.services:
             self._keepers[name] = self._service(name, chosen[name], environment)
-        await all_or_none([self._keepers[name].start(START_SECONDS) for name in self.services])
+        if self._console:
+            self._keepers[CONSOLE] = web_desk.keeper(self.endpoints, environment, self._tell, self._write)
+        await all_or_none([one.start(START_SECONDS) for name, one in self._keepers.items() if name != "nats"])
         self._write()
 
     def _take_folder(self) -> None:

@@ -13,6 +13,7 @@ from importlib import import_module
 
 import click
 
+from callmesh.cli.endpoints import CONSOLE
 from callmesh.cli.output import BadInput, Failure, Manual
 from callmesh.kernel.config import SERVICES, Settings, from_environment, settings_help
 
@@ -31,12 +32,12 @@ CALLMESH_NATS_URL=nats://10.0.0.5:4222 callmesh serve tracking --port 9000"""
     cls=Manual,
     sections={"Environment": settings_help, "Exit status": _EXITS, "Examples": _EXAMPLES},
 )
-@click.argument("name", metavar="NAME", type=click.Choice(SERVICES))
+@click.argument("name", metavar="NAME", type=click.Choice((*SERVICES, CONSOLE)))
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=None, help="Port to listen on, instead of CALLMESH_PORT."
 )
 def command(name: str, port: int | None) -> None:
-    """Run the service NAME: intake, classification, transfer, gateway, supervision or tracking.
+    """Run the service NAME: intake, classification, transfer, gateway, supervision or tracking; or the console.
 
     Listens at once and answers NOT_SERVING to gRPC health checks until NATS is reached, its streams are as
     they must be and writes are on disk before they are acknowledged; then SERVING. Services may start in
@@ -47,7 +48,13 @@ def command(name: str, port: int | None) -> None:
         from callmesh.cli.tether import tether
 
         tether(int(os.environ[PARENT]))
-    run(name, _settings(port))
+    settings = _settings(port)
+    if name == CONSOLE:
+        from callmesh.cli import serve_console
+
+        serve_console.run(settings)
+    else:
+        run(name, settings)
 
 
 def _settings(port: int | None) -> Settings:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import click
 
+from callmesh.cli import web_desk
 from callmesh.cli.mesh import LocalMesh
 from callmesh.cli.output import Manual, size
 from callmesh.kernel.config import SERVICES, settings_help
@@ -50,7 +51,7 @@ def _environment() -> str:
     "--ports",
     type=click.Choice(["fixed", "free"]),
     default="fixed",
-    help="The usual ones (services 7401-7406, NATS 7422, its monitor 7423), or any that are free.",
+    help="The usual ones (web desk 7400, services 7401-7406, NATS 7422, its monitor 7423), or any that are free.",
 )
 @click.option("--fresh", is_flag=True, help="Delete what the folder holds from earlier runs.")
 @click.option("--city", type=click.Path(path_type=Path), help="City folder to put into force, e.g. deploy/city.")
@@ -58,6 +59,7 @@ def _environment() -> str:
 @click.option(
     "--tls", is_flag=True, help="mTLS on every service, with certificates made here; other commands use them."
 )
+@click.option("--no-console", is_flag=True, help="Leave the web desk out.")
 @click.option("--logs", is_flag=True, help="Show here what every process says, not only what is kept in files.")
 def command(
     data: Path,
@@ -66,16 +68,18 @@ def command(
     city: Path | None,
     without: tuple[str, ...],
     tls: bool,
+    no_console: bool,
     logs: bool,
 ) -> None:
-    """Start a whole mesh on this machine: NATS and the six services, until Ctrl-C.
+    """Start a whole mesh on this machine: NATS, the six services and the web desk, until Ctrl-C.
 
     Starts the NATS server, makes the streams, puts the city into force if one is given, starts the
     services and waits until each says SERVING. A process that dies is started again. Ctrl-C lets every
     service finish what it does, then stops NATS; a second Ctrl-C kills. Data stays in the folder.
     """
     services = [name for name in SERVICES if name not in without]
-    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tls=tls, tell=_tell)
+    console = web_desk.installed() and not no_console
+    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tls=tls, console=console, tell=_tell)
     raise SystemExit(asyncio.run(_Run(mesh, logs).run()))
 
 
@@ -120,12 +124,14 @@ class _Run:
         most = ", ".join(f"{name} {size(held)}" for name, held in sorted(memory.items(), key=lambda one: -one[1]))
         click.echo(f"\nall serving after {mesh.started_in:.2f} s")
         click.echo(f"memory: {size(sum(memory.values()))} resident ({most})")
+        if mesh.endpoints.console:
+            click.echo("\n".join(web_desk.welcome(mesh.endpoints.console)))
         click.echo(f"addresses: {mesh.data_dir}/endpoints.json   logs: {mesh.data_dir}/logs   end: Ctrl-C\n")
 
     async def _wait(self) -> None:
         if not self._logs:
             await asyncio.Event().wait()
-        tails = {name: Tail(self._mesh.log(name)) for name in ("nats", *self._mesh.services)}
+        tails = {name: Tail(self._mesh.log(name)) for name in self._mesh.processes}
         while True:
             for name, tail in tails.items():
                 for line in tail.lines():

@@ -106,6 +106,11 @@ class DirectoryWatch:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def known(self) -> bool:
+        """Whether a city is in force."""
+        return self._city is not None
+
+    @property
     def city(self) -> City:
         """The city in force; NoDirectory when there is none yet."""
         if self._city is None:

@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 T = TypeVar("T", covariant=True)
 V = TypeVar("V")
 
-_CATALOGUE = (
+CATALOGUE = (
     *("group", "group_zh", "id", "zh", "en"),
     *("lead", "support", "emergency", "level", "profile", "note"),
 )
-_ROUTES = ("category", "origin", "division", "lead", "support", "note")
-_DEVICES = ("id", "division", "place", "longitude", "latitude")
+ROUTES = ("category", "origin", "division", "lead", "support", "note")
+DEVICES = ("id", "division", "place", "longitude", "latitude")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ def read(folder: Path, report: Report) -> Draft:
         figures=figures,
         divisions=reading.divisions(),
         agencies=reading.toml(Agency, "agencies.toml", "agencies"),
-        categories=reading.tsv(Category, "catalogue.tsv", _CATALOGUE),
+        categories=reading.tsv(Category, "catalogue.tsv", CATALOGUE),
         profiles=reading.toml(LimitProfile, "limits.toml", "profiles"),
-        routes=reading.tsv(Route, "routes.tsv", _ROUTES),
+        routes=reading.tsv(Route, "routes.tsv", ROUTES),
         guides=reading.toml(Guide, "guides.toml", "guides"),
         releases=reading.toml(ReleasePolicy, "release.toml", "releases"),
         plans=reading.plans(),
         return_reasons=reading.toml(ReturnReason, "reasons.toml", "return_reasons"),
-        devices=reading.tsv(Device, "devices.tsv", _DEVICES),
+        devices=reading.tsv(Device, "devices.tsv", DEVICES),
         supervision=supervision,
         repeats=read_repeats(folder, report),
     )

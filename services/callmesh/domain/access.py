@@ -108,6 +108,10 @@ TABLE: dict[str, Rule] = {
     "SuggestClassification": Rule(PEOPLE),
     "ClassifyCase": Rule(PEOPLE, _PART),
     "ListCategories": Rule(ALL),
+    # the city's data
+    "GetCity": Rule(ALL),
+    "CheckCity": Rule(frozenset({OPS})),
+    "ApplyCity": Rule(frozenset({OPS})),
     # transfer
     "TransferCase": Rule(PEOPLE, _PART, urgent=PARTIES | {R.FORMER}),
     "DecideReturn": Rule(PEOPLE, _SENDING),

@@ -144,6 +144,7 @@ class Feedback:
     person: str = ""
     text: str = ""
     arrived: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callmesh.domain import commands_matters as m
-from callmesh.domain.case import Classification, FollowUp, Situation
+from callmesh.domain.case import Attachment, Classification, FollowUp, Situation
 from callmesh.domain.commands_clocks import (
     ClocksCommand,
     DecideExtension,
@@ -164,6 +164,7 @@ class Progress:
     text: str = ""
     arrived: bool = False
     started: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

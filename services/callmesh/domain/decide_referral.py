@@ -221,9 +221,9 @@ def progress(case: Case, command: c.Progress, stamp: f.Stamp) -> f.Body:
     """Only while a person has it."""
     referral = own_referral(case, command.referral, stamp)
     need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "反馈")
-    if not command.text and not command.arrived and not command.started:
+    if not (command.text or command.arrived or command.started or command.attachments):
         raise missing("text", "反馈内容")
-    return f.ProgressReported(referral.name, command.text, command.arrived, command.started)
+    return f.ProgressReported(referral.name, command.text, command.arrived, command.started, command.attachments)
 
 
 def resolve(case: Case, command: c.Resolve, stamp: f.Stamp) -> f.Body:

@@ -147,8 +147,8 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
     referral = case.referral(body.referral)
     if referral is None:
         return case
-    said = bool(body.text) or body.arrived  # that work begins tells the caller nothing yet
-    note = (Feedback(stamp.at, stamp.actor.person, body.text, body.arrived),) if said else ()
+    said = bool(body.text or body.arrived or body.attachments)  # that work begins tells the caller nothing yet
+    note = Feedback(stamp.at, stamp.actor.person, body.text, body.arrived, body.attachments)
     return changed(
         case,
         body.referral,
@@ -156,7 +156,7 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
         started_at=referral.started_at or stamp.at,
         arrived_at=referral.arrived_at or (stamp.at if body.arrived else None),
         feedback_at=referral.feedback_at or (stamp.at if said else None),
-        feedback=(*referral.feedback, *note),
+        feedback=(*referral.feedback, *(note,) * said),
         answer_due=None if said else referral.answer_due,
     )
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from callmesh.domain import facts_matters as m
 from callmesh.domain.case import (
     Actor,
+    Attachment,
     Classification,
     ExternalId,
     FollowUp,
@@ -159,6 +160,7 @@ class ProgressReported:
     text: str = ""
     arrived: bool = False
     started: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

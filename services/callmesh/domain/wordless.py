@@ -33,7 +33,7 @@ def _referral(one: Referral) -> Referral:
     return replace(
         one,
         basis="",
-        feedback=tuple(replace(said, text="") for said in one.feedback),
+        feedback=tuple(replace(said, text="", attachments=()) for said in one.feedback),
         pending=tuple(replace(asked, reason="") for asked in one.pending),
         disclosures=tuple(replace(asked, reason="", decision_reason="") for asked in one.disclosures),
         result="",

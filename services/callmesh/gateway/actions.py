@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.api.v1 import referral_pb2
+from callmesh.api.v1 import referral_pb2, report_pb2
 from callmesh.domain import commands as c
-from callmesh.domain.case import Case
+from callmesh.domain.case import Attachment, Case
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
@@ -21,9 +22,10 @@ from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
 from callmesh.ledger.port import Head
-from callmesh.ledger.wire import from_timestamp, to_proto
+from callmesh.ledger.wire import from_proto, from_timestamp, to_proto
 
 TEXT_LENGTH = 4_000
+PICTURES, REFERENCE_LENGTH = 6, 200
 
 
 class Actions:
@@ -92,7 +94,8 @@ class Actions:
     async def progress(self, request: pb.ReportProgressRequest, request_id: str) -> referral_pb2.Referral:
         """Progress, start of work, or arrival."""
         _bounded(text=request.text)
-        command = c.Progress(request.name, request.text, request.arrived, request.started)
+        pictures = _pictures(request.attachments)
+        command = c.Progress(request.name, request.text, request.arrived, request.started, pictures)
         return await self._do(command, request, request_id)
 
     async def give_back(self, request: pb.ReturnReferralRequest, request_id: str) -> referral_pb2.Referral:
@@ -158,6 +161,16 @@ class Actions:
 def wished(request: pb.RequestExtensionRequest | pb.RequestSuspensionRequest) -> datetime | None:
     """The time that is asked for, None for as long as the city allows."""
     return from_timestamp(request.until) if request.HasField("until") else None
+
+
+def _pictures(given: Sequence[report_pb2.Attachment]) -> tuple[Attachment, ...]:
+    """References of pictures; raises Invalid."""
+    found = tuple(from_proto(Attachment, one) for one in given)
+    wrong = [one for one in found if not 0 < len(one.reference) <= REFERENCE_LENGTH or one.size < 0]
+    if len(found) > PICTURES or wrong or not all(one.media_type.startswith("image/") for one in found):
+        reason = {"attachments": f"at most {PICTURES} pictures, each with a reference and an image's media type"}
+        raise Invalid("attachments are no pictures, or too many", f"照片最多 {PICTURES} 张, 且须为图片格式", reason)
+    return found
 
 
 def _bounded(**texts: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.domain.errors import Invalid
 from callmesh.kernel.ids import keyed_hash
-from callmesh.tracking import schema
+from callmesh.tracking import attention, schema
 from callmesh.tracking.rows import is_shielded, parties_of
 from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
@@ -40,6 +40,8 @@ class CaseFilter:
     overdue: bool = False
     external_id: str = ""
     caller_key: str = ""
+    attention: int = 0
+    due_before: int | None = None
     party: str = ""
     """Only cases that this agency has a part in; "" for who may look at all of them."""
     asker: str = ""
@@ -56,6 +58,10 @@ class CaseFilter:
             found.append(_cases.division.startswith(self.division, autoescape=True))
         if self.overdue:
             found.append(_cases.overdue.is_(True))
+        if self.attention:
+            found += [_cases.attention > 0, _cases.attention.bitwise_and(self.attention) > 0]
+        if self.due_before is not None:
+            found.append(_cases.next_due < self.due_before)
         return found + self._known_by()
 
     def window(self, opened: ColumnElement[int]) -> list[ColumnElement[bool]]:
@@ -75,11 +81,18 @@ class CaseFilter:
             and (not self.levels or LEVEL.word(case.classification.level) in self.levels)
             and case.division.startswith(self.division)
             and (not self.overdue or any(one.missed for one in case.referrals))
+            and self._calls(case)
             and (not self.agency or any(one.agency == self.agency for one in case.referrals))
             and (not self.party or self.party in parties_of(case))
             and (not self.external_id or any(one.value == self.external_id for one in case.external_ids))
             and self._opened_within(micros(case.opened_at))
         )
+
+    def _calls(self, case: case_pb2.Case) -> bool:
+        if self.attention and not attention.attention(case) & self.attention:
+            return False
+        due = attention.next_due(case) if self.due_before is not None else None
+        return self.due_before is None or (due is not None and due < self.due_before)
 
     def _equal(self) -> Iterable[tuple[ColumnElement[str], str]]:
         return (
@@ -131,6 +144,8 @@ def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter
         opened_from=time_asked(given.opened_from) if given.HasField("opened_from") else None,
         opened_until=time_asked(given.opened_until) if given.HasField("opened_until") else None,
         overdue=given.overdue,
+        attention=sum(attention.bit(one) for one in _known(given.attention)),
+        due_before=time_asked(given.due_before) if given.HasField("due_before") else None,
         external_id=clean(given.external_id),
         caller_key=keyed_hash(number_key, given.number),
     )
@@ -141,6 +156,14 @@ def prefix(division: str) -> str:
     while len(division) <= _COUNTY and division.endswith("00") and len(division) % 2 == 0:
         division = division[:-2]
     return division
+
+
+def _known(asked: Iterable[int]) -> set[int]:
+    found = set(asked)
+    if found - (set(tracking_service_pb2.CaseFilter.Attention.values()) - {0}):
+        reason = {"filter.attention": "unknown value"}
+        raise Invalid("filter.attention has an unknown value", "筛选条件中有无法识别的取值", reason)
+    return found
 
 
 def _words(numbers: Iterable[int], words: Words, field: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
-from callmesh.tracking import marks
+from callmesh.tracking import attention, marks
 from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import Change, Row
 from callmesh.tracking.schema import CALLER, EXTERNAL, SHIELDED
@@ -93,6 +93,8 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         **_follow_up(case),
         "city_version": clean(case.city_version),
         "marks": marks.of_case(case, diverted),
+        "attention": attention.attention(case),
+        "next_due": attention.next_due(case),
         "snapshot": change.stored,
     }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 5
+VERSION = 6
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -64,6 +64,8 @@ cases = Table(
     Column("satisfied", Integer, nullable=False),
     _text("city_version"),
     _number("marks"),  # callmesh.tracking.marks
+    _number("attention"),  # callmesh.tracking.attention
+    _time("next_due"),  # end of the next limit that nobody has met
     Column("snapshot", LargeBinary, nullable=False),  # the message of the log, as it is stored: words sealed
     Index("cases_opened", "opened_at", "id"),
     Index("cases_state", "state", "opened_at", "id"),
@@ -77,6 +79,20 @@ Index(
     cases.c.id,
     sqlite_where=cases.c.overdue.is_(True),
     postgresql_where=cases.c.overdue.is_(True),
+)
+
+Index(
+    "cases_due",
+    cases.c.next_due,
+    sqlite_where=cases.c.next_due.is_not(None),
+    postgresql_where=cases.c.next_due.is_not(None),
+)
+Index(
+    "cases_attention",
+    cases.c.opened_at,
+    cases.c.id,
+    sqlite_where=cases.c.attention > 0,
+    postgresql_where=cases.c.attention > 0,
 )
 
 referrals = Table(

@@ -27,7 +27,7 @@ API = [
 ]
 FILES: list[FileDescriptor] = [*API, facts_pb2.DESCRIPTOR]
 METHODS = [method for file in API for service in file.services_by_name.values() for method in service.methods]
-READS = ("Get", "List", "Watch", "Suggest", "Pull")
+READS = ("Get", "List", "Watch", "Suggest", "Pull", "Check")
 # A receipt is idempotent by what it says; the stream's actions carry a request_id each.
 NO_REQUEST_ID = {"AcknowledgeReferral", "ReceiveReferrals"}
 # A new case has no etag yet; a partner is guarded by its referral's state, not by the case it cannot see whole.
@@ -55,7 +55,8 @@ ENUMS: list[EnumDescriptor] = [
     *(one for file in FILES for one in file.enum_types_by_name.values()),
     *(enum for message in MESSAGES for enum in message.enum_types),
 ]
-MUTATIONS = [one for one in METHODS if not one.name.startswith(READS)]
+CHANGES_NO_CASE = {"ApplyCity"}
+MUTATIONS = [one for one in METHODS if not one.name.startswith(READS) and one.name not in CHANGES_NO_CASE]
 
 
 def by_name(listed: list[Any]) -> dict[str, Any]:

@@ -41,6 +41,13 @@ FILTERS = {
     "from": api.CaseFilter(opened_from=_MINUTE_IN),
     "until": api.CaseFilter(opened_until=_MINUTE_IN),
     "overdue": api.CaseFilter(overdue=True),
+    "due": api.CaseFilter(due_before=timestamp(micros_of(START + timedelta(minutes=40)))),
+    "due long ago": api.CaseFilter(due_before=timestamp(micros_of(START - timedelta(days=1)))),
+    "returned, disputed or repeated": api.CaseFilter(
+        attention=[api.CaseFilter.RETURNED_TWICE, api.CaseFilter.DISPUTED, api.CaseFilter.REPEATED]
+    ),
+    "watched": api.CaseFilter(attention=[api.CaseFilter.WATCHED]),
+    "findings": api.CaseFilter(attention=[api.CaseFilter.FINDING, api.CaseFilter.PENDING]),
     "order number": api.CaseFilter(external_id="W-7"),
     "number": api.CaseFilter(number="13600000000"),
     "both": api.CaseFilter(number="13600000000", agency="water", opened_from=_MINUTE_IN),

@@ -15,6 +15,7 @@ from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import TlsFiles
 
 DEADLINE_SECONDS = 10.0
+Metadata = Sequence[tuple[str, str]]
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -59,7 +60,7 @@ def channel(address: str, identity: Wallet | TlsFiles | None = None, *, retries:
     return SecureChannel(address, identity, options)
 
 
-def identity(agency: str, person: str = "", role: str = "operator") -> Sequence[tuple[str, str]]:
+def identity(agency: str, person: str = "", role: str = "operator") -> Metadata:
     """Metadata that says who calls, with the current trace."""
     said = [(headers.AGENCY, agency), (headers.PERSON, person), (headers.ROLE, role)]
     parent = telemetry.traceparent()

@@ -1,0 +1,121 @@
+"""What an agency does with its referral: which acts its state allows, and the request that a form makes.
+
+The mesh decides what is allowed; what is offered here is only what it would not refuse at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.api.v1 import referral_pb2, report_pb2
+from callmesh.console.clients import Acting
+
+_R, _P = referral_pb2.Referral, referral_pb2.Pending
+_WORKING = (_R.ACCEPTED, _R.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form as it was sent: its texts, and the pictures that came with it."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    pictures: Sequence[report_pb2.Attachment] = ()
+
+    def __getitem__(self, name: str) -> str:
+        return self.texts.get(name, "").strip()
+
+
+def offered_acts(one: referral_pb2.Referral) -> list[str]:
+    """Names of the acts that make sense now, the likeliest first."""
+    if one.state == _R.OFFERED:
+        return ["accept"] + ["return"] * (not one.binding)
+    if one.state not in _WORKING:
+        return []
+    asked = {pending.kind for pending in one.pending}
+    found = ["progress", "resolve"]
+    if not one.HasField("arrived_at"):
+        found.insert(0, "arrived")
+    if _P.EXTENSION not in asked:
+        found.append("extension")
+    if _P.SUSPENSION not in asked and not one.wall_time:
+        found.append("suspension")
+    if one.role == _R.LEAD and not one.binding:
+        found += ["return"] if not one.return_count else ["return", "contest"]
+    return found
+
+
+async def carry_out(by: Acting, act: str, name: str, typed: Typed, zone: timezone) -> referral_pb2.Referral:
+    """One act; raises grpc.aio.AioRpcError, KeyError for an act there is not."""
+    method, request = _requests(by, zone)[act]
+    found: referral_pb2.Referral = await by.do(getattr(by.mesh.gateway, method), request(name, typed))
+    return found
+
+
+def _requests(by: Acting, zone: timezone) -> dict[str, Any]:
+    def accept(name: str, typed: Typed) -> Any:
+        return pb.AcceptReferralRequest(**_head(name, typed), handler=by.account.person, unit=typed["unit"])
+
+    def arrived(name: str, typed: Typed) -> Any:
+        return pb.ReportProgressRequest(
+            **_head(name, typed), text=typed["text"], arrived=True, attachments=typed.pictures
+        )
+
+    def progress(name: str, typed: Typed) -> Any:
+        return pb.ReportProgressRequest(**_head(name, typed), text=typed["text"], attachments=typed.pictures)
+
+    def resolve(name: str, typed: Typed) -> Any:
+        told = {"result": typed["result"], "public_reply": typed["public_reply"]}
+        return pb.ResolveReferralRequest(**_head(name, typed), **told)
+
+    def give_back(name: str, typed: Typed) -> Any:
+        return pb.ReturnReferralRequest(**_head(name, typed), reason=typed["reason"], basis=typed["basis"])
+
+    def contest(name: str, typed: Typed) -> Any:
+        return pb.ContestReturnRequest(**_head(name, typed), reason=typed["reason"])
+
+    def extension(name: str, typed: Typed) -> Any:
+        special = typed["special"] == "1"
+        asked: dict[str, Any] = {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
+        return pb.RequestExtensionRequest(**_head(name, typed), **asked)
+
+    def suspension(name: str, typed: Typed) -> Any:
+        return pb.RequestSuspensionRequest(
+            **_head(name, typed), reason=typed["reason"], until=moment(typed["until"], zone)
+        )
+
+    return {
+        "accept": ("AcceptReferral", accept),
+        "arrived": ("ReportProgress", arrived),
+        "progress": ("ReportProgress", progress),
+        "resolve": ("ResolveReferral", resolve),
+        "return": ("ReturnReferral", give_back),
+        "contest": ("ContestReturn", contest),
+        "extension": ("RequestExtension", extension),
+        "suspension": ("RequestSuspension", suspension),
+    }
+
+
+def _head(name: str, typed: Typed) -> dict[str, Any]:
+    return {"request_id": typed["request_id"], "name": name}
+
+
+def moment(text: str, zone: timezone) -> Timestamp | None:
+    """What a field of date and time says, in the city's zone; None when it is empty or says nothing."""
+    try:
+        found = datetime.fromisoformat(text).replace(tzinfo=zone)
+    except ValueError:
+        return None
+    made = Timestamp()
+    made.FromDatetime(found.astimezone(UTC))
+    return made
+
+
+def zone_of(minutes: int) -> timezone:
+    """A zone that is so many minutes east of UTC."""
+    return timezone(timedelta(minutes=minutes))

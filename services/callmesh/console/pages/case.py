@@ -1,0 +1,93 @@
+"""`/cases/{id}`: one case, its lanes and everything that happened; made to be printed as well.
+
+A caller's number is masked. To see it a person states why: that is written into the case as a note, so the log itself
+is the record of who looked (AnnotateCase), and only then shown.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from callmesh.api.v1 import intake_service_pb2, tracking_service_pb2
+from callmesh.console.acts import Acts
+from callmesh.console.commands import Command, NotUnderstood
+from callmesh.console.lanes import WIDTH, lanes
+from callmesh.console.rows import next_due
+from callmesh.console.web import View, acting, city_of, page
+from callmesh.kernel.ids import new_id
+
+ACTS = {
+    "accept": "Accept",
+    "return": "Return, with the reason",
+    "resolve": "Resolve, with the result",
+    "remind": "Ask for progress",
+    "grant": "Grant a return",
+    "deny": "Deny a return, with the reason",
+    "follow_up": "Record a follow-up: 1 to 5, and a note",
+    "close": "Close the case",
+}
+
+
+async def show(request: Request) -> Response:
+    """The page."""
+    return await _page(request)
+
+
+async def reveal(request: Request) -> Response:
+    """Shows the caller's number, after the reason was written into the case."""
+    me, given = acting(request), await request.form()
+    reason = str(given.get("reason", "")).strip()
+    if not reason:
+        return await _page(request, error=View(request).say("Say why you need the number."), status=422)
+    noted = intake_service_pb2.AnnotateCaseRequest(
+        request_id=new_id(), name=_name(request), text=f"查看来电号码: {reason}"
+    )
+    await me.do(me.mesh.intake.AnnotateCase, noted)
+    return await _page(request, revealed=True)
+
+
+async def act(request: Request) -> Response:
+    """One act of the list, with its words; a request id of the form keeps a second press harmless."""
+    given, name = await request.form(), _name(request)
+    verb, words, id = (str(given.get(one, "")).strip() for one in ("verb", "words", "id"))
+    if verb not in ACTS:
+        return await _page(request, error=View(request).say("Choose what to do."), status=422)
+    try:
+        await Acts(acting(request), city_of(request), id or new_id()).do(Command(verb, name[-12:], words))
+    except NotUnderstood as wrong:
+        return await _page(request, error=View(request).say(str(wrong)), status=422)
+    return RedirectResponse(f"/{name}", 303)
+
+
+async def _page(request: Request, status: int = 200, **given: object) -> Response:
+    me = acting(request)
+    asked = tracking_service_pb2.GetTimelineRequest(name=_name(request))
+    found = await me.do(me.mesh.tracking.GetTimeline, asked)
+    told = {"error": "", "revealed": False, "acts": ACTS, "id": new_id(), **given}
+    due, drawn = next_due(found.case), lanes(found)
+    trace_url = request.app.state.own.trace_url
+    return page(
+        request,
+        "case.html",
+        status,
+        case=found.case,
+        timeline=found,
+        due=due,
+        lanes=drawn,
+        width=WIDTH,
+        trace_url=trace_url,
+        **told,
+    )
+
+
+def _name(request: Request) -> str:
+    return f"cases/{request.path_params['case']}"
+
+
+ROUTES = [
+    Route("/cases/{case}", show),
+    Route("/cases/{case}/reveal", reveal, methods=["POST"]),
+    Route("/cases/{case}/act", act, methods=["POST"]),
+]

@@ -1,0 +1,73 @@
+"""`/cases`: the cases this person may see, by filter; the most urgent countdown is the first column."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from callmesh.api.v1 import tracking_service_pb2
+from callmesh.console.rows import OPEN_STATES, rows
+from callmesh.console.web import acting, city_of, page
+from callmesh.console.words import CASE_STATE, LEVEL
+
+PAGE_SIZE = 50
+
+
+def filter_of(request: Request) -> tracking_service_pb2.CaseFilter:
+    """The filter in the query: state, level, agency, category, overdue, and one box for any number."""
+    asked = request.query_params
+    wanted = tracking_service_pb2.CaseFilter(
+        agency=asked.get("agency", ""),
+        category=asked.get("category", ""),
+        overdue=asked.get("overdue", "") == "1",
+    )
+    state = asked.get("state", "open")
+    if state == "open":
+        wanted.states.extend(OPEN_STATES)
+    elif state.isdigit():
+        wanted.states.append(int(state))  # type: ignore[arg-type]
+    if asked.get("level", "").isdigit():
+        wanted.levels.append(int(asked["level"]))  # type: ignore[arg-type]
+    return wanted
+
+
+async def show(request: Request) -> Response:
+    """The list."""
+    return await _list(request, filter_of(request))
+
+
+async def find(request: Request) -> Response:
+    """Cases of a caller's number, or of a number in another system; it comes in the body, never in an address."""
+    number = str((await request.form()).get("number", "")).strip()
+    if not number:
+        return await show(request)
+    asked = tracking_service_pb2.CaseFilter(number=number)
+    if str((await request.form()).get("kind", "")) == "order":
+        asked = tracking_service_pb2.CaseFilter(external_id=number)
+    return await _list(request, asked, number)
+
+
+async def _list(request: Request, wanted: tracking_service_pb2.CaseFilter, number: str = "") -> Response:
+    mesh, asked = acting(request), request.query_params
+    asking = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=PAGE_SIZE, page_token=asked.get("page", ""))
+    found = await mesh.do(mesh.mesh.tracking.ListCases, asking)
+    chosen = {name: asked.get(name, "") for name in ("state", "level", "category", "agency", "overdue")}
+    more = f"/cases?{urlencode({**asked, 'page': found.next_page_token})}" if found.next_page_token else ""
+    return page(
+        request,
+        "cases.html",
+        rows=rows(list(found.cases)),
+        more=more,
+        chosen=chosen,
+        number=number,
+        city=city_of(request),
+        here=f"/cases?{urlencode(asked)}",
+        states=CASE_STATE,
+        levels=LEVEL,
+    )
+
+
+ROUTES = [Route("/cases", show), Route("/cases", find, methods=["POST"])]

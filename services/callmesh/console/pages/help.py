@@ -1,0 +1,43 @@
+"""`/help/keys`: every key and every command, on one page that can be printed."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from callmesh.console.pages.desk import keys
+from callmesh.console.web import city_of, page
+
+KEYS = (
+    ("Alt+1 … Alt+5", "Take that suggestion: open, classify and transfer in one step"),
+    ("Ctrl+Enter", "Take the first suggestion"),
+    ("Esc", "Within five seconds take the transfer back; else leave the field"),
+    ("/  ·  Ctrl+/", "To the command line; the second one also from within a field"),
+    ("Alt+K", "Open the case and keep it here"),
+    ("Alt+P", "Apply a response plan to several agencies; 1 to 9 chooses"),
+    ("Alt+N", "New call: clears the form"),
+    ("Alt+D", "Start duty: unlocks the sound of the alarm"),
+    ("Alt+A", "Acknowledge the alarm"),
+    ("?", "This page"),
+)
+COMMANDS = (
+    ("转 燃气", "to gas", "Transfer the draft to an agency"),
+    ("签 0123", "ok 0123", "Accept the referral of that case"),
+    ("退 0123 原因", "back 0123 why", "Return it: not ours"),
+    ("结 0123 结果", "done 0123 result", "Resolve it"),
+    ("催 0123", "remind 0123", "Ask for progress"),
+    ("准 0123 消防", "grant 0123 fire", "Grant a return, to that agency or to the next one"),
+    ("驳 0123 原因", "deny 0123 why", "Deny a return"),
+    ("访 0123 5", "ask 0123 5", "Follow-up: reached, satisfied 1 to 5"),
+    ("归 0123", "close 0123", "Close the case"),
+    ("看 0123", "see 0123", "Open its page"),
+)
+
+
+async def show(request: Request) -> Response:
+    """The page."""
+    return page(request, "help.html", transfer=keys(request, city_of(request)), keys=KEYS, commands=COMMANDS)
+
+
+ROUTES = [Route("/help/keys", show)]

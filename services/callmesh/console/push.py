@@ -1,0 +1,199 @@
+"""Push: what changed in the mesh, to every open page, from one subscription.
+
+A change travels: tracking's WatchCases (as `ops`, so it names what changed and never what was said) -> a ring of the
+last RING changes -> the bounded queue of each client that may know of it -> server-sent events, `id` = sequence on the
+log. A browser that comes back sends Last-Event-ID and is told again what it missed; when that is older than the ring,
+or its queue ran over, it is told `reset` and fetches its page's parts anew. Pages fetch what they show through their
+own RPCs: what a change may say to whom, the services decide.
+
+Tracking away: the subscription is tried again with its token, so nothing is left out; clients hear nothing meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+
+import grpc
+import msgspec
+
+from callmesh.api.v1 import case_pb2, tracking_service_pb2
+from callmesh.console.accounts import Account
+from callmesh.console.clients import Clients
+from callmesh.domain import access
+from callmesh.kernel.rpc import client
+from callmesh.kernel.telemetry import log
+
+RING = 2_000
+QUEUE = 256
+BEAT_SECONDS = 15.0
+_RETRY_SECONDS = 0.5
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One fact about a case, without a word of anybody's. `at` is in milliseconds since 1970."""
+
+    seq: int
+    case: str
+    kind: str
+    state: int
+    level: int
+    emergency: bool
+    by: str
+    referral: str
+    at: int
+    agencies: frozenset[str]
+
+    def concerns(self, account: Account) -> bool:
+        """Whether the person's agency has a part in the case, or looks over the whole city."""
+        return account.role in access.PRIVILEGED or account.agency in self.agencies
+
+
+class Listener:
+    """An open page's queue."""
+
+    def __init__(self, account: Account, size: int = QUEUE) -> None:
+        self.account, self._queue = account, asyncio.Queue[Change | None](size)
+
+    def give(self, change: Change) -> None:
+        """Queues what concerns it; a queue that runs over becomes a reset."""
+        if not change.concerns(self.account):
+            return
+        if self._queue.full():
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self._queue.put_nowait(None)
+        else:
+            self._queue.put_nowait(change)
+
+    async def next(self, seconds: float = BEAT_SECONDS) -> Change | None:
+        """The next change, None for a reset; raises TimeoutError after `seconds`."""
+        return await asyncio.wait_for(self._queue.get(), seconds)
+
+
+class Push:
+    """The subscription, the ring, and everybody who listens."""
+
+    def __init__(self, mesh: Clients, ring: int = RING) -> None:
+        self._mesh = mesh
+        self.ring: deque[Change] = deque(maxlen=ring)
+        self.listeners: set[Listener] = set()
+        self.started = asyncio.Event()
+        self._token = ""
+        self._told_away = False
+        self.closing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Subscribes for ever."""
+        while True:
+            try:
+                await self._subscribe()
+            except grpc.aio.AioRpcError as wrong:
+                self._away(wrong)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _subscribe(self) -> None:
+        request = tracking_service_pb2.WatchCasesRequest(resume_token=self._token)
+        async for answer in self._mesh.tracking.WatchCases(request, metadata=client.identity("", "console", "ops")):
+            self._token, self._told_away = answer.resume_token, False
+            if answer.HasField("event"):
+                self.tell(change_of(answer.case, answer.event))
+            self.started.set()
+
+    def _away(self, wrong: grpc.aio.AioRpcError) -> None:
+        if wrong.code() == grpc.StatusCode.INVALID_ARGUMENT:  # a token of a log that is no more
+            self._token = ""
+        if not self._told_away:
+            log.warning("push waits for tracking", error=wrong.code().name)
+            self._told_away = True
+
+    def tell(self, change: Change) -> None:
+        """Into the ring and to everybody."""
+        self.ring.append(change)
+        for one in self.listeners:
+            one.give(change)
+
+    def since(self, seq: int) -> list[Change] | None:
+        """Changes after `seq`, oldest first; None when the ring does not reach back so far."""
+        if not self.ring or seq < self.ring[0].seq - 1:
+            return None
+        return [one for one in self.ring if one.seq > seq]
+
+    @property
+    def head(self) -> int:
+        """The last sequence told; 0 before the first."""
+        return self.ring[-1].seq if self.ring else 0
+
+    @contextlib.contextmanager
+    def joined(self, listener: Listener) -> Iterator[Listener]:
+        """Listening for as long as the block runs."""
+        self.listeners.add(listener)
+        try:
+            yield listener
+        finally:
+            self.listeners.discard(listener)
+
+
+def change_of(case: case_pb2.Case, event: tracking_service_pb2.CaseEvent) -> Change:
+    """What a page is told of a fact."""
+    parts = {case.origin, case.owner}
+    for one in case.referrals:
+        parts |= {one.agency, one.sender}
+    return Change(
+        seq=int(event.name.rpartition("/")[2]),
+        case=case.name,
+        kind=event.kind,
+        state=event.state,
+        level=case.classification.level,
+        emergency=case.emergency,
+        by=event.actor.agency,
+        referral=event.referral,
+        at=event.at.ToMilliseconds(),
+        agencies=frozenset(parts - {""}),
+    )
+
+
+async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[bytes]:
+    """Server-sent events for one client, from where it broke off."""
+    with push.joined(Listener(account)) as listener:
+        await push.started.wait()  # who is told `hello` hears of everything that happens from then on
+        seen = push.head
+        yield _event("hello", {"now": _now(), "seq": seen})
+        for one in _missed(push, last_id):
+            yield _event("reset", {"now": _now()}, seen) if one is None else _told(one, account)
+        while not push.closing.is_set():
+            try:
+                change = await listener.next()
+            except TimeoutError:
+                yield b": beat\n\n"
+                continue
+            if change is None:
+                seen = push.head
+                yield _event("reset", {"now": _now()}, seen)
+            elif change.seq > seen:
+                seen = change.seq
+                yield _told(change, account)
+
+
+def _missed(push: Push, last_id: str) -> list[Change] | list[None]:
+    """What came after that sequence; a None when nobody knows any more."""
+    if not last_id.isdigit():
+        return []
+    found = push.since(int(last_id))
+    return [None] if found is None else found
+
+
+def _told(change: Change, account: Account) -> bytes:
+    return _event("change", change, change.seq) if change.concerns(account) else b"id: %d\n\n" % change.seq
+
+
+def _event(kind: str, data: object, id: int = 0) -> bytes:
+    head = b"id: %d\n" % id if id else b""
+    return head + b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,69 @@
+// What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
+// Changes are gathered for half a second; a critical one is shown at once.
+
+import { startAlarm } from "./alarm.js";
+import { startClock, setServerTime } from "./clock.js";
+import { refreshAll } from "./parts.js";
+
+const GATHER = 500;
+const link = document.getElementById("link");
+let planned = 0;
+let running = false;
+let again = false;
+
+function shows(standing) {
+  if (!link) return;
+  link.className = `link-state ${standing}`;
+  link.textContent = link.dataset[standing];
+}
+
+async function freshen() {
+  planned = 0;
+  if (running) {
+    again = true;
+    return;
+  }
+  running = true;
+  await refreshAll();
+  running = false;
+  if (again) {
+    again = false;
+    soon(GATHER);
+  }
+}
+
+function soon(wait) {
+  if (planned && wait) return;
+  clearTimeout(planned);
+  planned = setTimeout(freshen, wait);
+}
+
+// This tab's end of the one connection.
+function listen(hears) {
+  const worker = new SharedWorker("/static/push-worker.js", { name: document.documentElement.dataset.account });
+  worker.port.onmessage = ({ data: { kind, data } }) => hears[kind](data);
+  addEventListener("pagehide", () => worker.port.postMessage("bye"));
+}
+
+startClock();
+startAlarm();
+let met = false;
+listen({
+  hello(data) {
+    setServerTime(data.now);
+    shows("here");
+    if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
+    met = true;
+  },
+  change(data) {
+    document.dispatchEvent(new CustomEvent("change-heard", { detail: data }));
+    soon(data.emergency ? 0 : GATHER);
+  },
+  reset() {
+    document.dispatchEvent(new CustomEvent("reset-heard"));
+    soon(0);
+  },
+  away() {
+    shows("away");
+  },
+});

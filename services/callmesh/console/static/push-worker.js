@@ -1,0 +1,43 @@
+// One connection to /push for all tabs of this browser: six connections are all that HTTP/1.1 allows.
+// A tab that joins late is told how the connection stands now; one that closes says so, dead ones are harmless.
+
+const ports = new Set();
+let source = null;
+let last = "";
+let offset = null;
+let seq = 0;
+
+function tell(message) {
+  for (const port of ports) port.postMessage(message);
+}
+
+function connect() {
+  source = new EventSource(last ? `/push?after=${last}` : "/push");
+  const on = (kind) => source.addEventListener(kind, (event) => {
+    const data = JSON.parse(event.data);
+    if (event.lastEventId) last = event.lastEventId;
+    if (kind === "hello") offset = data.now - Date.now();
+    seq = Math.max(seq, data.seq || 0);
+    tell({ kind, data });
+  });
+  ["hello", "change", "reset"].forEach(on);
+  source.onerror = () => {
+    offset = null;
+    tell(standing());
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  };
+}
+
+function standing() {
+  return offset === null ? { kind: "away" } : { kind: "hello", data: { now: Date.now() + offset, seq } };
+}
+
+onconnect = (event) => {
+  const port = event.ports[0];
+  ports.add(port);
+  port.onmessage = (message) => {
+    if (message.data === "bye") ports.delete(port);
+  };
+  if (source === null) connect();
+  else port.postMessage(standing());
+};

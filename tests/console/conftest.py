@@ -1,0 +1,81 @@
+"""A real mesh with its console and a real Chromium, one of each for a file of tests.
+
+Where Chromium is missing the tests skip with the line that says how to get it; `.ci/run` installs it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browsing import Browsing, Desk
+
+from callmesh.cli.clients import Clients, connect
+from callmesh.cli.mesh import LocalMesh
+from support.city import DEMO_CITY
+
+CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+RULE = "auto_grant_returns = 2"
+HOW = "no Chromium here: apt-get install chromium fonts-wqy-zenhei (or set CALLMESH_TEST_CHROMIUM)"
+
+
+def strict_city(folder: Path) -> Path:
+    """The demo city, but people decide on returns."""
+    shutil.copytree(DEMO_CITY, folder)
+    settings = folder / "city.toml"
+    text = settings.read_text()
+    assert RULE in text
+    settings.write_text(text.replace(RULE, "auto_grant_returns = 0"))
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests of this folder where there is no browser."""
+    here = Path(__file__).parent
+    if CHROMIUM is None:
+        for one in items:
+            if here in one.path.parents:
+                one.add_marker(pytest.mark.skip(reason=HOW))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+    folder = tmp_path_factory.mktemp("mesh")
+    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True) as running:
+        yield running
+    assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browsing(mesh: LocalMesh) -> AsyncIterator[Browsing]:
+    """The browser; every person has a context of their own."""
+    assert CHROMIUM is not None
+    async with Browsing.open(CHROMIUM, mesh.endpoints.console) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def person(browsing: Browsing) -> AsyncIterator[Callable[..., object]]:
+    """`await person("op110")` is that person's signed-in page; contexts end with the test, quiet consoles proven."""
+    opened: list[Desk] = []
+
+    async def sign_in(account: str, **more: object) -> Desk:
+        desk = await browsing.sign_in(account, **more)
+        opened.append(desk)
+        return desk
+
+    yield sign_in
+    for one in opened:
+        await one.close()
+    for one in opened:
+        assert not one.complaints, f"{one.account}: {one.complaints}"

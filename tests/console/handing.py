@@ -1,0 +1,60 @@
+"""Cases handed over, for pages to show: a report, its category, and the agency that gets it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from callmesh.api.v1 import case_pb2, common_pb2, report_pb2, tracking_service_pb2
+from callmesh.api.v1 import classification_service_pb2 as cls
+from callmesh.api.v1 import gateway_service_pb2 as gw
+from callmesh.api.v1 import intake_service_pb2 as intake
+from callmesh.api.v1 import transfer_service_pb2 as tra
+from callmesh.cli.clients import Clients, me
+
+SECONDS = 20.0
+
+
+def request_id() -> str:
+    return uuid.uuid4().hex
+
+
+async def opened(clients: Clients, words: str, category: str, origin: str = "110", **more: Any) -> case_pb2.Case:
+    """A case of that category, in the first street of the demo city."""
+    caller = report_pb2.Caller(number=f"139{uuid.uuid4().int % 10**8:08}", consent=common_pb2.CONSENT_GIVEN)
+    place = report_pb2.Place(text=f"望江路{uuid.uuid4().int % 900}号")
+    report = report_pb2.Report(caller=caller, narrative=words, place=place)
+    given = {"report": report, "division": "990101001"} | more
+    case = await clients.intake.OpenCase(
+        intake.OpenCaseRequest(request_id=request_id(), **given), metadata=me(origin), timeout=SECONDS
+    )
+    chosen = cls.ClassifyCaseRequest(
+        request_id=request_id(), name=case.name, category=category, reason="核对", lower_emergency=True
+    )
+    return await clients.classification.ClassifyCase(chosen, metadata=me(origin), timeout=SECONDS)
+
+
+async def handed(clients: Clients, words: str, category: str, to: str, origin: str = "110") -> case_pb2.Case:
+    """The same, handed to that agency."""
+    case = await opened(clients, words, category, origin)
+    request = tra.TransferCaseRequest(request_id=request_id(), name=case.name, agency=to, reason="指定")
+    return await clients.transfer.TransferCase(request, metadata=me(origin), timeout=SECONDS)
+
+
+async def accepted(clients: Clients, case: case_pb2.Case) -> str:
+    """The name of its first referral, which a person took."""
+    one = case.referrals[0]
+    request = gw.AcceptReferralRequest(request_id=request_id(), name=one.name, handler="w-1")
+    await clients.gateway.AcceptReferral(request, metadata=me(one.agency), timeout=SECONDS)
+    return one.name
+
+
+async def now(clients: Clients, case: case_pb2.Case, agency: str = "110") -> case_pb2.Case:
+    """The case as its origin sees it."""
+    asked = tracking_service_pb2.GetCaseRequest(name=case.name)
+    return await clients.tracking.GetCase(asked, metadata=me(agency), timeout=SECONDS)
+
+
+def path(case: case_pb2.Case, number: int = 1) -> str:
+    """Address of the referral's page on the agency desk."""
+    return f"/agency/{case.name.removeprefix('cases/')}/{number}"

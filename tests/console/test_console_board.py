@@ -1,0 +1,43 @@
+"""The board on a wall of 1920 by 1080: all of it in sight, alive, and nothing else to open from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from browsing import Desk
+from handing import handed
+from playwright.async_api import expect
+
+from callmesh.cli.clients import Clients
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Person = Callable[..., Awaitable[Desk]]
+WALL = {"viewport": {"width": 1920, "height": 1080}}
+
+
+async def test_the_wall_shows_everything_without_scrolling_and_counts_along(person: Person, clients: Clients) -> None:
+    await handed(clients, "停气", "gas_outage", "gas")
+    desk = await person("kiosk", **WALL)
+    page = desk.page
+    assert page.url.endswith("/board"), "it is the kiosk's home"
+    size = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert size == [1920, 1080]
+    for one in await page.locator(".pane").all():
+        fits = "one => one.scrollHeight <= one.clientHeight + 1 && one.scrollWidth <= one.clientWidth + 1"
+        assert await one.evaluate(fits), await one.inner_text()
+    await expect(page.locator(".district")).to_have_count(6)
+    await expect(page.locator("#link")).to_have_text("实时")
+    before = int(await page.locator(".tile b").first.inner_text())
+    await handed(clients, "停水", "water_outage", "water")
+    await expect(page.locator(".tile b").first).to_have_text(str(before + 1))
+    await expect(page.locator(".ranking")).to_contain_text("临江水务抢修中心")
+
+
+async def test_a_kiosk_opens_nothing_else(person: Person) -> None:
+    desk = await person("kiosk", **WALL)
+    for path in ("/cases", "/admin", "/supervise", "/desk", "/agency"):
+        answer = await desk.page.goto(path)
+        assert answer is not None and answer.status == 403, path
+    answer = await desk.context.request.post("/admin/discard", headers={"sec-fetch-site": "same-origin"})
+    assert answer.status == 403

@@ -1,0 +1,65 @@
+"""What calls for a supervisor, and the end of the next limit, of single cases."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.api.v1.tracking_service_pb2 import CaseFilter
+from callmesh.tracking.attention import attention, bit, next_due
+
+C, R, F = case_pb2.Case, referral_pb2.Referral, CaseFilter
+
+
+def at(seconds: int) -> Timestamp:
+    return Timestamp(seconds=seconds)
+
+
+def case(*referrals: R, state: "C.State.ValueType" = C.REFERRED, **more: object) -> C:
+    return C(state=state, round=1, referrals=referrals, **more)  # type: ignore[arg-type]
+
+
+GIVEN_BACK = R(round=1, state=R.RETURNED)
+ASKED_BACK = R(round=1, state=R.RETURN_REQUESTED, pending=[referral_pb2.Pending(kind=referral_pb2.Pending.RETURN)])
+FOUND = case_pb2.Finding(state=case_pb2.Finding.OPEN)
+MENDED = case_pb2.Finding(state=case_pb2.Finding.VERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (case(), []),
+        (case(GIVEN_BACK), []),
+        (case(GIVEN_BACK, ASKED_BACK), [F.RETURNED_TWICE, F.PENDING]),
+        (case(R(round=0, state=R.RETURNED), GIVEN_BACK), []),
+        (case(state=C.DISPUTED), [F.DISPUTED]),
+        (case(repeat=case_pb2.Repeat(stage=case_pb2.Repeat.SORTED)), [F.REPEATED]),
+        (case(repeat=case_pb2.Repeat(stage=case_pb2.Repeat.RECHECKED)), []),
+        (case(supervision=common_pb2.SUPERVISION_RED), [F.WATCHED]),
+        (case(supervision=common_pb2.SUPERVISION_BLUE), []),
+        (case(GIVEN_BACK, ASKED_BACK, state=C.CLOSED, findings=[FOUND]), [F.FINDING]),
+        (case(findings=[MENDED]), []),
+    ],
+)
+def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
+    assert attention(given) == sum(bit(one) for one in wanted)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (case(), None),
+        (case(R(state=R.OFFERED, accept_due=at(5), feedback_due=at(4), resolve_due=at(9))), 5),
+        (case(R(state=R.ACCEPTED, accept_due=at(5), feedback_due=at(7), resolve_due=at(9))), 7),
+        (case(R(state=R.ACCEPTED, feedback_at=at(1), feedback_due=at(7), resolve_due=at(9))), 9),
+        (case(R(state=R.ACCEPTED, feedback_at=at(1), resolve_due=at(9), answer_due=at(3))), 3),
+        (case(R(state=R.SUSPENDED, resolve_due=at(9))), None),
+        (case(R(state=R.RESOLVED, resolve_due=at(9))), None),
+        (case(R(state=R.OFFERED, resolve_due=at(9)), state=C.CLOSED), None),
+        (case(state=C.CLASSIFIED, diversion_due=at(2)), 2),
+        (case(state=C.FOLLOW_UP, follow_up_due=at(8)), 8),
+    ],
+)
+def test_when_the_next_limit_ends(given: C, wanted: int | None) -> None:
+    assert next_due(given) == (None if wanted is None else wanted * 1_000_000)
