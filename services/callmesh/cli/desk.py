@@ -95,7 +95,8 @@ class Desk:
         case = await self._watching.until(case, lambda one: one.HasField("classification"), self._seconds)
         if not self._travels_alone(case):
             return await self._decide(call, await self._now(case))
-        case = await self._now(await self._watching.until(case, _moved, self._seconds))
+        case = await self._watching.until(case, _moved, self._seconds)
+        case = _worded(case, await self._now(case))
         return Settled(call, case, case.classification)
 
     def _travels_alone(self, case: case_pb2.Case) -> bool:
@@ -177,3 +178,13 @@ def opening(call: Call, request_id: str, run: str) -> intake.OpenCaseRequest:
     if call.counts or call.hazards:
         request.situation.CopyFrom(report_pb2.Situation(**call.counts, hazards=call.hazards))
     return request
+
+
+def _worded(case: case_pb2.Case, read: case_pb2.Case) -> case_pb2.Case:
+    """The case as it was watched, with the words that are kept from who watches; it may have moved on since."""
+    worded, basis = case_pb2.Case(), {one.name: one.basis for one in read.referrals}
+    worded.CopyFrom(case)
+    worded.classification.reason = read.classification.reason
+    for one in worded.referrals:
+        one.basis = basis.get(one.name, "")
+    return worded
