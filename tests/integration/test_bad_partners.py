@@ -1,27 +1,38 @@
-"""Partners that behave badly at a real gateway with mTLS, one by one.
+"""Partners that behave badly at a real gateway with mTLS, one by one and all at once.
 
-A clear status, the same for everyone; the connection goes on. That an existing referral
+A clear status, the same for everyone; memory stays flat; another partner's stream goes on. That an existing referral
 of another agency looks like none is shown in tests/e2e and tests/integration/test_identity_mesh.py.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 import pytest
+from nats.aio.client import Client
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.domain.directory import City
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
+from callmesh.kernel.rpc.tls import channel_credentials
+from callmesh.kernel.vault import Vault
 from support import identities
 from support.identities import Served, authority
-from support.nats_server import NatsServer
-from support.service import lay_out, running, settings
+from support.ledgers import vault_of
+from support.nats_server import NatsServer, connected
+from support.service import NAMES, lay_out, running, settings
+from support.sockets import garbage
 from support.waiting import until
 
 EVERYBODY = ("agency/110", "agency/gas")
@@ -30,6 +41,8 @@ STREAM = "/callmesh.api.v1.GatewayService/ReceiveReferrals"
 PULL = "/callmesh.api.v1.GatewayService/PullReferrals"
 ACCEPT = "/callmesh.api.v1.GatewayService/AcceptReferral"
 HELLO = pb.ReceiveReferralsRequest(hello=pb.Hello()).SerializeToString()
+SLOW, GARBAGE, WRONG, ITEMS = 20, 200, 40, 60
+FLAT_BYTES = 80 << 20
 C = grpc.StatusCode
 
 
@@ -38,7 +51,19 @@ class Gateway:
     """Who is there, and how to reach it."""
 
     at: Served
-    nats: NatsServer
+    client: Client
+    vault: Vault
+
+    async def put(self, agency: str, number: int, filling: str = "") -> str:
+        """One more delivery waits in an agency's inbox; its referral's name."""
+        case = f"r1-0-{number:026d}"
+        name = f"cases/{case}/referrals/1"
+        delivery = pb.Delivery(kind=pb.Delivery.OFFERED)
+        delivery.referral.name = delivery.case.name = name
+        delivery.case.report.narrative = filling
+        sealed = (await self.vault.make(case)).seal(delivery.SerializeToString())
+        await self.client.jetstream().publish(NAMES.inbox(agency, name), sealed)
+        return name
 
 
 @pytest.fixture
@@ -51,10 +76,10 @@ async def gateway(nats: NatsServer, demo_city: City, tmp_path: Path) -> AsyncIte
     tls = {"tls_cert": files.cert, "tls_key": files.key, "tls_ca": files.ca, "tls_domain": identities.DOMAIN}
     wide = {"partner_rate": 1e4, "partner_burst": 10_000, "partner_streams": 64}
     own = settings(nats, data_dir=str(tmp_path / "data"), **tls, **wide)
-    async with running("gateway", own) as one:
+    async with running("gateway", own) as one, connected(nats) as client:
         at = Served(one.runtime.server, own.port, folder)
         await until(lambda: _serves(at), "the gateway to serve")
-        yield Gateway(at, nats)
+        yield Gateway(at, client, await vault_of(client))
 
 
 async def _serves(at: Served) -> bool:
@@ -114,3 +139,86 @@ async def test_a_clear_status_the_same_for_everyone(gateway: Gateway, what: str)
         async with gateway.at.channel(identity) as channel:
             assert await status(bad(channel)) == wanted, identity
             assert await status(channel.unary_unary(PULL)(b"", timeout=20)) == C.OK, "the connection goes on"
+
+
+async def _misbehave(gateway: Gateway, round_: int) -> None:
+    """Everything of BAD by everybody."""
+    for identity in EVERYBODY:
+        async with gateway.at.channel(identity) as channel:
+            ended = await asyncio.gather(*(status(bad(channel)) for bad, _ in BAD.values()))
+        assert [one for one in ended if one in (C.UNKNOWN, C.INTERNAL, C.OK)] == [], (round_, ended)
+
+
+async def _of_another_authority(gateway: Gateway, other: Path) -> None:
+    async with gateway.at.channel("agency/water", other) as channel:
+        assert await status(channel.unary_unary(PULL)(b"", timeout=20)) == C.UNAVAILABLE
+
+
+def _narrow(gateway: Gateway) -> grpc.aio.Channel:
+    """A connection of its own, with the smallest window."""
+    options = (
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", 65_535),
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    credentials = channel_credentials(identities.files(gateway.at.folder, "agency/gas"))
+    return grpc.aio.secure_channel(f"127.0.0.1:{gateway.at.port}", credentials, options=options)
+
+
+@asynccontextmanager
+async def _slow_readers(gateway: Gateway) -> AsyncIterator[None]:
+    """Streams that say hello and never read, while a lot waits for them."""
+    channels = [_narrow(gateway) for _ in range(SLOW)]
+    calls = [one.stream_stream(STREAM)() for one in channels]
+    for call in calls:
+        await call.write(pb.ReceiveReferralsRequest(hello=pb.Hello(max_in_flight=1_000)).SerializeToString())
+    try:
+        yield
+    finally:
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*(one.close() for one in channels))
+
+
+async def test_all_at_once_and_another_partner_notices_nothing(gateway: Gateway, tmp_path: Path) -> None:
+    other = authority(tmp_path / "stranger").folder
+    dice = random.Random(11)
+    for number in range(200):
+        await gateway.put("gas", 10_000 + number, "长" * 10_000)  # 6 MB that nobody reads
+    async with gateway.at.channel("agency/water") as channel:
+        stub: Any = GatewayServiceStub(channel)
+        call = stub.ReceiveReferrals()
+        await call.write(pb.ReceiveReferralsRequest(hello=pb.Hello()))
+        assert (await call.read()).welcome.agency == "water"
+        await _misbehave(gateway, 0)
+        gc.collect()
+        before = psutil.Process().memory_info().rss
+        async with _slow_readers(gateway):
+            noise = asyncio.gather(
+                *(garbage(gateway.at.port, dice) for _ in range(GARBAGE)),
+                *(_of_another_authority(gateway, other) for _ in range(WRONG)),
+                *(_misbehave(gateway, one) for one in range(1, 4)),
+            )
+            for number in range(ITEMS):
+                name = await gateway.put("water", number)
+                came = await asyncio.wait_for(call.read(), 30)
+                assert [one.referral.name for one in came.deliveries] == [name]
+            await noise
+        gc.collect()
+        assert psutil.Process().memory_info().rss - before < FLAT_BYTES
+        call.cancel()
+
+
+async def test_an_item_that_cannot_be_opened_does_not_stop_the_others(gateway: Gateway) -> None:
+    """Its case's key is missing: it waits for the key, and what comes after it is delivered."""
+    locked = f"cases/r1-0-{1:026d}/referrals/1"
+    await gateway.client.jetstream().publish(NAMES.inbox("water", locked), b"sealed with a key that nobody has")
+    name = await gateway.put("water", 2)
+    async with gateway.at.channel("agency/water") as channel:
+        stub: Any = GatewayServiceStub(channel)
+        call = stub.ReceiveReferrals()
+        await call.write(pb.ReceiveReferralsRequest(hello=pb.Hello()))
+        assert (await call.read()).welcome.waiting == 2
+        came = await asyncio.wait_for(call.read(), 30)
+        assert [one.referral.name for one in came.deliveries] == [name]
+        call.cancel()

@@ -26,6 +26,7 @@ from callmesh.domain.case import Actor
 from callmesh.domain.errors import DomainError, Invalid
 from callmesh.domain.words import ActorKind
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.inbox import opened
 from callmesh.gateway.outcomes import outcome_of, request_of
 from callmesh.gateway.pump import Pumps
 from callmesh.kernel import headers
@@ -76,18 +77,18 @@ class Bus:
 
     async def _open(self, agency: str, subject: str, data: bytes) -> pb.ReceiveReferralsResponse:
         """The delivery that an item of the agency's own inbox holds."""
-        reply, runtime = pb.ReceiveReferralsResponse(), self._mesh.runtime
+        reply = pb.ReceiveReferralsResponse()
         try:
-            if not runtime.names.is_inbox_of(agency, subject):
+            if not self._mesh.runtime.names.is_inbox_of(agency, subject):
                 raise _not_sealed()
-            opened = (await runtime.vault.load(runtime.names.inbox_case(subject))).open(data)
+            delivery = await opened(self._mesh, subject, data)
         except DomainError as refused:
             reply.outcomes.add(status=status_of(refused))
         except BadKey:
             reply.outcomes.add(status=status_of(_not_sealed()))
         else:
-            if opened is not None:
-                reply.deliveries.append(pb.Delivery.FromString(opened))
+            if delivery is not None:
+                reply.deliveries.append(delivery)
         return reply
 
     async def _carry_out(self, data: bytes) -> pb.ReceiveReferralsResponse:

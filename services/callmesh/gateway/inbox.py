@@ -115,6 +115,13 @@ class Inbox:
         )
 
 
+async def opened(mesh: Mesh, subject: str, data: bytes) -> pb.Delivery | None:
+    """The delivery in an item; None when its case was erased since. Raises BadKey, Unreachable."""
+    key = await mesh.runtime.vault.load(mesh.runtime.names.inbox_case(subject))
+    found = key.open(data)
+    return None if found is None else pb.Delivery.FromString(found)
+
+
 def _told(case_id: str, message: Msg) -> bool:
     kind = kind_of(message)
     return kind in _TOLD and (kind not in _TOLD_TO_LEAD or _has_support(message))

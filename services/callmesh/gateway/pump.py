@@ -23,7 +23,9 @@ from nats.js.api import AckPolicy
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Unreachable
+from callmesh.gateway.inbox import opened
 from callmesh.kernel.ids import now
+from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
 from callmesh.kernel.pull import Puller
 from callmesh.kernel.telemetry import delivered_total, log, redelivered_total
@@ -34,6 +36,7 @@ FETCH = 64
 PULL_SECONDS = 0.3
 ACK_WAIT_SECONDS = 10.0
 MAX_ACK_PENDING = 10_000
+LOCKED_SECONDS = 30.0
 Send = Callable[[pb.Delivery], None]
 
 
@@ -214,13 +217,20 @@ class Pump:
             await self._room.wait()
 
     async def _take(self, message: Msg) -> pb.Delivery | None:
-        """The delivery in a message, in flight from now on; None when its case was erased since: it is done with."""
-        runtime = self._mesh.runtime
-        opened = (await runtime.vault.load(runtime.names.inbox_case(message.subject))).open(message.data)
-        if opened is None:
+        """The delivery in a message, in flight from now on.
+
+        None when its case was erased since: it is done with. None, too, when its key is missing, which is the
+        operators' affair: it comes again later, and the agency's other items go on.
+        """
+        try:
+            delivery = await opened(self._mesh, message.subject, message.data)
+        except BadKey as wrong:
+            log.error("an item cannot be opened", agency=self.agency, sequence=sequence_of(message), error=str(wrong))
+            await message.nak(delay=LOCKED_SECONDS)
+            return None
+        if delivery is None:
             await message.ack()
             return None
-        delivery = pb.Delivery.FromString(opened)
         delivery.delivery_id = str(sequence_of(message))
         delivery.attempt = message.metadata.num_delivered
         if delivery.attempt > 1:
