@@ -95,7 +95,8 @@ class Pages:
         drawn.add_column("value", justify="right")
         drawn.add_column("of", justify="right")
         for one in answer.figures:
-            if one.denominator or one.seconds or one.id in _PLAIN:
+            known = one.denominator or one.seconds or one.id in _PLAIN
+            if known and one.unit != pb.Figure.RANK:  # the ranking has a page: callmesh stats
                 drawn.add_row(one.zh, f"{one.id} {one.key}".strip(), _value(one), _of(one))
         self._console.print(drawn)
         for name, called in _GROUPED.items():

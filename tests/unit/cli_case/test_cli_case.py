@@ -20,8 +20,8 @@ READS = {name for name, rule in TABLE.items() if rule.roles == ALL}
 MACHINES = {"ReceiveReferrals", "PullReferrals", "AcknowledgeReferral", "SuggestClassification"}
 """What a partner's machine calls, or a desk while somebody types: no action on a case by a person."""
 
-OWN = {"EraseCase"}
-"""What has a command of its own, because it cannot be undone."""
+OWN = {"EraseCase", "CheckCity", "ApplyCity"}
+"""What has a command of its own: `callmesh erase`, because it cannot be undone, and `callmesh directory`."""
 
 
 def descriptor(action: Action) -> Any:
@@ -54,11 +54,12 @@ def test_an_action_fills_the_fields_of_its_request(name: str) -> None:
 LEFT = {
     "open": {"desk", "called_number", "external_ids", "occurred_at", "rang_at", "answered_at"},
     "amend": {"situation"},
+    "progress": {"attachments"},
     "deny-return": {"granted", "agency"},
     "deny-extension": {"granted", "until"},
     "keep-back": {"granted", "fields"},
 }
-"""What these leave out: a denial names no agency, no time, no field; the rest a switchboard fills."""
+"""What these leave out: a denial names nothing more; pictures come from phones, the rest from switchboards."""
 
 
 def test_every_option_is_used_and_explained() -> None:
