@@ -55,6 +55,15 @@ class Terminal:
         """The page of `callmesh trace`, below its heading."""
         return CliRunner().invoke(main, ["trace", case["name"]], env=self._env).stdout.partition("\n")[2]
 
+    def known_by(self, number: str, *cases: Case) -> None:
+        """Returns when tracking finds these cases by the number: its read model follows the log."""
+        end = time.monotonic() + SECONDS
+        while True:
+            shown = CliRunner().invoke(main, ["trace", number], env=self._env).stdout
+            if all(one["name"] in shown for one in cases):
+                return
+            assert time.monotonic() < end, shown
+
     def until(self, case: Case, fits: Callable[[Case], bool]) -> Case:
         """The case as tracking has it, as soon as it fits."""
         end = time.monotonic() + SECONDS
@@ -228,6 +237,7 @@ def test_a_finding_of_the_patrol_is_mended_and_checked(desk: Terminal) -> None:
 def test_what_a_person_reads(desk: Terminal) -> None:
     """The answer in a few lines without the caller's words; a refusal in Chinese and English, by field."""
     case = gas_case(desk, number="19900007777")
+    desk.known_by("19900007777", case)
     lines = desk.run("remind", "19900007777", "--reason", "来电询问").stdout.splitlines()
     assert lines[0] == case["name"] and "已转办" in lines[1] and lines[2].startswith("→ gas has to finish it")
     assert lines[3].split() == ["1", "gas", "主办", "已签收"]
@@ -249,8 +259,9 @@ def test_what_a_person_reads(desk: Terminal) -> None:
 
 
 def test_which_case_and_which_referral_must_be_plain(desk: Terminal) -> None:
-    for _ in range(2):
-        case = gas_case(desk, number="19900008888")
+    cases = [gas_case(desk, number="19900008888") for _ in range(2)]
+    desk.known_by("19900008888", *cases)
+    case = cases[-1]
     several = desk.run("remind", "19900008888", "--reason", "x")
     assert several.exit_code == 1 and "请指明其一" in several.stderr and case["name"] in several.stderr
     nobody = desk.run("remind", "19900000000", "--reason", "x")

@@ -168,6 +168,7 @@ async def test_row_19_a_redone_case_by_any_of_its_numbers(mesh: LocalMesh, clien
         await firm.resolve(case.referrals[0].name)
         case = await desk.reopen(await desk.follow_up(case, solved=False, satisfied=1), "unsolved")
         firm.receipt(await firm.got(lambda one: one.referral.name == case.referrals[1].name, "the second round"))
+        await desk.until(case, lambda one: one.referrals[1].HasField("received_at"), "received again")
         await firm.accept(case.referrals[1].name)
         await firm.resolve(case.referrals[1].name)
     case = await desk.close(await desk.follow_up(case))
@@ -251,7 +252,8 @@ async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clie
 
 async def test_the_rebuilt_model_equals_the_live_one(mesh: LocalMesh, clients: Clients, tmp_path: Path) -> None:
     """After everything above: the same digest from the log alone; the rate is printed, machines differ."""
-    anew = Settings(nats_url=mesh.nats_url, database_url=f"sqlite:///{tmp_path / 'again.db'}")
+    database = f"sqlite:///{tmp_path / 'again.db'}"
+    anew = Settings(nats_url=mesh.nats_url, database_url=database, data_dir=str(mesh.data_dir))
     live = create_engine(f"sqlite:///{mesh.data_dir / 'tracking.db'}")
 
     async def equal() -> bool:

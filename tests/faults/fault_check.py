@@ -1,7 +1,7 @@
 """The checker: reads the whole log through JetStream and counts (reliability.md section 2, P1 to P5).
 
-It knows the stored form and the pure domain, nothing of the services: a case is replayed with `evolve` and must
-equal what stands beside each fact; transitions are held against a table of their own.
+It knows the stored form, unsealed with the mesh's own keys, and the pure domain, nothing of the services: a case is
+replayed with `evolve` and must equal what stands beside each fact; transitions are held against a table of their own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from callmesh.domain.words import ReferralState as R
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel.config import Settings
 from callmesh.kernel.subjects import Names
+from callmesh.kernel.vault import open_vault
 from callmesh.ledger.record import case_of, command_key, fact_of
+from callmesh.ledger.sealing import unseal
 from callmesh.tracking.digest import digest
 from callmesh.tracking.rebuild import rebuild
 
@@ -98,6 +100,10 @@ async def whole_log(mesh: LocalMesh) -> list[Entry]:
                 sequence = one.metadata.sequence.stream
                 found.append(Entry(sequence, Names.case_id(one.subject), expected, record))
         await reader.unsubscribe()
+        vault = await open_vault(js._nc, js, Settings(data_dir=str(mesh.data_dir)))
+        keys = await vault.load_all(one.case_id for one in found)
+    for one in found:
+        unseal(one.record, keys[one.case_id])
     found = found[:last]  # the patrol may still be on its round
     assert [one.sequence for one in found] == list(range(1, last + 1)), "the log has holes"
     return found
@@ -162,7 +168,8 @@ def _check_moves(before: Case | None, after: Case) -> None:
 
 async def check_read_model(mesh: LocalMesh, folder: Path) -> None:
     """P7: the live model equals one filled anew from the log, as soon as it has the same part of it."""
-    anew = Settings(nats_url=mesh.nats_url, database_url=f"sqlite:///{folder / 'again.db'}")
+    database = f"sqlite:///{folder / 'again.db'}"
+    anew = Settings(nats_url=mesh.nats_url, data_dir=str(mesh.data_dir), database_url=database)
     live = create_engine(f"sqlite:///{mesh.data_dir / 'tracking.db'}")
 
     async def equal() -> bool:

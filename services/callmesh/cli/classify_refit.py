@@ -47,7 +47,8 @@ def refit(since: str, cases: Path | None, out: Path, quiet: bool) -> None:
     if not count:
         raise Failure("no correction was found: nothing to learn; ask for an earlier day")
     tell(f"{count} corrections")
-    result = train.train(samples, account, tell, alarm=own.own_alarm(), more={"source": f"refit, {count} corrections"})
+    more = {"source": f"refit, {count} corrections"}
+    result = train.train(samples, account, tell, recipe=refit.shipped_recipe(), alarm=own.own_alarm(), more=more)
     report = reports.of_training(result, {"file": f"own reports and {count} corrections", "encoding": "utf-8"})
     try:
         write_report(out, report)

@@ -57,7 +57,7 @@ class _Call:
     """The call as the partner's stream uses it."""
 
     def __init__(self, call: Any, wire: Wire) -> None:
-        self._call, self._wire = call, wire
+        self._call, self._wire, self._turn = call, wire, asyncio.Lock()
 
     async def read(self) -> Any:
         try:
@@ -72,7 +72,12 @@ class _Call:
 
     async def write(self, message: Up) -> None:
         for one in self._wire.up(message):
-            await self._call.write(one)
+            await self.send(one)
+
+    async def send(self, message: Up) -> None:
+        """As it is, after what is being written: a second write beside the first would end the call."""
+        async with self._turn:
+            await self._call.write(message)
 
     async def done_writing(self) -> None:
         await self._call.done_writing()
@@ -249,7 +254,7 @@ class FaultyWire(Wire):
 
         async def later() -> None:
             try:
-                await call._call.write(Up(actions=actions))
+                await call.send(Up(actions=actions))
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return
 

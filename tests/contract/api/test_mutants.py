@@ -100,6 +100,7 @@ async def mesh(nats: NatsServer, demo_city: City, tmp_path: Path) -> AsyncIterat
             one = await stack.enter_async_context(running(name, own))
             await one.until_health("SERVING")
             found.channels[name] = one.channel
+        found.channels["directory"] = found.channels["classification"]  # which serves DirectoryService too
         found.cases = tuple([await _opened(found, number) for number in range(5)])
         yield found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.cli.main import main
 from callmesh.partner.faults import Fault, FaultPlan
 from callmesh.partner.faulty import FaultyWire
+from support.waiting import until
 
 NAME = "cases/r1-0-77CHWZ977XERY72T7EPKMEJHCH/referrals/2"
 
@@ -75,6 +77,36 @@ def test_without_faults_the_wire_is_none() -> None:
 )
 def test_a_fault_shows_on_the_wire(fault: Fault, shows: Any) -> None:
     assert shows(sent(fault)) and not shows(sent())
+
+
+class OneAtATime:
+    """A call as gRPC has it: a write beside one that is under way would end it."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self._busy = False
+        self._more = pb.ReceiveReferralsResponse(deliveries=[pb.Delivery(delivery_id=one) for one in "12345"])
+
+    def ReceiveReferrals(self, **_: Any) -> OneAtATime:
+        return self
+
+    async def read(self) -> pb.ReceiveReferralsResponse:
+        return self._more
+
+    async def write(self, message: pb.ReceiveReferralsRequest) -> None:
+        assert not self._busy, "a second write"
+        self._busy = True
+        await asyncio.sleep(0)
+        self._busy = False
+        self.written += [one.acknowledge.delivery_id or one.request_id for one in message.actions]
+
+
+async def test_what_is_sent_past_the_program_waits_its_turn() -> None:
+    line = OneAtATime()
+    call = FaultyWire(line, FaultPlan(0, [Fault.EARLY_RECEIPT])).ReceiveReferrals()
+    await call.read()
+    await call.write(pb.ReceiveReferralsRequest(actions=[pb.Action(request_id="own")]))
+    await until(lambda: sorted(line.written) == ["1", "2", "3", "4", "5", "own"], "all are written")
 
 
 def test_the_manual_lists_every_fault() -> None:

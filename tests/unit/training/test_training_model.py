@@ -179,3 +179,12 @@ def test_the_shipped_model_is_small_pinned_and_knows_the_catalogue() -> None:
     assert hashlib.sha256(DEFAULT.read_bytes()[:-96]).hexdigest() == model.digest
     assert {one.category for one in corpus.load() if one.category} <= set(model.leaves)
     assert model.scores_emergencies
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe(), Recipe("char", 2, 4.5, balanced=False), Recipe("union", 3, 1e-5, mixture=0.15), Recipe("word", 1, 0.15)],
+)
+def test_a_recipe_is_read_back_from_a_models_header(recipe: Recipe) -> None:
+    assert Recipe.read(str(recipe)) == recipe
+    assert Recipe.read(f"{recipe}, and more") is None

@@ -154,8 +154,8 @@ async def test_a_service_that_starts_takes_up_what_was_taught(real: Real) -> Non
     said = classified("gas_leak", emergency=True)
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
-    settings = SimpleNamespace(rules_dir="", shard=0)
-    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=5), names=NAMES, settings=settings)
+    settings, vault = SimpleNamespace(rules_dir="", shard=0), await vault_of(real.clients[0])
+    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=5), names=NAMES, settings=settings, vault=vault)
     service = Classification(cast(Mesh, SimpleNamespace(runtime=runtime, city=read_city(CITY))))
     before = service.assess("厨房停气了", "phone", "110")
     await service.remember()
@@ -167,18 +167,25 @@ async def test_a_service_that_starts_takes_up_what_was_taught(real: Real) -> Non
 def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The poor one learns from a twelfth and is compared on it; the gate's shares mean something on the whole only."""
     few = tuple(one for one in corpus.load() if zlib.crc32(one.text.encode()) % 12 == 0)
-    monkeypatch.setattr(corpus, "load", lambda: few)
     lines = [{"text": f"幸福路{at}号路灯不亮已经三天了", "category": "streetlight"} for at in range(3)]
     table = tmp_path / "corrected.jsonl"
     table.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in lines), encoding="utf-8")
-    said = _run("refit", "--cases", table, "--out", tmp_path / "refit", "--quiet")
-    assert said.exit_code == 0, said.output
     poor, to = tmp_path / "refit" / "refit.model", tmp_path / "in-force.model"
-    assert Model.load(poor).info["source"] == "refit, 3 corrections"
-    refused = _run("promote", "--model", poor, "--to", to)
+    with monkeypatch.context() as little:
+        little.setattr(corpus, "load", lambda: few)
+        said = _run("refit", "--cases", table, "--out", tmp_path / "refit", "--quiet")
+        assert said.exit_code == 0, said.output
+        learned = Model.load(poor).info
+        assert learned["source"] == "refit, 3 corrections"
+        assert learned["training"]["recipe"] == Model.load().info["training"]["recipe"]
+        refused = _run("promote", "--model", poor, "--to", to)
     assert refused.exit_code != 0 and "not promoted, what is in force stays" in refused.output
+    assert "held-out reports that are read right" in refused.output
     assert not to.exists()
+    shipped = promotion.standing(None, read_city(CITY).categories)
+    monkeypatch.setattr(promotion, "standing", lambda path, categories: shipped)  # 13 s each
     done = _run("promote", "--model", DEFAULT, "--to", to)
     assert done.exit_code == 0, done.output
     assert Model.load(to).info["suite"]["failures"] == 0

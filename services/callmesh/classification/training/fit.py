@@ -7,6 +7,7 @@ the n-grams that weigh most in a first fit.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,10 @@ from callmesh.classification.training.features import Corpus, Features
 SEED = 20_260
 _MOST_CELLS = 2_300_000
 _MOST_ROWS = 60_000
+_SAID = re.compile(
+    r"(?:characters 1\.\.(\d+)( and words)?|words), C ([\d.e+-]+), "
+    r"classes (balanced|as they are), naive Bayes ([\d.e+-]+)"
+)
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -44,6 +49,16 @@ class Recipe:
         classes = "balanced" if self.balanced else "as they are"
         with_words = " and words" if self.kind == "union" else ""
         return f"{what}{with_words}, C {self.strength:g}, classes {classes}, naive Bayes {self.mixture:g}"
+
+    @staticmethod
+    def read(said: str) -> Recipe | None:
+        """The recipe that a model's header states in words; None when they are no recipe."""
+        found = _SAID.fullmatch(said)
+        if not found:
+            return None
+        longest, union, strength, classes, mixture = found.groups()
+        kind = "union" if union else "char" if longest else "word"
+        return Recipe(kind, int(longest or 1), float(strength), classes == "balanced", float(mixture))
 
 
 def weights_of(values: csr_matrix, labels: Labels, count: int, recipe: Recipe) -> tuple[Floats, Floats]:

@@ -65,11 +65,11 @@ async def _live_through(folder: Path, cases: int, stage: Scene) -> Figures:
     data = folder / "mesh"
     records = [stage.life[0], stage.life[-1]]
     life = [one.SerializeToString().hex() for one in records]
-    async with Nats(data, durable=False) as nats, Hand("past", folder / "bench", url=nats.url, furnish=True) as past:
+    async with Nats(data, durable=False) as nats, Hand("past", data, url=nats.url, furnish=True) as past:
         filled = await past.ask("fill", cases=cases, life=life)
         if filled["stored"] != filled["facts"]:
             raise Failure(f"bench: {filled['facts']} facts were written, {filled['stored']} are in the log")
-        return filled | await past.ask("lived", data_dir=str(data))
+        return filled | await past.ask("lived")
 
 
 class _Side:
@@ -87,7 +87,7 @@ class _Side:
     async def enter(self, stack: AsyncExitStack) -> _Side:
         """Connects a desk, the partners and a hand on the log."""
         url = self._bed.mesh.nats_url
-        self._hand = await stack.enter_async_context(Hand("past", self._bed.folder / "bench", url=url))
+        self._hand = await stack.enter_async_context(Hand("past", self._bed.mesh.data_dir, url=url))
         self._operator, self._partner = await stack.enter_async_context(self._bed.clients("receipt"))
         return self
 

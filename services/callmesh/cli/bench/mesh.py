@@ -44,7 +44,7 @@ class TestBed:
         try:
             self.sink = await enter(Hand("sink", self.folder / "bench"))
             self.mesh = await enter(local_mesh(self.plan, self.folder / "mesh", self.sink, self._wide))
-            self.log = await enter(Hand("log", self.folder / "bench", url=self.mesh.nats_url))
+            self.log = await enter(Hand("log", self.mesh.data_dir, url=self.mesh.nats_url))
         except BaseException:
             await self._stack.aclose()
             raise

@@ -1,7 +1,8 @@
 """The log itself, from the side: was every fact stored once, and what do reads and appends cost.
 
-`fill` copies one case's sampled life under many ids. `probe` reads heads and appends under the guard through
-the ledger that the services use, with its cache emptied, so every read is a read.
+`fill` copies one case's sampled life under many ids, sealed as services store it. `probe` reads heads and appends
+under the guard through the ledger that the services use, with its cache emptied, so every read is a read; the case's
+data key is held before.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import Vault
 from callmesh.ledger.jetstream import JetStreamLedger
+from callmesh.ledger.sealing import seal
 
 REGION = "r1"
 FETCH = 512
@@ -35,7 +37,7 @@ ASIDE = frozenset({"case_linked", "finding_recorded", "patrol_visited"})
 
 
 class Log:
-    """One connection to the log's NATS."""
+    """One connection to the log's NATS. The folder has the key-encryption key: a mesh's log needs the mesh's."""
 
     def __init__(self, folder: Path) -> None:
         self._names, self._folder = Names(REGION), folder
@@ -119,7 +121,7 @@ class Log:
         begun = time.monotonic()
         for first in range(0, cases, FILL_BATCH):
             numbers = range(first, min(first + FILL_BATCH, cases))
-            made = [_copy(records, number) for number in numbers]
+            made = await asyncio.gather(*(self._sealed(*_copy(records, number)) for number in numbers))
             for place in range(len(records)):
                 for one, copies in made:
                     await self._put(one, copies[place])
@@ -128,6 +130,10 @@ class Log:
                 await asyncio.sleep(0.005)  # the server stores what it took in its own time
         state = await self.state()
         return {"seconds": time.monotonic() - begun, "facts": cases * len(records), "stored": state["messages"]}
+
+    async def _sealed(self, case_id: str, copies: list[facts_pb2.Record]) -> tuple[str, list[facts_pb2.Record]]:
+        key = await self._vault.make(case_id)
+        return case_id, [seal(one, key) for one in copies]
 
     async def _put(self, case_id: str, record: facts_pb2.Record) -> None:
         """Without waiting for the acknowledgement; `fill` counts what is stored."""
@@ -140,7 +146,7 @@ class Log:
         for _ in range(count):
             case_id = _id(random.randrange(cases))
             ledger = JetStreamLedger(self._client, self._js, self._names, "bench", self._vault)
-            await self._vault.make(case_id)
+            await self._vault.load(case_id)
             begun = time.monotonic()
             head = await ledger.head(case_id, fresh)
             read = time.monotonic()

@@ -11,10 +11,10 @@ from callmesh.kernel.config import Settings
 
 
 class Model:
-    """Rebuilds an embedded read model as often as it is told to."""
+    """Rebuilds an embedded read model as often as it is told to, in the folder with the log's key-encryption key."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "model"
+        self._folder = folder
 
     async def start(self, url: str) -> dict[str, Any]:
         """Says where the log is."""

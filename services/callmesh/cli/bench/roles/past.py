@@ -19,7 +19,7 @@ _MISSED = "deadline_missed"
 
 
 class Past(Log):
-    """The hand on such a log."""
+    """The hand on such a log, in the folder of its mesh."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -30,7 +30,7 @@ class Past(Log):
         self._url = url
         return await super().start(url, furnish)
 
-    async def lived(self, data_dir: str) -> dict[str, Any]:
+    async def lived(self) -> dict[str, Any]:
         """Durables of the services that have read everything, and tracking's model of it."""
         from callmesh.tracking.rebuild import rebuild
 
@@ -38,7 +38,7 @@ class Past(Log):
         for name in READERS:
             start = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": last + 1}
             await ensure_durable(self._js, self._stream, name, self._names.log_all(0), **start)
-        built = await rebuild(Settings(nats_url=self._url, data_dir=data_dir))
+        built = await rebuild(Settings(nats_url=self._url, data_dir=str(self._folder)))
         return {"facts": built.count, "facts_per_second": built.count / built.seconds if built.count else 0.0}
 
     async def missed(self, after: int, count: int, seconds: float) -> dict[str, Any]:
