@@ -114,15 +114,19 @@ class SimulatedPartner:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.partner.__aexit__()
-        await self._close()
+        try:
+            await self.partner.__aexit__()
+        finally:
+            await self._close()
 
     async def _close(self) -> None:
         if self._trusting is not None:
             self._trusting.cancel()
             await asyncio.gather(self._trusting, return_exceptions=True)
-        await self._channel.close()
-        self._folder.cleanup()
+        try:
+            await self._channel.close()
+        finally:
+            self._folder.cleanup()
 
     # what comes
 
