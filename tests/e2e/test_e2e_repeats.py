@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Stage = case_pb2.Repeat.Stage
 REVIEW = (Stage.SORTED, Stage.ASSESSED, Stage.ROUTED, Stage.SUPERVISED, Stage.RECHECKED)
 SURGE = 1_000
-SECONDS = 120.0
+SECONDS = 60.0
 BURST = "望江路主管道爆管, 水漫到马路上了, 家里停水"
 
 
@@ -96,6 +96,7 @@ async def test_a_thousand_calls_on_one_burst_main_become_one_case(clients: Clien
         )
         took = time.monotonic() - begun
         told(f"{SURGE} reports folded in {took:.1f} s ({SURGE / took:.0f}/s), the parent has {parent.ByteSize()} bytes")
+        assert took < SECONDS
         assert parent.ByteSize() < 4_096 and len(parent.children) <= 8, "it does not grow with its children"
         merged = [one for one in await desk.cases(State.MERGED) if one.parent == parent.name]
         assert {one.name for one in merged} == {one.name for one in opened} - {parent.name}
