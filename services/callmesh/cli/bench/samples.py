@@ -108,8 +108,8 @@ def another(opening: intake_service_pb2.OpenCaseRequest) -> intake_service_pb2.O
     request.request_id = ids.new_id()
     caller, place = request.report.caller, request.report.place
     caller.number = f"1{random.randrange(10**10):010d}"
-    caller.name = f"来电人{random.randrange(10**6)}号"
-    place.text = f"{place.text}{random.randrange(10**6)}室"
+    caller.name = f"来电人{random.randrange(10**12)}号"
+    place.text = f"{place.text}{random.randrange(10**12)}室"
     place.point.longitude += random.uniform(-_SPREAD, _SPREAD)
     place.point.latitude += random.uniform(-_SPREAD, _SPREAD)
     return request
