@@ -114,12 +114,14 @@ class Consumer:
     batch: int = FETCH
     linger: float = 0.0
     """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
+    notice: Callable[[Msg], object] = lambda message: None
+    """Told of every message as it arrives, before the batch it is handled in; must not fail."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Reads and handles until told to stop; survives any loss of NATS."""
         while not self.stopping.is_set():
-            puller = Puller(self.client, self.stream, self.durable)
+            puller = Puller(self.client, self.stream, self.durable, self.notice)
             try:
                 await ensure_durable(self.js, self.stream, self.durable, self.subject)
                 await self.js.reset_consumer(self.stream, self.durable)

@@ -3,7 +3,8 @@
 nats-py's `fetch` asks anew for every batch and waits for the server's "no more", two to three extra
 messages each time. Here one request stands until it expires and is topped up before it is used up,
 so a quiet consumer costs one heartbeat now and then, and a busy one a request every few hundred
-messages. What arrives while the last batch is handled is the next batch.
+messages. What arrives while the last batch is handled is the next batch. Whoever needs to know of a message
+before its batch is handled is told as it arrives (`notice`, which must not fail).
 
 The request is lost when the connection is (asked again), when the consumer is deleted or the stream
 has no leader (`Lost` is raised, whoever uses this binds anew), and when heartbeats stay away.
@@ -15,6 +16,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from collections.abc import Callable
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -37,8 +39,10 @@ class Lost(NatsError):
 class Puller:
     """Reads one durable through one inbox. Open it, `take` batches, close it."""
 
-    def __init__(self, client: Client, stream: str, durable: str) -> None:
-        self._client = client
+    def __init__(
+        self, client: Client, stream: str, durable: str, notice: Callable[[Msg], object] = lambda message: None
+    ) -> None:
+        self._client, self._notice = client, notice
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._messages: deque[Msg] = deque()
         self._news = asyncio.Event()
@@ -108,6 +112,7 @@ class Puller:
         if not status:
             self._asked -= 1
             self._messages.append(message)
+            self._notice(message)
         elif status in (_TIMED_OUT, _NO_MESSAGES):
             self._asked = max(0, self._asked - int((message.headers or {}).get("Nats-Pending-Messages", "0")))
         elif status != _HEARTBEAT:

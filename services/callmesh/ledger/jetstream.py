@@ -9,7 +9,6 @@ once with Unreachable; a publish that got no answer raises Ambiguous, since NATS
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 
 from nats.aio.client import Client
@@ -19,13 +18,13 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from callmesh.facts.v1 import facts_pb2
-from callmesh.kernel import headers
+from callmesh.kernel import direct, headers
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
-from callmesh.kernel.vault import Keys
+from callmesh.kernel.vault import DataKey, Keys
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
 from callmesh.ledger.sealing import seal
 
@@ -34,7 +33,6 @@ CACHED_HEADS = 20_000
 _WRONG_SEQUENCE = {10071, 10164}
 _KNOWN_IN_BATCH = {10201}
 _HISTORY_BATCH = 256
-_END_OF_BATCH = ("204", "404")
 
 
 class JetStreamLedger:
@@ -46,11 +44,10 @@ class JetStreamLedger:
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
 
-    def observe(self, message: Msg) -> str:
-        """Notes a message that a consumer of the log was given; the case id."""
+    def observe(self, message: Msg) -> None:
+        """Notes a message that a consumer of the log was given."""
         case_id = self._names.case_id(message.subject)
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
-        return case_id
 
     def glance(self, message: Msg) -> facts_pb2.Record:
         """What a message of the log tells without its words, and without a key."""
@@ -147,35 +144,16 @@ class JetStreamLedger:
         require_connection(self._client)
         key = await self._vault.load(case_id)
         found: list[Head] = []
-        try:
-            while True:
-                start = found[-1].sequence + 1 if found else 1
-                batch = await asyncio.wait_for(self._batch(case_id, start), READ_SECONDS)
-                found += batch
-                if len(batch) < _HISTORY_BATCH:
-                    return [one.opened_with(key) for one in found]
-        except (TimeoutError, NatsError, OSError) as wrong:
-            raise unreachable() from wrong
+        while True:
+            batch = await self._batch(case_id, found[-1].sequence + 1 if found else 1, key)
+            found += batch
+            if len(batch) < _HISTORY_BATCH:
+                return found
 
-    async def _batch(self, case_id: str, start: int) -> list[Head]:
+    async def _batch(self, case_id: str, start: int, key: DataKey) -> list[Head]:
         stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
-        request = {"seq": start, "next_by_subj": subject, "batch": _HISTORY_BATCH}
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox)
-        try:
-            await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
-            found: list[Head] = []
-            while True:
-                message = await answers.next_msg(READ_SECONDS)
-                given = message.headers or {}
-                if "Status" in given:
-                    if given["Status"] not in _END_OF_BATCH:
-                        raise unreachable()
-                    return found
-                parent = given.get(headers.TRACEPARENT, "")
-                found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
-        finally:
-            await answers.unsubscribe()
+        stored = await direct.stored(self._client, stream, seq=start, next_by_subj=subject, batch=_HISTORY_BATCH)
+        return [_told(message, key) for message in stored]
 
     def _headers(self, fact: facts_pb2.Fact, kind: str, expected: int) -> dict[str, str]:
         sent = {
@@ -199,3 +177,9 @@ class JetStreamLedger:
         self._cache.move_to_end(case_id)
         if len(self._cache) > CACHED_HEADS:
             self._cache.popitem(last=False)
+
+
+def _told(message: Msg, key: DataKey) -> Head:
+    """A message that a direct get told, as a head."""
+    given = message.headers or {}
+    return Head(message.data, int(given[headers.SEQUENCE]), traceparent=given.get(headers.TRACEPARENT, ""), key=key)

@@ -20,4 +20,4 @@ def build(runtime: Runtime) -> None:
     servicer = TransferServicer(mesh, transfers)
     transfer_service_pb2_grpc.add_TransferServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*transfer_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.consume_log("transfer", Policy(mesh, transfers).on_facts, LINGER_SECONDS)
+    mesh.consume_log("transfer", Policy(mesh, transfers).on_facts, LINGER_SECONDS)
