@@ -29,8 +29,8 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
     """The timeline of `cases/{case}` as ops see it; Failure when NATS is away too or there is no such case."""
     case_id = name.removeprefix("cases/")
     names = Names(case_id.split("-", 1)[0])
-    async with endpoints.jetstream(where) as js:
-        ledger = JetStreamLedger(js._nc, js, names, "trace", NoKeys())
+    async with endpoints.connected(where) as client:
+        ledger = JetStreamLedger(client, client.jetstream(timeout=5), names, "trace", NoKeys())
         try:
             heads = await ledger.history(case_id)
         except DomainError as wrong:

@@ -27,6 +27,7 @@ from nats.js.errors import NotFoundError
 
 from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.pull import LOOK_SECONDS, Lost, Puller
 from callmesh.kernel.subjects import Names
@@ -105,7 +106,7 @@ async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subjec
 class Consumer:
     """A durable reader of one stream. Start with `run`, which returns when `stopping` is set."""
 
-    client: Client
+    client: Connection
     js: JetStreamContext
     stream: str
     durable: str
@@ -198,7 +199,7 @@ class Consumer:
 
 
 async def publish_once(
-    client: Client, publisher: Publisher, subject: str, payload: bytes, message_id: str, **more: str
+    client: Connection, publisher: Publisher, subject: str, payload: bytes, message_id: str, **more: str
 ) -> int:
     """Publishes with a message id (a repeat within two minutes is stored once); the sequence."""
     require_connection(client)

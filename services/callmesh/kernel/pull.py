@@ -18,11 +18,11 @@ import json
 from collections import deque
 from collections.abc import Callable
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.telemetry import clock
 
 EXPIRES_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Puller:
     """Reads one durable through one inbox. Open it, `take` batches, close it."""
 
     def __init__(
-        self, client: Client, stream: str, durable: str, notice: Callable[[Msg], object] = lambda message: None
+        self, client: Connection, stream: str, durable: str, notice: Callable[[Msg], object] = lambda message: None
     ) -> None:
         self._client, self._notice = client, notice
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
@@ -56,7 +56,7 @@ class Puller:
     async def open(self) -> None:
         """Subscribes; nothing is asked for yet."""
         self._inbox = self._client.new_inbox()
-        self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived)
+        self._subscription = await self._client.listen(self._inbox, self._arrived)
 
     async def close(self) -> None:
         """Stops; what was delivered but not acknowledged comes again to somebody."""
@@ -106,7 +106,7 @@ class Puller:
             await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
             self._asked = room
 
-    async def _arrived(self, message: Msg) -> None:
+    def _arrived(self, message: Msg) -> None:
         self._heard = clock()
         status = (message.headers or {}).get("Status", "") if not message.data else ""
         if not status:
