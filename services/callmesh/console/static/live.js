@@ -1,11 +1,14 @@
 // What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
-// Changes are gathered for half a second; a critical one is shown at once.
+// Changes are gathered for half a second; a critical one is shown at once. A list that time alone changes (data-ageing)
+// is fetched again every few seconds. How the connection stands is said in the header, and below it what to do:
+// here - away (the console does not answer) - stale (it does, but nothing reaches it from the mesh).
 
 import { startAlarm } from "./alarm.js";
 import { startClock, setServerTime } from "./clock.js";
 import { refreshAll } from "./parts.js";
 
 const GATHER = 500;
+const AGE = 10000;
 const link = document.getElementById("link");
 let planned = 0;
 let running = false;
@@ -15,6 +18,9 @@ function shows(standing) {
   if (!link) return;
   link.className = `link-state ${standing}`;
   link.textContent = link.dataset[standing];
+  const broken = document.getElementById("broken");
+  broken.hidden = standing === "here";
+  broken.textContent = broken.dataset[standing] || "";
 }
 
 async function freshen() {
@@ -47,11 +53,12 @@ function listen(hears) {
 
 startClock();
 startAlarm();
+if (document.querySelector("[data-ageing]")) setInterval(() => soon(GATHER), AGE);
 let met = false;
 listen({
   hello(data) {
     setServerTime(data.now);
-    shows("here");
+    shows(data.live ? "here" : "stale");
     if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
     met = true;
   },
@@ -59,9 +66,14 @@ listen({
     document.dispatchEvent(new CustomEvent("change-heard", { detail: data }));
     soon(data.emergency ? 0 : GATHER);
   },
-  reset() {
+  reset(data) {
+    shows(data.live ? "here" : "stale");
     document.dispatchEvent(new CustomEvent("reset-heard"));
     soon(0);
+  },
+  standing(data) {
+    shows(data.live ? "here" : "stale");
+    if (data.live) soon(0);
   },
   away() {
     shows("away");
