@@ -1,12 +1,14 @@
 """`/supervise` (督办台): what is late or stuck, and what a supervisor or a commander does about it, each with a reason.
 
-A view is one question to tracking (`CaseFilter.attention`, `due_before`); the chosen case opens beside the list with
+A view is one question to tracking (`CaseFilter.attention`, `due_before`), asked again when something changed and, since
+a case gets due by time alone, every so often (`data-ages`); the chosen case opens beside the list with
 the acts that its state allows. An act travels as on the agency desk: one RPC as the signed-in person; what is refused
 comes back with the words that were typed and the sentence that says what to do. Who may, the services decide.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -28,8 +30,7 @@ from callmesh.console.web import View, acting, city_of, is_away, page, sentence
 
 _F = tracking_service_pb2.CaseFilter
 PAGE_SIZE = 200
-SOON_SECONDS = 31 * 60
-"""A minute more than half an hour: a limit of thirty minutes is due soon from the offer on, not a moment later."""
+SOON_SECONDS = 30 * 60
 VIEWS = {
     "due": "Due soon",
     "overdue": "Overdue",
@@ -65,8 +66,8 @@ def filter_of(view: str, now: float) -> tracking_service_pb2.CaseFilter:
     """The question behind a view; `now` in seconds since 1970."""
     if view in _ATTENTION:
         return _F(attention=[_ATTENTION[view]])
-    until = now + (SOON_SECONDS if view == "due" else 0)
-    return _F(states=OPEN_STATES, due_before=Timestamp(seconds=int(until)))
+    until = math.ceil(now + SOON_SECONDS) if view == "due" else int(now)  # what has just got half an hour is due soon
+    return _F(states=OPEN_STATES, due_before=Timestamp(seconds=until))
 
 
 def shown(view: str, found: list[Row], now: float) -> list[Row]:

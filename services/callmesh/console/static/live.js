@@ -1,14 +1,14 @@
 // What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
-// Changes are gathered for half a second; a critical one is shown at once. A list that time alone changes (data-ageing)
-// is fetched again every few seconds. How the connection stands is said in the header, and below it what to do:
-// here - away (the console does not answer) - stale (it does, but nothing reaches it from the mesh).
+// Changes are gathered for half a second; a critical one is shown at once. What could not be fetched is tried again,
+// and a part that changes by time alone (data-ages) is fetched now and then. How the connection stands is said in the header, and below it what to do:
+// here; away (the console does not answer); stale (it does, but nothing reaches it from the mesh).
 
 import { startAlarm } from "./alarm.js";
 import { startClock, setServerTime } from "./clock.js";
 import { refreshAll } from "./parts.js";
 
 const GATHER = 500;
-const AGE = 10000;
+const AGES = 20000;
 const link = document.getElementById("link");
 let planned = 0;
 let running = false;
@@ -30,12 +30,10 @@ async function freshen() {
     return;
   }
   running = true;
-  await refreshAll();
+  const failed = (await refreshAll()).some((one) => one.status === "rejected");
   running = false;
-  if (again) {
-    again = false;
-    soon(GATHER);
-  }
+  if (again || failed) soon(failed ? 4 * GATHER : GATHER);
+  again = false;
 }
 
 function soon(wait) {
@@ -53,7 +51,7 @@ function listen(hears) {
 
 startClock();
 startAlarm();
-if (document.querySelector("[data-ageing]")) setInterval(() => soon(GATHER), AGE);
+if (document.querySelector("[data-ages]")) setInterval(() => soon(GATHER), AGES);
 let met = false;
 listen({
   hello(data) {
