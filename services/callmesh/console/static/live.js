@@ -1,6 +1,7 @@
 // What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
 // Changes are gathered for half a second; a critical one is shown at once. What could not be fetched is tried again,
-// and a part that changes by time alone (data-ages) is fetched now and then.
+// and a part that changes by time alone (data-ages) is fetched now and then. How the connection stands is said in the header, and below it what to do:
+// here; away (the console does not answer); stale (it does, but nothing reaches it from the mesh).
 
 import { startAlarm } from "./alarm.js";
 import { startClock, setServerTime } from "./clock.js";
@@ -17,6 +18,9 @@ function shows(standing) {
   if (!link) return;
   link.className = `link-state ${standing}`;
   link.textContent = link.dataset[standing];
+  const broken = document.getElementById("broken");
+  broken.hidden = standing === "here";
+  broken.textContent = broken.dataset[standing] || "";
 }
 
 async function freshen() {
@@ -52,7 +56,7 @@ let met = false;
 listen({
   hello(data) {
     setServerTime(data.now);
-    shows("here");
+    shows(data.live ? "here" : "stale");
     if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
     met = true;
   },
@@ -60,9 +64,14 @@ listen({
     document.dispatchEvent(new CustomEvent("change-heard", { detail: data }));
     soon(data.emergency ? 0 : GATHER);
   },
-  reset() {
+  reset(data) {
+    shows(data.live ? "here" : "stale");
     document.dispatchEvent(new CustomEvent("reset-heard"));
     soon(0);
+  },
+  standing(data) {
+    shows(data.live ? "here" : "stale");
+    if (data.live) soon(0);
   },
   away() {
     shows("away");
