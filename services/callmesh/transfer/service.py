@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
 from callmesh.domain import returns, routing
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.decide_referral import plan_applied
 from callmesh.domain.errors import Invalid, WrongState, no_case
+from callmesh.domain.referral import Referral
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Channel, Mode, ReferralState, Role
 from callmesh.kernel.ids import now
