@@ -67,6 +67,7 @@ LIMIT: dict[int, Pair] = {
     common_pb2.LIMIT_FOLLOW_UP: ("回访", "Follow up"),
     common_pb2.LIMIT_DIVERSION: ("分流", "Divert"),
     common_pb2.LIMIT_RECTIFY: ("整改", "Mend"),
+    common_pb2.LIMIT_CALL_BACK: ("回电", "Call back"),
 }
 STAGE: dict[int, Pair] = {
     _S.STAGE_UNSPECIFIED: ("其他", "Other"),

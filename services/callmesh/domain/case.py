@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callmesh.domain.assessment import Candidate, Evidence
+from callmesh.domain.calls import CallLeg
 from callmesh.domain.directory import Span
 from callmesh.domain.matters import Finding, Link, Mediation, Patrol, Repeat
 from callmesh.domain.words import (
@@ -352,6 +353,7 @@ class Case:
     result: str = ""
     public_reply: str = ""
     waiver: str = ""
+    call_legs: tuple[CallLeg, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     follow_up_due: datetime | None = None
     diversion_due: datetime | None = None
@@ -395,6 +397,10 @@ class Case:
     def referral(self, name: str) -> Referral | None:
         """The referral of that name."""
         return next((one for one in self.referrals if one.name == name), None)
+
+    def leg(self, id: str) -> CallLeg | None:
+        """The call leg of that id."""
+        return next((one for one in self.call_legs if one.leg == id), None)
 
     def next_deadline(self) -> tuple[datetime, Limit, Referral] | None:
         """The earliest limit that runs on any referral."""

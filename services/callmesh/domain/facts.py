@@ -22,6 +22,7 @@ from callmesh.domain.case import (
     Situation,
     Supplement,
 )
+from callmesh.domain.facts_calls import CallLegChanged as CallLegChanged
 from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
 from callmesh.domain.facts_life import DisputeOpened as DisputeOpened
@@ -120,6 +121,7 @@ class CaseTransferred:
     reason: str = ""
     city_version: str = ""
     flags: tuple[str, ...] = ()
+    conference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,7 @@ Body = (
     | ResolutionApproved
     | CaseAnnotated
     | SupervisorChanged
+    | CallLegChanged
     | ClocksBody
     | PrivacyBody
     | m.Body

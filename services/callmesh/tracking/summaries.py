@@ -25,10 +25,19 @@ _LIMITS = {
     "follow_up": "回访",
     "diversion": "分流",
     "rectify": "整改",
+    "call_back": "回电",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
 _FOUND = {"OPEN": "待整改", "RECTIFIED": "已整改", "VERIFIED": "已复核"}
 _STEPS = {"SORTED": "梳理", "ASSESSED": "研判", "ROUTED": "流转", "SUPERVISED": "督办", "RECHECKED": "复核"}
+_LEGS = {"ANSWERED": "已接通", "CONFERENCE": "三方通话", "ENDED": "通话结束", "FAILED": "未接通"}
+_WHY = {
+    "NO_ANSWER": ": 无人接听",
+    "BUSY": ": 占线",
+    "DROPPED": ": 通话中断",
+    "SWITCH_AWAY": ": 交换机不可用",
+    "NO_LINE": ": 无可用号码",
+}
 Case = case_pb2.Case
 
 
@@ -121,7 +130,7 @@ def who_was_late(body: Any, case: Case) -> str:
         return next((one.agency for one in case.findings if one.overdue and one.due == body.due), "")
     if limit == "decision":
         return next((one.sender for one in case.referrals if one.name == body.referral), "")
-    return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
+    return case.origin if limit in ("follow_up", "call_back") else _agency(case, body.referral) or case.owner
 
 
 def _asked_by(body: Any, case: Case) -> str:
@@ -143,6 +152,21 @@ def _finding(body: Any, case: Case) -> str:
     done = _FOUND.get(case_pb2.Finding.State.Name(found.state), "")
     again = "未通过复核, 再次整改" if found.reopened and done == "待整改" else done
     return f"巡查记录 {found.rule}, 责任单位 {found.agency}, {again}"
+
+
+def _leg(body: Any, case: Case) -> str:
+    """Of the legs' life: rings, answered, three on one line, over and why, and the call-back that a lost one leaves."""
+    leg = body.leg
+    whom = f"{leg.agency} {leg.language} 译员" if leg.language else leg.agency
+    back = leg.call_back
+    if back.HasField("done_at") or back.attempts:
+        return f"已回电, 接通来电人 ({whom})" if back.HasField("done_at") else f"第 {back.attempts} 次回电未接通"
+    state = case_pb2.CallLeg.State.Name(leg.state)
+    if state == "RINGING":
+        return f"{'三方' if leg.conference else ''}呼叫 {whom}, 第 {leg.target}/{leg.targets} 个号码"
+    why = _WHY.get(case_pb2.CallLeg.Reason.Name(leg.reason), "")
+    then = ", 须回电" if leg.HasField("call_back") else ", 改为推送" if body.pushed else ""
+    return f"{whom} {_LEGS.get(state, '')}{why}{then}"
 
 
 def _repeat(body: Any, case: Case) -> str:
@@ -207,7 +231,7 @@ _SENTENCES: dict[str, Callable[[Any, Case], str]] = {
     "SupervisorChanged": lambda body, case: f"督办人变更为 {body.supervisor}",
     "CaseLinked": lambda body, case: f"关联 {body.link.case}",
     "CaseAnnotated": lambda body, case: f"{body.annotation.agency} 提出意见",
-    "CallLegChanged": lambda body, case: f"与 {body.leg.agency} 的通话状态变化",
+    "CallLegChanged": _leg,
     "MediationRecorded": lambda body, case: f"{body.mediation.agency} 主持调解",
     "FindingRecorded": _finding,
     "PatrolVisited": lambda body, case: f"巡查, 查出 {body.visit.found} 项",
