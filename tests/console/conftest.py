@@ -43,9 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+async def mesh(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[LocalMesh]:
+    """With a telephone switch for a file that says what its numbers do (`SWITCH`)."""
     folder = tmp_path_factory.mktemp("mesh")
-    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True) as running:
+    switch = getattr(request.module, "SWITCH", None)
+    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True, switch=switch) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
 

@@ -27,7 +27,7 @@ from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
 from callmesh.console.links import Links
 from callmesh.console.oidc import Provider
-from callmesh.console.pages import admin, agency, board, case, cases, desk, help, sign_in, supervise
+from callmesh.console.pages import admin, agency, board, calls, case, cases, desk, help, sign_in, supervise
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -54,6 +54,7 @@ def routes() -> list[BaseRoute]:
         *admin.ROUTES,
         *case.ROUTES,
         *desk.ROUTES,
+        *calls.ROUTES,
         *help.ROUTES,
     ]
 

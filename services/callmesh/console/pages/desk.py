@@ -26,6 +26,7 @@ from callmesh.api.v1 import (
 )
 from callmesh.console.acts import Acts
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, parse
+from callmesh.console.pages import calls
 from callmesh.console.rows import OPEN_STATES, Row, rows
 from callmesh.console.sending import Draft, Sending
 from callmesh.console.web import View, acting, city_of, is_away, page, sentence
@@ -50,8 +51,9 @@ class Side:
 async def show(request: Request) -> Response:
     """The page."""
     city = city_of(request)
-    beside = await side_of(request)
-    return page(request, "desk.html", side=beside, keys=keys(request, city), plans=city.plans, history=None)
+    beside, calling = await side_of(request), await calls.shown(request)
+    given = {"keys": keys(request, city), "plans": city.plans, "history": None, **calling}
+    return page(request, "desk.html", side=beside, **given)
 
 
 async def side(request: Request) -> Response:
