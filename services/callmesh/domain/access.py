@@ -119,6 +119,10 @@ TABLE: dict[str, Rule] = {
     "DesignateJurisdiction": Rule(PEOPLE, frozenset({R.COMMANDER})),
     "RecallReferral": Rule(PEOPLE, _SENDING),
     "WaiveReferral": Rule(PEOPLE, _SENDING | {R.LEAD}),
+    "ConferenceCase": Rule(PEOPLE, _PART),
+    "LeaveCall": Rule(PEOPLE, _PART),
+    "EndCallLeg": Rule(PEOPLE, _PART),
+    "RecordCallBack": Rule(PEOPLE, _AFTER),
     # gateway
     "ReceiveReferrals": Rule(PEOPLE),
     "PullReferrals": Rule(PEOPLE),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callmesh.domain.assessment import Candidate, Evidence
+from callmesh.domain.calls import CallLeg
 from callmesh.domain.matters import Finding, Link, Mediation, Patrol, Repeat
 from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.report import ExternalId, Report, Situation
@@ -122,6 +123,7 @@ class Case:
     result: str = ""
     public_reply: str = ""
     waiver: str = ""
+    call_legs: tuple[CallLeg, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     follow_up_due: datetime | None = None
     diversion_due: datetime | None = None
@@ -165,3 +167,7 @@ class Case:
     def referral(self, name: str) -> Referral | None:
         """The referral of that name."""
         return next((one for one in self.referrals if one.name == name), None)
+
+    def leg(self, id: str) -> CallLeg | None:
+        """The call leg of that id."""
+        return next((one for one in self.call_legs if one.leg == id), None)

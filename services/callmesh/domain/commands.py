@@ -10,6 +10,14 @@ from dataclasses import dataclass
 
 from callmesh.domain import commands_matters as m
 from callmesh.domain.case import Classification, FollowUp
+from callmesh.domain.commands_calls import CallsCommand
+from callmesh.domain.commands_calls import Confer as Confer
+from callmesh.domain.commands_calls import HangUp as HangUp
+from callmesh.domain.commands_calls import Hear as Hear
+from callmesh.domain.commands_calls import Lapse as Lapse
+from callmesh.domain.commands_calls import LeaveCall as LeaveCall
+from callmesh.domain.commands_calls import RecordCallBack as RecordCallBack
+from callmesh.domain.commands_calls import Ring as Ring
 from callmesh.domain.commands_clocks import (
     ClocksCommand,
     DecideExtension,
@@ -133,6 +141,8 @@ class Transfer:
     flags: tuple[str, ...] = ()
     forced: bool = False
     """True when a rule adds a body although the case has been offered: a threat of extreme acts."""
+    conference: bool = False
+    """True when the operator stays on the line when the lead answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +299,7 @@ Command = (
     | Approve
     | Annotate
     | ChangeSupervisor
+    | CallsCommand
     | ClocksCommand
     | PrivacyCommand
     | m.Command

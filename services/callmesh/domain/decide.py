@@ -22,6 +22,7 @@ from callmesh.domain import facts as f
 from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.clocks import on_wall_time
+from callmesh.domain.decide_calls import DECIDERS as _CALLS
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
@@ -175,5 +176,6 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.WarnDeadline: on_watch.warn_deadline,
     c.MissDeadline: on_watch.miss_deadline,
     **privacy.DECIDERS,
+    **_CALLS,
     **_MATTERS,
 }

@@ -90,7 +90,8 @@ def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
     )
     late = case.diversion_due is not None and stamp.at > case.diversion_due  # the timer has not been here yet
     flags = (*command.flags, LATE_DIVERSION) if late else command.flags
-    return f.CaseTransferred(referrals, command.plan, command.reason, command.city_version, flags)
+    how = command.plan, command.reason, command.city_version
+    return f.CaseTransferred(referrals, *how, flags, command.conference)
 
 
 def _held_already(case: Case, command: c.Transfer) -> bool:

@@ -10,6 +10,7 @@ from callmesh.domain import evolve_clocks, evolve_life, evolve_privacy, evolve_r
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, recalled
+from callmesh.domain.evolve_calls import EVOLVERS as _CALLS
 from callmesh.domain.evolve_matters import EVOLVERS as _MATTERS
 from callmesh.domain.watch import LATE_DIVERSION, higher
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
@@ -158,5 +159,6 @@ _EVOLVERS: dict[type, Callable[[Case, Any, f.Stamp], Case]] = {
     **evolve_life.EVOLVERS,
     **evolve_clocks.EVOLVERS,
     **evolve_privacy.EVOLVERS,
+    **_CALLS,
     **_MATTERS,
 }

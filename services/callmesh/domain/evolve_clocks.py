@@ -8,6 +8,7 @@ from typing import Any
 
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
+from callmesh.domain.calls import CallLeg
 from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, on_referral
 from callmesh.domain.matters import Finding
@@ -36,7 +37,14 @@ def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case
         return replace(after, follow_up_due=None)
     if body.limit == Limit.RECTIFY:
         return replace(after, findings=tuple(_unmended(one, body) for one in after.findings))
+    if body.limit == Limit.CALL_BACK:
+        return replace(after, call_legs=tuple(_uncalled(one, body) for one in after.call_legs))
     return on_referral(after, body.referral, lambda one: _missed(one, body))
+
+
+def _uncalled(one: CallLeg, body: f.DeadlineMissed) -> CallLeg:
+    owed = one.call_back if one.is_owed else None
+    return replace(one, call_back=replace(owed, overdue=True)) if owed and owed.due == body.due else one
 
 
 def _unmended(one: Finding, body: f.DeadlineMissed) -> Finding:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from callmesh.domain import facts_matters as m
 from callmesh.domain.case import Actor, Classification, FollowUp
+from callmesh.domain.facts_calls import CallLegChanged as CallLegChanged
 from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
 from callmesh.domain.facts_life import DisputeOpened as DisputeOpened
@@ -113,6 +114,7 @@ class CaseTransferred:
     reason: str = ""
     city_version: str = ""
     flags: tuple[str, ...] = ()
+    conference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,7 @@ Body = (
     | ResolutionApproved
     | CaseAnnotated
     | SupervisorChanged
+    | CallLegChanged
     | ClocksBody
     | PrivacyBody
     | m.Body

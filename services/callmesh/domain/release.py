@@ -90,6 +90,7 @@ def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
         "parent": "",
         "children": (),
         "links": (),
+        "call_legs": tuple(one for one in case.call_legs if one.agency == agency),
         "mediations": tuple(one for one in case.mediations if one.agency == agency),
         "findings": tuple(one for one in case.findings if one.agency == agency),
         "repeat": repeat,

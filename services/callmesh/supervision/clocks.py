@@ -1,10 +1,10 @@
 """Time as scheduled messages: one slot a case, holding the next moment it is watched for (domain/watch.py).
 
 A moment is a warning, a limit that runs out (of an agency, of who must decide, ask, divert or mend, of an answer to a
-reminder) or the end of a pause. A fact moves the earliest one. If it moved *earlier*, or nothing is known to be armed,
-the slot is published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
-left alone: when it fires too soon the case is read, found not due, and armed again. So a whole
-life costs few timer messages, and a lost or doubled message mends itself.
+reminder, to a lost call), the end of a pause, or a phone that rang long enough. A fact moves the earliest one. If it
+moved *earlier*, or nothing is known to be armed, the slot is published anew (same subject, so it replaces). If it moved
+later or vanished, the armed message is left alone: when it fires too soon the case is read, found not due, and armed
+again. So a whole life costs few timer messages, and a lost or doubled message mends itself.
 
 What fires is decided on the case as this process last saw it: acting on an old one is refused by the log and decided
 anew, and a fact that it has not seen yet is still to come and arms what it moved. So each moment is acted on once, and
@@ -58,6 +58,7 @@ _ARMING = frozenset(
         "resolution_sent_back",
         "case_unmerged",
         "finding_recorded",
+        "call_leg_changed",
         "deadline_missed",
         "deadline_warned",
         "referral_reminded",
@@ -182,6 +183,8 @@ class Clocks:
         return outcome.head.case
 
     def _command(self, watch: Watch) -> c.Command:
+        if watch.alarm == Alarm.LAPSE:
+            return c.Lapse(watch.referral, self._mesh.city.calls)
         if watch.alarm == Alarm.RESUME or watch.limit is None:
             return c.Resume(watch.referral, self._mesh.city.calendar, "挂账期满")
         if watch.alarm == Alarm.WARN:
