@@ -1,4 +1,4 @@
-"""A real mesh with its console and a real Chromium, one of each for a file of tests.
+"""A real mesh with its console and a real Chromium, one of each for all tests of this folder.
 
 Where Chromium is missing the tests skip with the line that says how to get it; `.ci/run` installs it.
 """
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 one.add_marker(pytest.mark.skip(reason=HOW))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
     folder = tmp_path_factory.mktemp("mesh")
     async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True) as running:
@@ -50,13 +50,13 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     assert running.clean, "a process had to be killed at the end"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
     async with connect(mesh.endpoints) as made:
         yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browsing(mesh: LocalMesh) -> AsyncIterator[Browsing]:
     """The browser; every person has a context of their own."""
     assert CHROMIUM is not None
@@ -64,9 +64,9 @@ async def browsing(mesh: LocalMesh) -> AsyncIterator[Browsing]:
         yield opened
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def person(browsing: Browsing) -> AsyncIterator[Callable[..., object]]:
-    """`await person("op110")` is that person's signed-in page; contexts end with the test, quiet consoles proven."""
+    """`await person("op110")` is that person's page, signed in; contexts end with the test, quiet consoles proven."""
     opened: list[Desk] = []
 
     async def sign_in(account: str, **more: object) -> Desk:

@@ -20,7 +20,7 @@ from mesh_play import Desk, Kind, Partner, RState, State, city_with, refused, re
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
-from callmesh.cli.clients import Clients
+from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
 from callmesh.partner import Invalid, Refused, WrongState
@@ -59,6 +59,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 class Leader(Desk):

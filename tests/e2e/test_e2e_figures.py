@@ -23,7 +23,7 @@ from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients, asking, me
+from callmesh.cli.clients import Clients, asking, connect, me
 from callmesh.cli.endpoints import FILE
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
@@ -44,6 +44,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     (city / "city.toml").write_text(text)
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 class Ran:

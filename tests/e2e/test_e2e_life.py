@@ -29,7 +29,7 @@ from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
+from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import detail, identity, status_details
 from callmesh.partner import Refused, WrongState
@@ -49,6 +49,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 async def designate(desk: Desk, case: case_pb2.Case, agency: str, reason: str = "职责清单第七条") -> Any:

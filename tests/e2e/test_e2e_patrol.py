@@ -15,7 +15,7 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 _numbers = itertools.count(4401)
 FState = case_pb2.Finding.State
 

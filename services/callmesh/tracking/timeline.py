@@ -46,7 +46,10 @@ def _entries(changes: Sequence[Change]) -> list[api.TimelineEntry]:
     for one in changes:
         at = one.event["at"]
         entry = api.TimelineEntry(
-            stage=stage_of(one.event["kind"]), event=event_proto(one.event), elapsed=duration(at - before)
+            stage=stage_of(one.event["kind"]),
+            event=event_proto(one.event),
+            elapsed=duration(at - before),
+            said=one.said,
         )
         made.append(entry)
         before = max(before, at)  # a fact decided before its predecessor counts as simultaneous, as in holds
