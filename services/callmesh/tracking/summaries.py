@@ -29,8 +29,21 @@ _LIMITS = {
     "rectify": "整改",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
-_STEPS = {"SORTED": "梳理", "ASSESSED": "研判", "ROUTED": "流转", "SUPERVISED": "督办", "RECHECKED": "复核"}
-_STATES = {"RINGING": "振铃", "ANSWERED": "已接通", "CONFERENCE": "三方通话", "ENDED": "已结束", "FAILED": "未接通"}
+_R, _L = case_pb2.Repeat, case_pb2.CallLeg
+_STEPS: dict[int, str] = {
+    _R.SORTED: "梳理",
+    _R.ASSESSED: "研判",
+    _R.ROUTED: "流转",
+    _R.SUPERVISED: "督办",
+    _R.RECHECKED: "复核",
+}
+_LEGS: dict[int, str] = {
+    _L.RINGING: "振铃",
+    _L.ANSWERED: "已接通",
+    _L.CONFERENCE: "三方通话",
+    _L.ENDED: "已结束",
+    _L.FAILED: "未接通",
+}
 _NOT_STATED = {"category": "未定类", "level": "未定级", "purpose": "未注明"}
 Case = case_pb2.Case
 Said = dict[str, Any]
@@ -68,8 +81,8 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
     "level": lambda number: LEVEL.word(number).upper(),
     "limit": lambda number: _LIMITS.get(LIMIT.word(number or 0), ""),
     "supervision": lambda number: _COLOURS.get(SUPERVISION.word(number or 0), SUPERVISION.word(number or 0)),
-    "stage": lambda number: _STEPS.get(case_pb2.Repeat.Stage.Name(number or 0), ""),
-    "leg": lambda number: _STATES.get(case_pb2.CallLeg.State.Name(number or 0), ""),
+    "stage": lambda number: _STEPS.get(number or 0, ""),
+    "leg": lambda number: _LEGS.get(number or 0, ""),
     "emergency": lambda _: "紧急",
     "count": lambda number: str(number or 0),
 }

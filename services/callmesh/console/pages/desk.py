@@ -57,8 +57,15 @@ async def show(request: Request) -> Response:
     """The page."""
     city = city_of(request)
     beside = await side_of(request)
-    shown = {"keys": keys(request, city), "plans": city.plans, "languages": terms.LANGUAGE, "history": None}
-    return page(request, "desk.html", side=beside, **shown)
+    return page(
+        request,
+        "desk.html",
+        side=beside,
+        keys=keys(request, city),
+        plans=city.plans,
+        languages=terms.LANGUAGE,
+        history=None,
+    )
 
 
 async def side(request: Request) -> Response:
