@@ -19,6 +19,8 @@ from callmesh.cli.mesh import LocalMesh
 from support.city import DEMO_CITY
 
 CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+SWITCH = {"8119-1": "answer:0.1"}
+"""What the telephone switch's numbers do; any other number draws what it does from the seed."""
 RULE = "auto_grant_returns = 2"
 HOW = "no Chromium here: apt-get install chromium fonts-wqy-zenhei (or set CALLMESH_TEST_CHROMIUM)"
 
@@ -45,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
     folder = tmp_path_factory.mktemp("mesh")
-    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True) as running:
+    async with LocalMesh(folder / "data", city=strict_city(folder / "city"), console=True, switch=SWITCH) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
 

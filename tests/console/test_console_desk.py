@@ -64,6 +64,24 @@ async def test_a_whole_case_by_keyboard_between_desks(person: Person) -> None:
     await expect(row).to_have_count(0)
 
 
+async def test_f10_puts_three_on_one_line(person: Person) -> None:
+    """Ringing, three-way, left to caller and partner, joined again by F10 on an empty form, hung up: by keyboard."""
+    page = (await at_desk(person, "op110")).page
+    await types(page, GAS)
+    await page.keyboard.press("F10")
+    short = await sent(page)
+    call = page.locator(f"#call-{short}")
+    await expect(call).to_contain_text("三方通话")
+    await expect(call.locator('[data-call="leave"]')).to_be_visible()
+    await command(page, f"离 {short}")
+    await expect(call.locator("[data-state='2']")).to_contain_text("已接通")
+    await page.locator("#narrative").focus()
+    await page.keyboard.press("F10")
+    await expect(call.locator("[data-state='3']")).to_contain_text("三方通话")
+    await command(page, f"挂 {short}")
+    await expect(call).to_contain_text("已结束")
+
+
 CALLS = {
     "danger: to fire and gas": (GAS, ("Control+Enter",)),
     "the hotline's: a known key": (LANE, ("F1",)),

@@ -291,9 +291,10 @@ async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
 async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
     """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %.
 
-    What the watch finds is what the figure counts.
+    What the watch finds is what the figure counts. A case that nobody even classified is found as well.
     """
     desk = Desk(clients, "110")
+    unread = await desk.open("有点事")
     prompt = [await desk.offered(f"{number} 栋停水", "water_outage") for number in range(2)]
     late = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(2, 4)]
     for case in late:
@@ -304,6 +305,9 @@ async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
         assert list(offered.flags) == ["late_diversion"] and offered.state == State.REFERRED
     for case in prompt:
         assert not (await desk.get(case)).flags
+    found = await desk.until(unread, lambda one: "late_diversion" in one.flags, "nobody classified it")
+    assert found.state == State.RECEIVED and found.supervision == YELLOW
+    await missed(desk, found, "分流", unread.diversion_due)
     own = await desk.classify(await desk.open("家里被盗"), "theft_fraud")
     assert not own.HasField("diversion_due"), "what the first receiver does itself is not diverted"
     figure = await desk.figure("late_diversion", offered, start_time=prompt[0].opened_at)
@@ -416,7 +420,7 @@ async def test_the_watch_only_rises_until_a_person_lifts_it(clients: Clients) ->
             done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "done")
             case = await (desk if number == 2 else leader).reopen(done)
             assert case.round == number
-        assert case.supervision == RED and list(case.flags).count("commander") == 1
+        assert case.supervision == RED and list(case.flags).count("for_commander") == 1
         assert case.supervisor == "commander-on-duty"
 
 

@@ -27,7 +27,20 @@ from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
 from callmesh.console.links import Links
 from callmesh.console.oidc import Provider
-from callmesh.console.pages import admin, agency, board, case, cases, desk, help, linked, referral, sign_in, supervise
+from callmesh.console.pages import (
+    admin,
+    agency,
+    board,
+    calls,
+    case,
+    cases,
+    desk,
+    help,
+    linked,
+    referral,
+    sign_in,
+    supervise,
+)
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -55,6 +68,7 @@ def routes() -> list[BaseRoute]:
         *admin.ROUTES,
         *case.ROUTES,
         *desk.ROUTES,
+        *calls.ROUTES,
         *help.ROUTES,
     ]
 

@@ -127,6 +127,8 @@ class Telling:
             "type": words.repeat_type,
             "stage": lambda stage: words.repeat_stage(stage or 0),
             "leg": lambda state: words.leg(state or 0),
+            "why": lambda reason: words.leg_reason(reason or 0),
+            "language": lambda tag: words.pick(terms.LANGUAGE.get(tag, (tag, tag))),
         }
         shown = names.get(noun)
         return shown(value) if shown else str(value or (0 if noun == "count" else ""))

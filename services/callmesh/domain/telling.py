@@ -17,6 +17,8 @@ _RELEASED = (
     "[, 个人信息 {count} 项 ({fields}), 用途: {purpose}]",
     "[, personal data: {fields} ({count}), for: {purpose}]",
 )
+_WHOM = "{agency}[ {language} 译员]", "{agency}[ (interpreter, {language})]"
+_LEG = _WHOM[0] + ": {leg}[, {why}]", _WHOM[1] + ": {leg}[, {why}]"
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "CaseOpened": ("{agency} 接报, 渠道 {channel}[, {emergency}]", "{agency} took it, by {channel}[, {emergency}]"),
     "ReportAmended": ("补充报告内容", "The report was supplemented"),
@@ -83,7 +85,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "SupervisorChanged": ("督办人变更为 {person}", "The duty leader is now {person}"),
     "CaseLinked": ("关联 {case}", "Linked to {case}"),
     "CaseAnnotated": ("{agency} 提出意见", "{agency} added a note"),
-    "CallLegChanged": ("与 {agency} 的通话状态变化[: {leg}]", "The call with {agency} changed[: {leg}]"),
+    "CallLegChanged": _LEG,
+    "CallLegChanged/ringing": (
+        f"呼叫 {_WHOM[0]}, 第 {{count}}/{{total}} 个号码",
+        f"Rings {_WHOM[1]}, number {{count}} of {{total}}",
+    ),
+    "CallLegChanged/three_way": (
+        f"三方呼叫 {_WHOM[0]}, 第 {{count}}/{{total}} 个号码",
+        f"Rings {_WHOM[1]} for three on one line, number {{count}} of {{total}}",
+    ),
+    "CallLegChanged/pushed": (f"{_LEG[0]}, 改为推送", f"{_LEG[1]}; goes on as a push"),
+    "CallLegChanged/call_back": (f"{_LEG[0]}, 须回电", f"{_LEG[1]}; the caller has to be called back"),
+    "CallLegChanged/called_back": (
+        f"已回电, 接通来电人 ({_WHOM[0]})",
+        f"The caller was called back and reached ({_WHOM[1]})",
+    ),
+    "CallLegChanged/not_reached": ("第 {count} 次回电未接通", "Call-back {count}: not reached"),
     "MediationRecorded": ("{agency} 主持调解", "{agency} mediated"),
     "FindingRecorded": (
         "巡查记录 {rule}, 责任单位 {agency}, 待整改",

@@ -27,24 +27,20 @@ _LIMITS = {
     "follow_up": "回访",
     "diversion": "分流",
     "rectify": "整改",
+    "call_back": "回电",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
-_R, _L = case_pb2.Repeat, case_pb2.CallLeg
-_STEPS: dict[int, str] = {
-    _R.SORTED: "梳理",
-    _R.ASSESSED: "研判",
-    _R.ROUTED: "流转",
-    _R.SUPERVISED: "督办",
-    _R.RECHECKED: "复核",
-}
-_LEGS: dict[int, str] = {
-    _L.RINGING: "振铃",
-    _L.ANSWERED: "已接通",
-    _L.CONFERENCE: "三方通话",
-    _L.ENDED: "已结束",
-    _L.FAILED: "未接通",
-}
+_STEPS = {"SORTED": "梳理", "ASSESSED": "研判", "ROUTED": "流转", "SUPERVISED": "督办", "RECHECKED": "复核"}
+_STATES = {"RINGING": "响铃", "ANSWERED": "已接通", "CONFERENCE": "三方通话", "ENDED": "已结束", "FAILED": "未接通"}
 _NOT_STATED = {"category": "未定类", "level": "未定级", "purpose": "未注明"}
+_WHY = {
+    "NO_ANSWER": "无人接听",
+    "BUSY": "占线",
+    "DROPPED": "通话中断",
+    "SWITCH_AWAY": "交换机不可用",
+    "NO_LINE": "无可用号码",
+    "HUNG_UP": "已挂断",
+}
 Case = case_pb2.Case
 Said = dict[str, Any]
 
@@ -81,10 +77,12 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
     "level": lambda number: LEVEL.word(number).upper(),
     "limit": lambda number: _LIMITS.get(LIMIT.word(number or 0), ""),
     "supervision": lambda number: _COLOURS.get(SUPERVISION.word(number or 0), SUPERVISION.word(number or 0)),
-    "stage": lambda number: _STEPS.get(number or 0, ""),
-    "leg": lambda number: _LEGS.get(number or 0, ""),
+    "stage": lambda number: _STEPS.get(case_pb2.Repeat.Stage.Name(number or case_pb2.Repeat.STAGE_UNSPECIFIED), ""),
+    "leg": lambda number: _STATES.get(case_pb2.CallLeg.State.Name(number or case_pb2.CallLeg.STATE_UNSPECIFIED), ""),
+    "why": lambda number: _WHY.get(case_pb2.CallLeg.Reason.Name(number or case_pb2.CallLeg.REASON_UNSPECIFIED), ""),
     "emergency": lambda _: "紧急",
     "count": lambda number: str(number or 0),
+    "total": lambda number: str(number or 0),
 }
 
 
@@ -158,7 +156,7 @@ def who_was_late(body: Any, case: Case) -> str:
         return next((one.agency for one in case.findings if one.overdue and one.due == body.due), "")
     if limit == "decision":
         return next((one.sender for one in case.referrals if one.name == body.referral), "")
-    return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
+    return case.origin if limit in ("follow_up", "call_back") else _agency(case, body.referral) or case.owner
 
 
 def _finding(body: Any, case: Case) -> Said:
@@ -166,6 +164,26 @@ def _finding(body: Any, case: Case) -> Said:
     state = case_pb2.Finding.State.Name(found.state).lower()
     outcome = "again" if found.reopened and state == "open" else state
     return {"rule": found.rule, "agency": found.agency, "outcome": outcome}
+
+
+def _leg(body: Any, case: Case) -> Said:
+    leg = body.leg
+    said = {"outcome": _leg_outcome(body), "agency": leg.agency, "language": leg.language, "leg": leg.state}
+    if said["outcome"] == "not_reached":
+        return said | {"count": leg.call_back.attempts}
+    return said | {"why": leg.reason, "count": leg.target, "total": leg.targets}
+
+
+def _leg_outcome(body: Any) -> str:
+    """Of the legs' life: rings, answered, three on one line, over and why, and the call-back that a lost one leaves."""
+    leg = body.leg
+    if leg.call_back.HasField("done_at"):
+        return "called_back"
+    if leg.call_back.attempts:
+        return "not_reached"
+    if leg.state == case_pb2.CallLeg.RINGING:
+        return "three_way" if leg.conference else "ringing"
+    return "call_back" if leg.HasField("call_back") else "pushed" if body.pushed else ""
 
 
 def _repeat(body: Any, case: Case) -> Said:
@@ -219,7 +237,7 @@ _SAID: dict[str, Callable[[Any, Case], Said]] = {
     "SupervisorChanged": lambda body, case: {"person": body.supervisor},
     "CaseLinked": lambda body, case: {"case": body.link.case},
     "CaseAnnotated": lambda body, case: {"agency": body.annotation.agency},
-    "CallLegChanged": lambda body, case: {"agency": body.leg.agency, "leg": body.leg.state},
+    "CallLegChanged": _leg,
     "MediationRecorded": lambda body, case: {"agency": body.mediation.agency},
     "FindingRecorded": _finding,
     "PatrolVisited": lambda body, case: {"count": body.visit.found},

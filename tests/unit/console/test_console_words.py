@@ -58,6 +58,7 @@ def test_no_chinese_stands_there_that_nobody_says() -> None:
         (words.CASE_STATE, case_pb2.Case.State),
         (words.REFERRAL_STATE, referral_pb2.Referral.State),
         (words.LEG, case_pb2.CallLeg.State),
+        (words.LEG_REASON, case_pb2.CallLeg.Reason),
         (words.LIMIT, common_pb2.Limit),
         (words.STAGE, tracking_service_pb2.TimelineEntry.Stage),
         (words.SUPERVISION, common_pb2.Supervision),

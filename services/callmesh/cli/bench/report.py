@@ -186,6 +186,8 @@ def _fairness(one: Mapping[str, Any]) -> Iterator[Row]:
     refused = ", ".join(f"{count} x {why}" for why, count in one["refused"].items())
     asked = f"asked for {one['asked_per_second']:.0f}/s, limit {one['limit']:g}/s; refused: {refused}"
     yield "the flooder", f"{one['served_per_second']:.1f} /s", asked
+    cpu = f"CPU of its client in a round; {one['elsewhere_cpu_seconds']:.1f} s while it floods something else"
+    yield "the flooder's client", f"{one['flood_cpu_seconds']:.1f} s", cpu
     yield "the quiet one", f"{sum(one['quiet_refused'].values())}", "of its calls refused"
 
 

@@ -29,6 +29,7 @@ from callmesh.console import terms
 from callmesh.console.acts import Acts
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, parse
 from callmesh.console.listing import every, page_of
+from callmesh.console.pages import calls
 from callmesh.console.rows import OPEN_STATES, Row, rows
 from callmesh.console.sending import Draft, Sending
 from callmesh.console.telling import Telling
@@ -56,16 +57,9 @@ class Side:
 async def show(request: Request) -> Response:
     """The page."""
     city = city_of(request)
-    beside = await side_of(request)
-    return page(
-        request,
-        "desk.html",
-        side=beside,
-        keys=keys(request, city),
-        plans=city.plans,
-        languages=terms.LANGUAGE,
-        history=None,
-    )
+    beside, calling = await side_of(request), await calls.shown(request)
+    shown = {"keys": keys(request, city), "plans": city.plans, "languages": terms.LANGUAGE, "history": None, **calling}
+    return page(request, "desk.html", side=beside, **shown)
 
 
 async def side(request: Request) -> Response:
