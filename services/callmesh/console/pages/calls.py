@@ -6,6 +6,7 @@ The part names the case that was sent last, so that what became of its call stay
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 from starlette.requests import Request
@@ -25,7 +26,7 @@ async def part(request: Request) -> Response:
     return page(request, "desk_calls.html", **await shown(request))
 
 
-async def shown(request: Request) -> dict[str, object]:
+async def shown(request: Request) -> dict[str, Any]:
     """What the part shows."""
     last = request.query_params.get("case", "")
     found, sent = await asyncio.gather(_calling(request), _sent(request, last))
