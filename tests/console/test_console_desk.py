@@ -9,10 +9,9 @@ import pytest
 from browsing import Desk
 from playwright.async_api import Page, expect
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 LANE = "小区消防车道上画着黄线还照样停，今天数了一下七辆，物业说管不了"
-SWITCH = {"8119-1": "answer:0.1"}
 GAS = "我们楼道里好大一股煤气味，越来越重"
 
 

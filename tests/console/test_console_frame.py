@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from callmesh.api.v1 import intake_service_pb2, report_pb2
 from callmesh.cli.clients import Clients, me
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 
 

@@ -13,7 +13,7 @@ from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.cli.clients import Clients, me
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 
 

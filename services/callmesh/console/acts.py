@@ -16,6 +16,7 @@ from callmesh.api.v1 import (
 from callmesh.console.calls import Calls
 from callmesh.console.clients import Acting
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant
+from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
 
@@ -42,9 +43,7 @@ class Acts:
     async def case(self, said: str) -> case_pb2.Case:
         """The open case of that number."""
         wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
-        request = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=500)
-        found = await self.acting.do(self.acting.mesh.tracking.ListCases, request)
-        by_name = {one.name: one for one in found.cases}
+        by_name = {one.name: one for one in await every(self.acting, wanted)}
         return by_name[case_meant(list(by_name), said)]
 
     async def _accept(self, case: case_pb2.Case, words: str) -> object:

@@ -222,6 +222,10 @@ class Words:
         """What a person is."""
         return self.pick(terms.POST.get(role, (role, role)))
 
+    def spoken(self, code: str) -> str:
+        """A caller's language."""
+        return self.pick(terms.LANGUAGE.get(code, (code, code)))
+
     def field(self, name: str) -> str:
         """A field of the city's data."""
         return self.pick(terms.FIELD.get(name, (name, name)))

@@ -19,9 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from callmesh.domain.case import OPEN_REFERRAL, Actor, Case
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours, no_case, no_parent
+from callmesh.domain.referral import OPEN_REFERRAL
 from callmesh.domain.release import bare, mask_for, shielded, view
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import ReferralState, Role

@@ -90,7 +90,8 @@ class Route:
 class Guide:
     """Handling guide (处置指引): what the operator asks, does and tells the caller.
 
-    With a `level` ("p0" to "p3") it holds for cases of that level only, before the category's general one.
+    With a `level` ("p0" to "p3") it holds for cases of that level only, before the category's general one. English
+    texts (`_en`) may be missing; where they stand there is one for each line in Chinese.
     """
 
     category: str
@@ -98,6 +99,9 @@ class Guide:
     ask: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
     level: str = ""
+    prompt_en: str = ""
+    ask_en: tuple[str, ...] = ()
+    tell_en: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ class ReleasePolicy:
     categories: tuple[str, ...]
     fields: tuple[str, ...]
     purpose: str
+    purpose_en: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,7 @@ class PlanTask:
     kind: str
     role: Role
     task: str
+    task_en: str = ""
 
 
 @dataclass(frozen=True)

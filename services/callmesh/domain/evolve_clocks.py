@@ -9,9 +9,10 @@ from typing import Any
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain.calls import CallLeg
-from callmesh.domain.case import Case, Pending, Referral
-from callmesh.domain.changes import on_referral
+from callmesh.domain.case import Case
+from callmesh.domain.changes import flagged, on_referral
 from callmesh.domain.matters import Finding
+from callmesh.domain.referral import Pending, Referral
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 
@@ -28,9 +29,8 @@ def without(one: Referral, kind: PendingKind) -> tuple[Pending, ...]:
 
 def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
     """The limit leaves a mark, so that it is escalated once."""
-    flag = FLAG_OF.get(body.limit, "")
-    flags = (*case.flags, flag) if flag and flag not in case.flags else case.flags
-    after = replace(case, supervision=body.supervision, flags=flags)
+    flags = [FLAG_OF[body.limit]] if body.limit in FLAG_OF else []
+    after = replace(case, supervision=body.supervision, flags=flagged(case, *flags))
     if body.limit == Limit.DIVERSION:
         return replace(after, diversion_due=None)
     if body.limit == Limit.FOLLOW_UP:

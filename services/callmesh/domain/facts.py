@@ -11,17 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callmesh.domain import facts_matters as m
-from callmesh.domain.case import (
-    Actor,
-    Attachment,
-    Classification,
-    ExternalId,
-    FollowUp,
-    Referral,
-    Report,
-    Situation,
-    Supplement,
-)
+from callmesh.domain.case import Actor, Classification, FollowUp
 from callmesh.domain.facts_calls import CallLegChanged as CallLegChanged
 from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
@@ -31,6 +21,8 @@ from callmesh.domain.facts_life import ResolutionApproved as ResolutionApproved
 from callmesh.domain.facts_life import ResolutionSentBack as ResolutionSentBack
 from callmesh.domain.facts_life import SupervisorChanged as SupervisorChanged
 from callmesh.domain.facts_privacy import PrivacyBody
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Attachment, ExternalId, Report, Situation, Supplement
 from callmesh.domain.words import Limit, Supervision
 
 
@@ -70,6 +62,7 @@ class CaseOpened:
     occurred_at: datetime | None = None
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    diversion_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

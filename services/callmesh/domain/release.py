@@ -14,8 +14,9 @@ from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
-from callmesh.domain.case import Annotation, Caller, Case, Place, Report
+from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")

@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Case, Referral
+from callmesh.domain.case import ENDED_CASE, Case
+from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.words import CaseState, Limit, ReferralState, Supervision
 
 AGENCY_LIMITS = frozenset({Limit.ACCEPT, Limit.FEEDBACK, Limit.RESOLVE, Limit.ANSWER})
@@ -27,7 +28,7 @@ FLAG_OF = {
     Limit.RECTIFY: "late_rectification",
     Limit.CALL_BACK: "late_call_back",
 }
-FOR_COMMANDER = "commander"
+FOR_COMMANDER = "for_commander"
 """Flag of a case that a commander has to watch."""
 _NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
 
@@ -73,6 +74,11 @@ def watches(case: Case) -> Iterator[Watch]:
         yield Watch(case.diversion_due, Alarm.MISS, case.owner, limit=Limit.DIVERSION)
     if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
         yield Watch(case.follow_up_due, Alarm.MISS, case.origin, limit=Limit.FOLLOW_UP)
+
+
+def next_limit(case: Case) -> Watch | None:
+    """The earliest limit that runs, of an agency or of who decides, asks, diverts or mends; None when none does."""
+    return min((one for one in watches(case) if one.alarm == Alarm.MISS), key=lambda one: one.at, default=None)
 
 
 def missed(case: Case, referral: str, limit: Limit) -> Watch | None:

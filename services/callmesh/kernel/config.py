@@ -60,7 +60,9 @@ class Settings:
     tls_ops: str = setting("ops", "service identities that may watch over the mesh, separated by commas")
     partner_rate: float = setting(20.0, "calls a second of a partner agency, in the long run")
     partner_burst: int = setting(100, "calls of a partner agency at once, after a pause")
-    partner_at_once: int = setting(4, "calls of a partner agency served at the same time; eight times as many wait")
+    partner_at_once: int = setting(
+        2, "calls of a partner agency served at the same time; eight times as many wait, and 32 at least"
+    )
     partner_streams: int = setting(32, "streams that a partner agency has open")
     desk_rate: float = setting(200.0, "calls a second of an agency that answers calls (role desk)")
     desk_burst: int = setting(1_000, "calls of such an agency at once, after a pause")

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
 from callmesh.domain import returns, ringing, routing
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.decide_calls import has_voice, need_voice
 from callmesh.domain.decide_referral import plan_applied
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Invalid, WrongState, missing, no_case
+from callmesh.domain.referral import Referral
 from callmesh.domain.repeats import length
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Mode, ReferralState, Role

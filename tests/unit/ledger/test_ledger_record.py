@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case, Report, Situation, Supplement
+from callmesh.domain.case import Case
 from callmesh.domain.evolve import evolve
+from callmesh.domain.report import Report, Situation, Supplement
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.record import (
     RECENT,
