@@ -145,10 +145,18 @@ class Words:
         """Lead or support."""
         return self.pick(_known(ROLE, role))
 
-    def leg(self, leg: case_pb2.CallLeg) -> str:
+    def leg(self, state: int) -> str:
+        """Of a call leg."""
+        return self.pick(_known(LEG, state))
+
+    def leg_reason(self, reason: int) -> str:
+        """Why a call leg is over."""
+        return self.pick(_known(LEG_REASON, reason))
+
+    def leg_stands(self, leg: case_pb2.CallLeg) -> str:
         """Where a call leg stands; of one that came to nothing, why."""
         why = leg.state == _L.FAILED and leg.reason
-        return self.pick(_known(LEG_REASON, leg.reason) if why else _known(LEG, leg.state))
+        return self.leg_reason(leg.reason) if why else self.leg(leg.state)
 
     def stage(self, stage: int) -> str:
         """接报 指派 处置 督办 反馈."""
