@@ -14,7 +14,7 @@ from playwright.async_api import FilePayload, Page, expect
 from callmesh.api.v1 import referral_pb2
 from callmesh.cli.clients import Clients
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 R = referral_pb2.Referral
 PHONE = {"viewport": {"width": 390, "height": 844}, "java_script_enabled": False, "is_mobile": True}

@@ -16,8 +16,9 @@ from operator import is_
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from callmesh.domain.case import Annotation, Caller, Case, Place, Report
+from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
@@ -91,6 +92,7 @@ def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
         "parent": "",
         "children": (),
         "links": (),
+        "call_legs": tuple(one for one in case.call_legs if one.agency == agency),
         "mediations": tuple(one for one in case.mediations if one.agency == agency),
         "findings": tuple(one for one in case.findings if one.agency == agency),
         "repeat": repeat,
@@ -203,9 +205,11 @@ class _Mask:
 @cache
 def _places(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Fields of a dataclass with somebody's words, and those that have such fields below; found once for each class."""
-    inner: dict[str, Any] = {name: _inner(hint) for name, hint in get_type_hints(kind).items()}
+    hints = get_type_hints(kind)
+    inner: dict[str, Any] = {name: _inner(hint) for name, hint in hints.items()}
     below = (name for name, one in inner.items() if is_dataclass(one) and _has_words(one))
-    return tuple(name for name in inner if name in _WORDS), tuple(below)
+    words = (name for name in hints if name in _WORDS and hints[name] is str)  # a code is no text, whatever its name
+    return tuple(words), tuple(below)
 
 
 def _has_words(kind: Any) -> bool:

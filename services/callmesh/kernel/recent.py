@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from nats.errors import Error as NatsError
 
-from callmesh.kernel import direct, headers
+from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import publish_once, require_connection, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
@@ -71,8 +72,8 @@ class Recent:
 
     async def last(self, key: str) -> list[Seen]:
         """The last who came, each once, oldest first; raises Unreachable."""
-        stream, subject = self._names.recent_stream, self._names.recent(key)
-        found = await direct.stored(self._client, stream, seq=1, next_by_subj=subject, batch=KEPT)
+        request = {"seq": 1, "next_by_subj": self._names.recent(key), "batch": KEPT}
+        found = await read_batch(self._client, self._names.recent_stream, request)
         return list({one.id: one for one in (_seen(message.data) for message in found)}.values())
 
 

@@ -30,7 +30,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from callmesh.kernel import direct, headers
+from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.config import Settings
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import KEY_BYTES, NONCE_BYTES, BadKey, Wrapping, wrapping
@@ -95,6 +96,9 @@ class Keys(Protocol):
     async def load(self, name: str) -> DataKey:
         """The key of a name."""
 
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """The keys of several names."""
+
 
 class NoKeys:
     """For who may see the way of a case but no words: everything reads as if it had been erased."""
@@ -106,6 +110,10 @@ class NoKeys:
     async def load(self, name: str) -> DataKey:
         """One that opens nothing."""
         return DataKey(name, None, erased=True)
+
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """Of each one that opens nothing."""
+        return {name: await self.load(name) for name in names}
 
 
 async def open_vault(client: Connection, js: JetStreamContext, settings: Settings) -> Vault:
@@ -201,11 +209,14 @@ class Vault:
         return found.data or b"", int(found.seq or 0)
 
     async def _fetch_all(self, names: list[str]) -> None:
-        asked = [self._names.key(name) for name in names]
-        stored = await direct.stored(self._client, self._names.keys_stream, multi_last=asked, batch=len(names))
-        kept = {self._names.case_id((one.headers or {})[headers.SUBJECT]): one.data for one in stored}
-        for name in names:
-            self._note(name, kept.get(name))
+        request = {"multi_last": [self._names.key(name) for name in names], "batch": len(names)}
+        missing = set(names)
+        for message in await read_batch(self._client, self._names.keys_stream, request):
+            name = self._names.case_id((message.headers or {})[headers.SUBJECT])
+            missing.discard(name)
+            self._note(name, message.data)
+        for name in missing:
+            self._note(name, None)
 
     @property
     def _keys(self) -> Wrapping:

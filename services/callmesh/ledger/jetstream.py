@@ -17,14 +17,15 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from callmesh.facts.v1 import facts_pb2
-from callmesh.kernel import direct, headers
+from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
-from callmesh.kernel.vault import DataKey, Keys
+from callmesh.kernel.vault import Keys
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
 from callmesh.ledger.sealing import seal
 
@@ -141,19 +142,22 @@ class JetStreamLedger:
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""
-        require_connection(self._client)
         key = await self._vault.load(case_id)
         found: list[Head] = []
         while True:
-            batch = await self._batch(case_id, found[-1].sequence + 1 if found else 1, key)
+            batch = await self._batch(case_id, found[-1].sequence + 1 if found else 1)
             found += batch
             if len(batch) < _HISTORY_BATCH:
-                return found
+                return [one.opened_with(key) for one in found]
 
-    async def _batch(self, case_id: str, start: int, key: DataKey) -> list[Head]:
-        stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
-        stored = await direct.stored(self._client, stream, seq=start, next_by_subj=subject, batch=_HISTORY_BATCH)
-        return [_told(message, key) for message in stored]
+    async def _batch(self, case_id: str, start: int) -> list[Head]:
+        request = {"seq": start, "next_by_subj": self._names.case(case_id), "batch": _HISTORY_BATCH}
+        found = []
+        for message in await read_batch(self._client, self._names.case_stream(case_id), request):
+            given = message.headers or {}
+            parent = given.get(headers.TRACEPARENT, "")
+            found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
+        return found
 
     def _headers(self, fact: facts_pb2.Fact, kind: str, expected: int) -> dict[str, str]:
         sent = {
@@ -177,9 +181,3 @@ class JetStreamLedger:
         self._cache.move_to_end(case_id)
         if len(self._cache) > CACHED_HEADS:
             self._cache.popitem(last=False)
-
-
-def _told(message: Msg, key: DataKey) -> Head:
-    """A message that a direct get told, as a head."""
-    given = message.headers or {}
-    return Head(message.data, int(given[headers.SEQUENCE]), traceparent=given.get(headers.TRACEPARENT, ""), key=key)
