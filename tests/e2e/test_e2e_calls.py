@@ -13,7 +13,7 @@ from mesh_play import CITY, Desk, Partner, RState, refused, request_id, until
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
+from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,6 +49,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     async with LocalMesh(folder / "data", city=fast_city(folder / "city"), switch=NUMBERS) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 def legs(case: case_pb2.Case) -> list[tuple[str, int]]:

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
 from training_kit import plain
 
 from callmesh.classification import corpus, model_file, signing
@@ -52,6 +49,10 @@ def file(tmp_path: Path, fitted: build.Fitted) -> Path:
 def test_decides_as_scikit_learn_does(fitted: build.Fitted) -> None:
     texts, labels = _texts(400)
     router = fitted.router
+    from sklearn.feature_extraction.text import TfidfVectorizer  # seconds of every worker if it stood above
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
     vector = TfidfVectorizer(
         analyzer="char", ngram_range=(1, 3), lowercase=False, sublinear_tf=True, vocabulary=list(router.grams)
     )
