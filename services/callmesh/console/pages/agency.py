@@ -197,15 +197,16 @@ async def _act(request: Request, door: Door) -> Response:
 
 async def _typed(request: Request, form: FormData) -> tuple[Typed, str]:
     """What was sent, and a sentence when one of the files is no picture."""
+    case = _case(request)
     kept, bad = [str(one) for one in form.getlist("picture") if isinstance(one, str)], ""
     for one in form.getlist("photo"):
         if isinstance(one, UploadFile) and one.size:
             try:
-                kept.append(await asyncio.to_thread(_pictures(request).keep, await one.read()))
+                kept.append(await asyncio.to_thread(_pictures(request).keep, case, await one.read()))
             except pictures.NoPicture:
                 bad = View(request).say("That file is no picture, or larger than 8 MB. Choose another one.")
     texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    found = [made for one in kept if (made := _pictures(request).attachment(one))]
+    found = [made for one in kept if (made := _pictures(request).attachment(case, one))]
     return Typed(texts, found), bad
 
 
@@ -296,7 +297,7 @@ async def _picture(request: Request, door: Door) -> Response:
     case, _ = await _own(door, _name(request))
     reference = f"console:{request.path_params['picture']}"
     named = {file.reference for one in case.referrals for note in one.feedback for file in note.attachments}
-    path = _pictures(request).find(reference) if reference in named else None
+    path = _pictures(request).find(case.name, reference) if reference in named else None
     if path is None:
         return Response(status_code=404)
     return FileResponse(
@@ -313,6 +314,11 @@ def _name(request: Request) -> str:
     if "token" in request.path_params:
         return str(request.state.referral)
     return f"cases/{request.path_params['case']}/referrals/{request.path_params['number']}"
+
+
+def _case(request: Request) -> str:
+    """The name of its case."""
+    return _name(request).partition("/referrals/")[0]
 
 
 def _links(request: Request) -> links.Links:
