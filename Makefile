@@ -38,7 +38,7 @@ screenshots: setup ## pictures of every page of the console, in screenshots/ (ne
 	@CALLMESH_SCREENSHOTS=$(CURDIR)/screenshots $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
 check: lint types layers protos ## style, types, layers, contract
 

@@ -16,7 +16,7 @@ from callmesh.cli.clients import Clients, city_in_force, me, ops
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import channel, reason_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 
 

@@ -18,7 +18,7 @@ from callmesh.console.erasing import Erasing
 from callmesh.console.pictures import Pictures
 from support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 R = referral_pb2.Referral
 PHONE = {"viewport": {"width": 390, "height": 844}, "java_script_enabled": False, "is_mobile": True}

@@ -1,4 +1,9 @@
-"""A whole mesh for each file of journeys, with the demo city on fast clocks."""
+"""One mesh for all journeys that need nothing special: the demo city on fast clocks.
+
+Files share it, so a test counts only what is its own: cases by name, callers and places that no other file has. A
+file that changes the city or the settings has a mesh, and `clients`, of its own; `tests/dealing.py` keeps the sharers
+on one worker.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from callmesh.cli.mesh import LocalMesh
 FAST = {"LQ": ("2s", "3s", "5s"), "L0": ("3s", "60s", "24h")}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
     folder = tmp_path_factory.mktemp("mesh")
     async with LocalMesh(folder / "data", city=city_with(folder / "city", FAST)) as running:
@@ -23,7 +28,7 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     assert running.clean, "a process had to be killed at the end"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
     async with connect(mesh.endpoints) as made:
         yield made

@@ -23,6 +23,7 @@ LIMITS = {
     common_pb2.LIMIT_FOLLOW_UP: "follow-up (回访)",
     common_pb2.LIMIT_DIVERSION: "first offer (分流)",
     common_pb2.LIMIT_RECTIFY: "mending (整改)",
+    common_pb2.LIMIT_CALL_BACK: "call-back (回电)",
 }
 COLOURS = {
     common_pb2.SUPERVISION_BLUE: "blue",

@@ -28,7 +28,20 @@ from callmesh.console.drafts import Drafts
 from callmesh.console.erasing import Erasing
 from callmesh.console.links import Links
 from callmesh.console.oidc import Provider
-from callmesh.console.pages import admin, agency, board, case, cases, desk, help, sign_in, supervise
+from callmesh.console.pages import (
+    admin,
+    agency,
+    board,
+    calls,
+    case,
+    cases,
+    desk,
+    help,
+    linked,
+    referral,
+    sign_in,
+    supervise,
+)
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -50,11 +63,13 @@ def routes() -> list[BaseRoute]:
         *sign_in.ROUTES,
         *cases.ROUTES,
         *agency.ROUTES,
+        *linked.ROUTES,
         *supervise.ROUTES,
         *board.ROUTES,
         *admin.ROUTES,
         *case.ROUTES,
         *desk.ROUTES,
+        *calls.ROUTES,
         *help.ROUTES,
     ]
 
@@ -66,7 +81,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(GZipMiddleware), Middleware(SameOrigin), Middleware(SignedIn)],
-        exception_handlers={grpc.aio.AioRpcError: web.refusal, agency.NoReferral: agency.no_referral},
+        exception_handlers={grpc.aio.AioRpcError: web.refusal, referral.NoReferral: referral.no_referral},
         lifespan=_lifespan,
     )
     folder = Path(own.folder or Path(settings.data_dir) / "console")

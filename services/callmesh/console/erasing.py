@@ -14,7 +14,7 @@ import grpc
 from callmesh.api.v1 import tracking_service_pb2
 from callmesh.console.accounts import Account
 from callmesh.console.pictures import Pictures
-from callmesh.console.push import Listener, Push
+from callmesh.console.push import Change, Listener, Push
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.identity import OPS
 
@@ -39,13 +39,14 @@ class Erasing:
             await self.catch_up()
             while True:
                 try:
-                    change = await listener.next()
+                    told = await listener.next()
                 except TimeoutError:
                     continue
-                if change is None:
+                if isinstance(told, Change):
+                    if told.kind == _ERASED:
+                        self._pictures.erase(told.case)
+                elif told is None or told.live:
                     await self.catch_up()
-                elif change.kind == _ERASED:
-                    self._pictures.erase(change.case)
 
     async def catch_up(self) -> None:
         """Erases what was missed; asks again until it is told."""

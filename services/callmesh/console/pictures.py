@@ -2,8 +2,8 @@
 
 A picture is a JPEG, PNG or WebP of at most MOST bytes. What a camera writes beside the picture (place, device, time)
 is cut off before it is kept: the mesh has its own. A reference is `console:<sha256>.<ending>`; who may see the case
-that names it may fetch it (pages/agency.py asks the mesh), nobody else. They lie in a folder of their case, which goes
-when the case is erased (erasing.py).
+that names it may fetch it (pages/referral.py asks the mesh), nobody else. They lie in a folder of their case, which
+goes when the case is erased (erasing.py).
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from callmesh.domain.case import OPEN_REFERRAL, Actor, Case
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours, no_case, no_parent
+from callmesh.domain.referral import OPEN_REFERRAL
 from callmesh.domain.release import answering, bare, mask_for, shielded, view
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import ReferralState, Role
@@ -119,6 +120,10 @@ TABLE: dict[str, Rule] = {
     "DesignateJurisdiction": Rule(PEOPLE, frozenset({R.COMMANDER})),
     "RecallReferral": Rule(PEOPLE, _SENDING),
     "WaiveReferral": Rule(PEOPLE, _SENDING | {R.LEAD}),
+    "ConferenceCase": Rule(PEOPLE, _PART),
+    "LeaveCall": Rule(PEOPLE, _PART),
+    "EndCallLeg": Rule(PEOPLE, _PART),
+    "RecordCallBack": Rule(PEOPLE, _AFTER),
     # gateway
     "ReceiveReferrals": Rule(PEOPLE),
     "PullReferrals": Rule(PEOPLE),

@@ -12,10 +12,11 @@ from typing import Any
 from callmesh.domain import commands_privacy as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_privacy as p
-from callmesh.domain.case import ENDED_CASE, WORKING_REFERRAL, Case, Disclosure, Referral
+from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.decide_watch import need_overseer
 from callmesh.domain.errors import Invalid, WrongState, missing
 from callmesh.domain.guards import CASE_ZH, find_referral, need_referral_state, own_referral
+from callmesh.domain.referral import WORKING_REFERRAL, Disclosure, Referral
 from callmesh.domain.release import FIELDS, IDENTITY, is_shielded
 from callmesh.domain.words import ActorKind, DisclosureState, ReferralState
 

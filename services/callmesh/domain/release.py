@@ -15,8 +15,9 @@ from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
-from callmesh.domain.case import Annotation, Caller, Case, Place, Report
+from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
@@ -97,6 +98,7 @@ def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
         "parent": "",
         "children": (),
         "links": (),
+        "call_legs": tuple(one for one in case.call_legs if one.agency == agency),
         "mediations": tuple(one for one in case.mediations if one.agency == agency),
         "findings": tuple(one for one in case.findings if one.agency == agency),
         "repeat": repeat,
@@ -197,7 +199,8 @@ class _Mask:
         changed: dict[str, Any] = {}
         for one in fields_of(value):
             before = getattr(value, one.name)
-            after = self._text(before) if one.name in _WORDS else self._masked(before)
+            words = one.name in _WORDS and type(before) is str  # a code is no text, whatever its name
+            after = self._text(before) if words else self._masked(before)
             if after != before:
                 changed[one.name] = after
         return replace(value, **changed) if changed else value

@@ -38,6 +38,7 @@ class Settings:
     host: str = setting("127.0.0.1", "address the services listen on")
     port: int = setting(0, "port of this service; 0: the service's default")
     database_url: str = setting("", "read model, e.g. postgresql+psycopg://user@host/db; empty: SQLite")
+    switch: str = setting("", "telephone switch that rings the agencies, host:port; empty: no voice, data alone")
     data_dir: str = setting(".callmesh", "folder for what a process keeps on disk")
     rules_dir: str = setting("", "own lexicon tables, thresholds.toml, default.model; empty: the packaged ones")
     otlp_endpoint: str = setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")

@@ -96,6 +96,9 @@ class Keys(Protocol):
     async def load(self, name: str) -> DataKey:
         """The key of a name."""
 
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """The keys of several names."""
+
 
 class NoKeys:
     """For who may see the way of a case but no words: everything reads as if it had been erased."""
@@ -107,6 +110,10 @@ class NoKeys:
     async def load(self, name: str) -> DataKey:
         """One that opens nothing."""
         return DataKey(name, None, erased=True)
+
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """Of each one that opens nothing."""
+        return {name: await self.load(name) for name in names}
 
 
 async def open_vault(client: Client, js: JetStreamContext, settings: Settings) -> Vault:

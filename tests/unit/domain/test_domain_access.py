@@ -8,9 +8,10 @@ import pytest
 
 from callmesh.domain import access
 from callmesh.domain.access import ABOVE, PARTIES, SEERS, TABLE, Relation
-from callmesh.domain.case import Actor, Caller, Case, Place, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import Agency, City
 from callmesh.domain.errors import NotFound, NotYours
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import ActorKind, CaseState, ReferralState, Role
 from support.builders import CASE, NOW, referral
 

@@ -10,9 +10,10 @@ import pytest
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_privacy as p
-from callmesh.domain.case import Actor, Caller, Case, Place, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState
 from callmesh.domain.release import FIELDS, IDENTITY, MASK, allowed_fields, released, shielded, view
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import ActorKind, CaseState, DisclosureState, ReferralState
 from support.builders import GAS, HOTLINE, LATER, POLICE, WATER, given, name, offered, opened, progressed, told
 from support.city import demo_city

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from callmesh.cli.bench.targets import bad, judge
+from callmesh.cli.bench.targets import faults, judge
 from callmesh.cli.output import size, table
 
 Row = tuple[str, ...]
@@ -91,7 +91,7 @@ def _flows(found: Mapping[str, Any]) -> None:
     sink = f"{flows['spans_per_flow']:.0f} spans a flow (sink: {flows['sink_cpu_us']:.0f} us a fact, not counted)"
     lives = f"{counted['opened']} opened, {counted['whole']} whole lives of {flows['facts_per_flow']} facts"
     click.echo(f"{rates}; {drained}; {sink}")
-    click.echo(f"read back from the log: {lives}, {bad(counted)} lost, doubled or refused")
+    click.echo(f"read back from the log: {lives}, {sum(faults(counted).values())} lost, doubled or refused")
     for what, count in counted["failed"].items():
         click.echo(f"  refused {count} times: {what}")
     for name, life in flows["odd"].items():

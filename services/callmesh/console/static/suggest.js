@@ -71,7 +71,8 @@ function line(target, place) {
   button.dataset.place = place;
   button.append(element("kbd", `Alt+${place + 1}`), ` ${target.name} → `, element("b", target.to), ` ${target.score.toFixed(2)}`);
   const with_ = at("targets").dataset.support;
-  const more = target.support.length ? `${target.basis} · ${with_} ${target.support.join("、")}` : target.basis;
+  const beside = target.support.length ? `${with_} ${target.support.join(at("targets").dataset.and)}` : "";
+  const more = [target.basis, beside].filter(Boolean).join(" · ");
   made.append(button, element("div", more, "soft"));
   return made;
 }
