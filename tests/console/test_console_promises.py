@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from browsing import Desk
+from handing import handed
 from playwright.async_api import Page, Playwright, async_playwright, expect
 
 from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, tracking_service_pb2
@@ -186,6 +187,40 @@ async def test_the_draft_outlives_a_killed_console_and_the_page_catches_up(
     await page.keyboard.press("F1")
     await expect(page.locator("#sent")).to_contain_text("已转")
     assert len(await opened(clients, "断电")) == 1
+
+
+async def test_a_page_that_hears_nothing_says_so_and_catches_up(
+    person: Person, clients: Clients, mesh: LocalMesh
+) -> None:
+    """The console answers, but tracking is away: the page may not call itself live."""
+    desk = await person("op110")
+    page = desk.page
+    await page.goto("/cases")
+    await expect(page.locator("#link")).to_have_text("实时")
+    await expect(page.locator("#broken")).to_be_hidden()
+    await mesh.kill("tracking", signal.SIGKILL, stay_down=True)
+    await expect(page.locator("#link")).to_have_text("正在重连")
+    await expect(page.locator("#broken")).to_contain_text("实时更新已断开")
+    name = await open_case(clients, "跟踪停机期间的来电")
+    await mesh.restart("tracking")
+    await expect(page.locator("#link")).to_have_text("实时")
+    await expect(page.locator("#broken")).to_be_hidden()
+    await expect(page.locator(f"#row-{name[-6:]}")).to_be_visible()
+
+
+async def test_the_alarm_sounds_until_it_is_acknowledged(person: Person, clients: Clients) -> None:
+    """Seen at once, heard again and again from the start of duty on, silent once somebody acknowledged."""
+    page = await at_desk(person, "op119")
+    await handed(clients, "厨房起火", "fire", "119")
+    bar = page.locator("#alarm")
+    await expect(bar).to_contain_text("按 Alt+D 开始值班")
+    await expect(bar).to_have_attribute("data-sounding", "no")
+    await page.keyboard.press("Alt+d")
+    await expect(bar).to_have_attribute("data-sounding", "yes")
+    await expect(bar).to_have_attribute("data-beeps", "2")  # the second comes by itself
+    await page.keyboard.press("Alt+a")
+    await expect(bar).to_be_hidden()
+    await expect(bar).to_have_attribute("data-sounding", "no")
 
 
 async def test_the_draft_outlives_a_killed_browser(mesh: LocalMesh, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -18,7 +17,6 @@ Person = Callable[..., Awaitable[Desk]]
 DESKS = {"width": 1366, "height": 768}, {"width": 1440, "height": 900}
 COLOURS = ["color-contrast", "link-in-text-block"]
 LOOKS = (("zh", "light"), ("en", "dark"))
-HAN = re.compile("[\u4e00-\u9fff]")
 
 
 async def usable(page: Page, what: str) -> None:
@@ -87,24 +85,3 @@ async def test_no_countdown_is_clipped_and_nothing_overlaps_on_both_screens(pers
             assert await one.evaluate("one => one.scrollWidth <= one.clientWidth")
         table, beside = [await desk.page.locator(one).bounding_box() for one in ("#rows", ".beside")]
         assert table and beside and table["x"] + table["width"] <= beside["x"]
-
-
-async def test_english_pages_have_no_chinese_but_names_and_words_of_people(
-    person: Person, clients: Clients, browsing: Browsing
-) -> None:
-    """Names of accounts and what was reported stay as they are; the button that leads back to Chinese as well."""
-    case = await handed(clients, "No gas", "gas_outage", "gas")
-    for account, addresses in {
-        "gas": ("/agency", path(case)),
-        "chief": (f"/supervise?view=due&case={case.name.removeprefix('cases/')}",),
-        "kiosk": ("/board",),
-        "admin": ("/admin",),
-    }.items():
-        desk = await person(account)
-        await browsing.look(desk, "en")
-        for address in addresses:
-            await desk.page.goto(address)
-            for one in await desk.page.query_selector_all(".who, [lang], .accounts td, .job a > span, .facts dd"):
-                await one.evaluate("one => one.matches('html') || one.remove()")
-            left = HAN.findall(await desk.page.locator("body").inner_text())
-            assert not left, f"{address}: {''.join(left)}"
