@@ -19,19 +19,21 @@ from callmesh.cli.mesh import LocalMesh
 from support.city import DEMO_CITY
 
 CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-SWITCH = {"8119-1": "answer:0.1"}
-"""What the telephone switch's numbers do; any other number draws what it does from the seed."""
+TELEPHONES = '[[lines]]\nagency = "heating"\nnumbers = ["8204-1"]\n'
+"""The only agency that is rung, so that pages which are not about calls hear of none."""
+SWITCH = {"8204-1": "answer:0.1"}
 RULE = "auto_grant_returns = 2"
 HOW = "no Chromium here: apt-get install chromium fonts-wqy-zenhei (or set CALLMESH_TEST_CHROMIUM)"
 
 
 def strict_city(folder: Path) -> Path:
-    """The demo city, but people decide on returns."""
+    """The demo city, but people decide on returns, and it has one telephone."""
     shutil.copytree(DEMO_CITY, folder)
     settings = folder / "city.toml"
     text = settings.read_text()
     assert RULE in text
     settings.write_text(text.replace(RULE, "auto_grant_returns = 0"))
+    (folder / "calls.toml").write_text(TELEPHONES)
     return folder
 
 

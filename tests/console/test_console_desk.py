@@ -67,7 +67,7 @@ async def test_a_whole_case_by_keyboard_between_desks(person: Person) -> None:
 async def test_f10_puts_three_on_one_line(person: Person) -> None:
     """Ringing, three-way, left to caller and partner, joined again by F10 on an empty form, hung up: by keyboard."""
     page = (await at_desk(person, "op110")).page
-    await types(page, GAS)
+    await types(page, "家里暖气一直不热，屋里只有十二度")
     await page.keyboard.press("F10")
     short = await sent(page)
     call = page.locator(f"#call-{short}")

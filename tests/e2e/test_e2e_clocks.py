@@ -23,7 +23,7 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
-from callmesh.partner import Refused, WrongState
+from callmesh.partner import Invalid, Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = {"LQ": ("2s", "3s", "5s"), "L1": ("60s", "60s", "90s"), "L2": ("30s", "40s", "10s")}
@@ -177,6 +177,7 @@ async def test_more_time_is_asked_before_it_is_due(clients: Clients) -> None:
             "INVALID_ARGUMENT",
             "INVALID_FIELD",
         ) and "时限" in late.value.zh
+        assert isinstance(late.value, Invalid) and list(late.value.fields) == ["until"]
 
 
 async def test_a_pause_stops_the_clocks_and_is_told_as_theirs(clients: Clients) -> None:

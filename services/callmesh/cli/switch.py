@@ -79,3 +79,4 @@ async def _serve(played: SimulatedSwitch, port: int) -> None:
     click.echo(f"switch on 127.0.0.1:{server.sockets[0].getsockname()[1]}; Ctrl-C ends it")
     await asked.wait()
     server.close()
+    played.close()

@@ -153,6 +153,11 @@ class Words:
         """Why a call leg is over."""
         return self.pick(_known(LEG_REASON, reason))
 
+    def leg_stands(self, leg: case_pb2.CallLeg) -> str:
+        """Where a call leg stands; of one that came to nothing, why."""
+        why = leg.state == _L.FAILED and leg.reason
+        return self.leg_reason(leg.reason) if why else self.leg(leg.state)
+
     def stage(self, stage: int) -> str:
         """接报 指派 处置 督办 反馈."""
         return self.pick(_known(STAGE, stage))

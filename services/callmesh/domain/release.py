@@ -191,7 +191,8 @@ class _Mask:
         changed: dict[str, Any] = {}
         for one in fields_of(value):
             before = getattr(value, one.name)
-            after = self._text(before) if one.name in _WORDS else self._masked(before)
+            words = one.name in _WORDS and type(before) is str  # a code is no text, whatever its name
+            after = self._text(before) if words else self._masked(before)
             if after != before:
                 changed[one.name] = after
         return replace(value, **changed) if changed else value
