@@ -112,7 +112,7 @@ def test_windows_are_scored_alike_in_short_and_long_texts(fitted: build.Fitted, 
     model = build.assembled(fitted, alarm).model
     text = _texts(3, 5)[0][0][: WINDOWS[0]]
     found = model._vocabulary.find(text)
-    assert model._alarm.worst(found, len(text))[0] == pytest.approx(model._alarm._margin(found), abs=1e-5)
+    assert model._alarm.worst(found)[0] == pytest.approx(model._alarm.margin(found), abs=1e-5)
 
 
 def test_same_rows_give_the_same_bytes(fitted: build.Fitted) -> None:
