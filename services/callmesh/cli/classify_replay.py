@@ -93,8 +93,7 @@ async def _from_log(since: datetime) -> list[Recorded]:
 
     where = find()
     settings = at(where)
-    async with connected(where) as client:
-        js = client.jetstream(timeout=5)
+    async with connected(where) as (client, js):
         try:
             vault = await open_vault(client, js, settings)
             return await cases_since(js, Names(settings.region), settings.shard, since, vault)

@@ -31,6 +31,7 @@ NATS_PORT, MONITOR_PORT = 7422, 7423
 CONSOLE, CONSOLE_PORT = "console", 7400
 SWITCH, SWITCH_PORT = "switch", 7424
 _CONNECT_SECONDS = 2.0
+_ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and disks are busy at times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +136,13 @@ def no_mesh(address: str) -> Away:
 @contextlib.asynccontextmanager
 async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
     """JetStream for one command; Failure when nothing answers."""
-    async with connected(where) as client:
-        yield client.jetstream(timeout=5)
+    async with connected(where) as (_, js):
+        yield js
 
 
 @contextlib.asynccontextmanager
-async def connected(where: Endpoints) -> AsyncIterator[Connection]:
-    """A connection to NATS for one command; Failure when nothing answers."""
+async def connected(where: Endpoints) -> AsyncIterator[tuple[Connection, JetStreamContext]]:
+    """The same beside its connection."""
     from nats.errors import Error as NatsError
 
     from callmesh.kernel.connection import Connection
@@ -163,7 +164,7 @@ async def connected(where: Endpoints) -> AsyncIterator[Connection]:
     except (OSError, NatsError, TimeoutError):
         raise no_mesh(where.nats_url) from None
     try:
-        yield client
+        yield client, client.jetstream(timeout=_ANSWER_SECONDS)
     finally:
         await client.close()
 
