@@ -13,17 +13,11 @@ from mesh_play import Desk, Partner, RState, refused, request_id, until
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Leg = case_pb2.CallLeg
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
-    async with connect(mesh.endpoints) as made:
-        yield made
 
 
 def legs(case: case_pb2.Case) -> list[tuple[str, int]]:
