@@ -1,7 +1,7 @@
 """One mesh for all journeys that need nothing special: the demo city on fast clocks.
 
 Files share it, so a test counts only what is its own: cases by name, callers and places that no other file has. A
-file that changes the city or the settings has a mesh, and `clients`, of its own; `tests/dealing.py` keeps the sharers
+file that changes the city or the settings has a mesh, and `clients`, of its own; `support/dealing.py` keeps the sharers
 on one worker.
 """
 

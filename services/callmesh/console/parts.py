@@ -72,6 +72,11 @@ class Part:
         english = {one: other for one, other in _ENGLISH.items() if other in known} if language == "en" else {}
         return [english.get(one, one) for one in self.shown]
 
+    def cell(self, row: Row, name: str) -> str:
+        """What the list shows of a row: what it states, else what holds then."""
+        known = {one.name: one.default for one in fields(self.kind) if one.default is not MISSING}
+        return shown(row.get(name, known.get(name, "")))
+
     def _field(self, name: str, hint: Any, required: bool) -> Field:
         if isinstance(hint, EnumMeta):
             choices: Any = hint

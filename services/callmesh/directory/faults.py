@@ -57,6 +57,8 @@ _SENTENCES = (
     ("[{table}] is missing", "缺少表 [{table}]"),
     ('"{text}" is not like "mon-fri 08:30-17:30" ({why})', "“{text}”不是 mon-fri 08:30-17:30 的写法 ({why})"),
     ('unknown day in "{text}"', "“{text}”中有无法识别的星期"),
+    ('fallback_language "{language}" has no interpreter', "fallback_language “{language}”没有对应的翻译"),
+    ('"{number}" cannot be dialled', "“{number}”不能拨号"),
     ("hours: times carry no zone", "hours 的时间不带时区"),
     (
         "hours: days and times run forwards; split what passes Sunday or midnight in two",

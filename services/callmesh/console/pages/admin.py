@@ -87,7 +87,7 @@ async def show_part(request: Request) -> Response:
         return page(request, "admin_file.html", name=name, label=LABELS[name], file=_file(name), text=text)
     part = PARTS[name]
     keys = part.listed(View(request).language)
-    rows = [[(key in NAMES, shown(row.get(key, ""))) for key in keys] for row in part.rows(text)]
+    rows = [[(key in NAMES, part.cell(row, key)) for key in keys] for row in part.rows(text)]
     return page(request, "admin_part.html", name=name, label=LABELS[name], keys=keys, rows=rows)
 
 

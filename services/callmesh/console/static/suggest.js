@@ -58,7 +58,8 @@ function show(text, found, told) {
   verdict.className = found && found.verdict === "emergency" ? "level p0" : "soft";
   const list = at("targets");
   list.replaceChildren(...(targets.length ? targets.map(line) : [element("li", list.dataset.empty, "soft")]));
-  at("why").textContent = found ? `${found.reason} ${found.version ? `(${found.version})` : ""}` : "";
+  at("why").textContent = found ? found.reason : "";
+  at("why").title = found ? found.version : "";
   mark(text, found ? found.evidence : []);
   guide(found ? found.guide : null);
   if (found) told(found);
