@@ -1,4 +1,4 @@
-"""Fixtures and hypothesis settings for all tests."""
+"""Fixtures, hypothesis settings and the dealing to workers for all tests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,22 @@ from hypothesis import HealthCheck, settings
 
 from callmesh.domain.directory import City
 from support import city
+from support.dealing import Dealer, turn
 from support.nats_server import NatsServer
 
 settings.register_profile("callmesh", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("callmesh")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealer:
+    """See support/dealing.py."""
+    config.option.loadscopereorder = False
+    return Dealer(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; within a file as it stands."""
+    items.sort(key=lambda one: turn(one.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from callmesh.console.accounts import DEMO_PASSWORD
 
 SIZE = {"width": 1366, "height": 768}
+expect.set_options(timeout=30_000)  # waits for a condition; how fast pages are is tested where it is promised
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Browsing:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.browser, self.url = browser, url
+        self._signed_in: dict[str, Any] = {}
 
     @classmethod
     @asynccontextmanager
@@ -60,14 +62,28 @@ class Browsing:
         return made
 
     async def sign_in(self, account: str, **more: Any) -> Desk:
-        """Through the door, as a person."""
-        context = await self.context(**more)
+        """Through the door, as a person; the next time with the cookie of the first."""
+        context = await self.context(storage_state=self._signed_in.get(account), **more)
         page = await context.new_page()
         desk = Desk(account, context, page)
         desk.watch(page)
+        if account in self._signed_in:
+            await page.goto("/")
+            return desk
         await page.goto("/sign-in")
         await page.fill("[name=id]", account)
         await page.fill("[name=password]", DEMO_PASSWORD)
         await page.press("[name=password]", "Enter")
         await page.wait_for_url(lambda url: "/sign-in" not in url)
+        self._signed_in[account] = await context.storage_state()
         return desk
+
+    async def look(self, desk: Desk, language: str, theme: str = "light") -> None:
+        """Chooses language and theme for the pages to come, as the buttons of the header do."""
+        chosen = (("lang", language), ("theme", theme))
+        await desk.context.add_cookies([{"name": name, "value": value, "url": self.url} for name, value in chosen])
+
+
+async def wears(page: Page, theme: str) -> None:
+    """Changes the colours of the page that is shown: a theme is style alone."""
+    await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from callmesh.api.v1 import case_pb2, common_pb2, report_pb2, tracking_service_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2, tracking_service_pb2
 from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
+from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients, me
+from callmesh.kernel.rpc.client import identity
+from support.waiting import until
 
+R = referral_pb2.Referral
 SECONDS = 20.0
 
 
@@ -47,6 +51,29 @@ async def accepted(clients: Clients, case: case_pb2.Case) -> str:
     request = gw.AcceptReferralRequest(request_id=request_id(), name=one.name, handler="w-1")
     await clients.gateway.AcceptReferral(request, metadata=me(one.agency), timeout=SECONDS)
     return one.name
+
+
+async def erased(clients: Clients, case: case_pb2.Case) -> None:
+    """It is closed with a waiver, and what was said about it is erased."""
+    close = sup.CloseCaseRequest(request_id=request_id(), name=case.name, waiver="无法联系")
+    await clients.supervision.CloseCase(close, metadata=me("110"), timeout=SECONDS)
+    erase = sup.EraseCaseRequest(request_id=request_id(), name=case.name, reason="当事人申请")
+    await clients.supervision.EraseCase(erase, metadata=identity("110", "1", "supervisor"), timeout=SECONDS)
+
+
+async def resolved(clients: Clients, case: case_pb2.Case, reply: str = "您好, 已处理完毕") -> case_pb2.Case:
+    """The same, its first referral done; a person takes it first if nobody had."""
+    one = case.referrals[0]
+    if one.state == R.OFFERED:
+        await accepted(clients, case)
+    request = gw.ResolveReferralRequest(request_id=request_id(), name=one.name, result="已处理", public_reply=reply)
+    await clients.gateway.ResolveReferral(request, metadata=me(one.agency), timeout=SECONDS)
+
+    async def shown() -> bool:
+        return any(each.state == R.RESOLVED for each in (await now(clients, case)).referrals)
+
+    await until(shown, "tracking has the result")
+    return await now(clients, case)
 
 
 async def now(clients: Clients, case: case_pb2.Case, agency: str = "110") -> case_pb2.Case:

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from callmesh.cli.clients import Clients
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 WALL = {"viewport": {"width": 1920, "height": 1080}}
 

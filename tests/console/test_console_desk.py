@@ -9,7 +9,7 @@ import pytest
 from browsing import Desk
 from playwright.async_api import Page, expect
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 LANE = "小区消防车道上画着黄线还照样停，今天数了一下七辆，物业说管不了"
 GAS = "我们楼道里好大一股煤气味，越来越重"
@@ -62,6 +62,24 @@ async def test_a_whole_case_by_keyboard_between_desks(person: Person) -> None:
     await expect(hotline.page.locator("#said")).to_contain_text(short)
     await command(hotline.page, f"归 {short}")
     await expect(row).to_have_count(0)
+
+
+async def test_f10_puts_three_on_one_line(person: Person) -> None:
+    """Ringing, three-way, left to caller and partner, joined again by F10 on an empty form, hung up: by keyboard."""
+    page = (await at_desk(person, "op110")).page
+    await types(page, "家里暖气一直不热，屋里只有十二度")
+    await page.keyboard.press("F10")
+    short = await sent(page)
+    call = page.locator(f"#call-{short}")
+    await expect(call).to_contain_text("三方通话")
+    await expect(call.locator('[data-call="leave"]')).to_be_visible()
+    await command(page, f"离 {short}")
+    await expect(call.locator("[data-state='2']")).to_contain_text("已接通")
+    await page.locator("#narrative").focus()
+    await page.keyboard.press("F10")
+    await expect(call.locator("[data-state='3']")).to_contain_text("三方通话")
+    await command(page, f"挂 {short}")
+    await expect(call).to_contain_text("已结束")
 
 
 CALLS = {

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from browsing import Browsing, Desk
+from browsing import Browsing, Desk, wears
 from handing import handed
 from playwright.async_api import Page
 
 from callmesh.api.v1 import classification_service_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
 from callmesh.cli.clients import Clients, me
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 FOLDER = os.environ.get("CALLMESH_SCREENSHOTS", "")
 CALLS = (
@@ -24,7 +24,7 @@ CALLS = (
     ("19900007428", "东湖区学府花园9栋西侧", "小区消防车道上画着黄线还照样停，今天数了一下七辆，物业说管不了"),
     ("19900008666", "江城区码头街老粮站宿舍", "小区门口的路灯坏了三天了，晚上很黑"),
 )
-SIZES = {"1366x768": (1366, 768), "1440x900": (1440, 900)}
+SIZES = (1366, 768), (1440, 900)
 CUT_OFF = """() => [...document.querySelectorAll('time.due')].filter((one) => {
     const box = one.getBoundingClientRect();
     return box.width && (box.right > innerWidth || one.scrollWidth > one.clientWidth + 1);
@@ -55,51 +55,52 @@ async def picture(page: Page, name: str) -> None:
     assert await page.evaluate(CUT_OFF) == 0, f"{name} cuts a countdown off"
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+async def pictures(page: Page, name: str, *sizes: tuple[int, int]) -> None:
+    """The page that is shown in both themes and on these screens."""
+    for theme in ("light", "dark"):
+        await wears(page, theme)
+        for width, height in sizes:
+            await page.set_viewport_size({"width": width, "height": height})
+            await picture(page, f"{name}-{theme}-{width}x{height}")
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_pages_fit_their_screen(
-    person: Person, clients: Clients, browsing: Browsing, language: str, theme: str, size: str
-) -> None:
-    width, height = SIZES[size]
-    desk = await person("op110", viewport={"width": width, "height": height})
-    for name, value in (("lang", language), ("theme", theme)):
-        await desk.context.add_cookies([{"name": name, "value": value, "url": browsing.url}])
-    case = await some_cases(clients)
-    page = desk.page
+async def test_pages_fit_their_screen(person: Person, clients: Clients, browsing: Browsing, language: str) -> None:
+    desk = await person("op110")
+    await browsing.look(desk, language)
+    case, page = await some_cases(clients), desk.page
     for name, path in (("cases", "/cases"), ("case", f"/{case}"), ("help", "/help/keys"), ("sign-in", "/sign-in")):
         await page.goto(path)
-        await picture(page, f"{name}-{language}-{theme}-{size}")
+        await pictures(page, f"{name}-{language}", *SIZES)
     await page.goto("/desk")
     await page.locator("body[data-ready]").wait_for()
     await page.locator("#number").fill("19900008666")
     await page.locator("#narrative").fill(CALLS[0][2])
     await page.locator("#targets .target").first.wait_for()
     await page.locator("#history li").first.wait_for()
-    await picture(page, f"desk-{language}-{theme}-{size}")
+    await pictures(page, f"desk-{language}", *SIZES)
     await page.keyboard.press("Alt+p")
     await page.locator("#tasking-box[open]").wait_for()
-    await picture(page, f"plan-{language}-{theme}-{size}")
+    await pictures(page, f"plan-{language}", *SIZES)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_other_desks_fit_their_screen(
-    person: Person, clients: Clients, browsing: Browsing, language: str, theme: str
+    person: Person, clients: Clients, browsing: Browsing, language: str
 ) -> None:
     """The agency desk on a phone, supervision and administration on a desk's screen, the board on a wall."""
     case = (await handed(clients, "家里停气, 打不着火", "gas_outage", "gas")).name.removeprefix("cases/")
-    pages = {
+    small, wide = SIZES
+    shown = {
         "gas": ((390, 844), {"agency": "/agency", "referral": f"/agency/{case}/1", "link": "/r/none"}),
-        "duty": (SIZES["1366x768"], {"supervise": f"/supervise?view=due&case={case}"}),
-        "chief": (SIZES["1440x900"], {"supervise": f"/supervise?view=due&case={case}"}),
-        "admin": (SIZES["1366x768"], {"admin": "/admin", "part": "/admin/agencies", "row": "/admin/plans/0"}),
+        "duty": (small, {"supervise": f"/supervise?view=due&case={case}"}),
+        "chief": (wide, {"supervise": f"/supervise?view=due&case={case}"}),
+        "admin": (small, {"admin": "/admin", "part": "/admin/agencies", "row": "/admin/plans/0"}),
         "kiosk": ((1920, 1080), {"board": "/board"}),
     }
-    for account, ((width, height), shown) in pages.items():
-        desk = await person(account, viewport={"width": width, "height": height})
-        for name, value in (("lang", language), ("theme", theme)):
-            await desk.context.add_cookies([{"name": name, "value": value, "url": browsing.url}])
-        for name, path in shown.items():
+    for account, (size, pages) in shown.items():
+        desk = await person(account, viewport={"width": size[0], "height": size[1]})
+        await browsing.look(desk, language)
+        for name, path in pages.items():
             await desk.page.goto(path)
-            await picture(desk.page, f"{name}-{language}-{theme}-{width}x{height}")
+            await pictures(desk.page, f"{name}-{language}", size)

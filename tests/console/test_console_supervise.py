@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Desk
-from handing import SECONDS, accepted, handed, now, request_id
+from handing import SECONDS, accepted, handed, now, opened, request_id, resolved
 from playwright.async_api import Locator, Page, expect
 
-from callmesh.api.v1 import case_pb2, common_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
+from callmesh.api.v1 import supervision_service_pb2 as sup
+from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients, me
+from support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 
 
@@ -98,3 +102,102 @@ async def test_a_refused_act_keeps_its_words(person: Person, clients: Clients) -
     await desk.page.locator("form[action$='/remind'] [name=target]").evaluate("one => { one.value += '9'; }")
     await desk.page.locator("form[action$='/remind'] button").click()
     await expect(desk.page.locator("#refused")).to_be_visible()
+
+
+async def test_a_return_is_denied_or_sent_on_to_whom_the_supervisor_names(person: Person, clients: Clients) -> None:
+    case = await handed(clients, "围墙渗水", "water_outage", "water")
+    name = await accepted(clients, case)
+
+    async def asks() -> None:
+        asked = gw.ReturnReferralRequest(request_id=request_id(), name=name, reason="not_our_duty", basis="条例第五条")
+        await clients.gateway.ReturnReferral(asked, metadata=me("water"), timeout=SECONDS)
+
+    await asks()
+    page = (await person("duty")).page
+    await choose(page, "pending", case)
+    await expect(page.locator(".facts")).to_contain_text("条例第五条")
+    await do(page, "return", "属供水管网", "驳回")
+    assert (await now(clients, case)).referrals[0].state == referral_pb2.Referral.ACCEPTED
+    await asks()
+    await choose(page, "pending", case)
+    await page.locator("form[action$='/return'] select").select_option("gas")
+    await do(page, "return", "与燃气管同沟", "同意")
+    after = await now(clients, case)
+    assert [one.agency for one in after.referrals] == ["water", "gas"]
+    assert after.referrals[0].state == referral_pb2.Referral.RETURNED
+
+
+async def test_a_pause_is_denied_and_granted_and_the_duty_leader_changes(person: Person, clients: Clients) -> None:
+    case = await handed(clients, "停水待料", "water_outage", "water")
+    name = await accepted(clients, case)
+    page = (await person("duty")).page
+    for button in ("驳回", "同意"):
+        asked = gw.RequestSuspensionRequest(request_id=request_id(), name=name, reason="等候配件")
+        await clients.gateway.RequestSuspension(asked, metadata=me("water"), timeout=SECONDS)
+        await choose(page, "pending", case)
+        await expect(page.locator(".facts")).to_contain_text("等候配件")
+        await do(page, "suspension", "已核实", button)
+    assert (await now(clients, case)).referrals[0].state == referral_pb2.Referral.SUSPENDED
+    form = await unfold(page, "supervisor")
+    await form.locator("[name=supervisor]").fill("leader-7")
+    await form.get_by_role("button").click()
+    await expect(page.locator("#done")).to_be_visible()
+    await expect(page.locator(".facts")).to_contain_text("leader-7")
+    assert (await now(clients, case)).supervisor == "leader-7"
+
+
+async def test_a_result_is_sent_back_and_approved(person: Person, clients: Clients) -> None:
+    case = await resolved(clients, await handed(clients, "停气已修", "gas_outage", "gas"))
+    page = (await person("duty")).page
+    await page.goto(f"/supervise?case={case.name.removeprefix('cases/')}")
+    await do(page, "send_back", "未说明原因", "退回重办")
+    assert (await now(clients, case)).referrals[0].sent_back_count == 1
+    await resolved(clients, case)
+    await page.goto(f"/supervise?case={case.name.removeprefix('cases/')}")
+    await do(page, "approve", "已核对", "审核通过")
+    assert (await now(clients, case)).referrals[0].HasField("approved_at")
+
+
+async def test_a_repeated_matter_is_reviewed_step_by_step(person: Person, clients: Clients) -> None:
+    """梳理, 研判, 流转, 督办 and, after a result, 复核."""
+    number = f"199{uuid.uuid4().int % 10**8:08}"
+    for _ in range(3):
+        report = report_pb2.Report(caller=report_pb2.Caller(number=number), narrative="邻居又在楼道堆物")
+        case = await opened(clients, "", "neighbor", report=report)
+
+    async def repeated() -> bool:
+        return (await now(clients, case)).HasField("repeat")
+
+    await until(repeated, "the third counts as repeated")
+    page = (await person("duty")).page
+    await choose(page, "repeated", case)
+    for _ in range(4):
+        await do(page, "repeat", "已核实历次警情", "重复警情核查")
+    assert (await now(clients, case)).repeat.stage == case_pb2.Repeat.SUPERVISED
+    request = tra.TransferCaseRequest(request_id=request_id(), name=case.name, agency="street-wangjiang", reason="调解")
+    await resolved(clients, await clients.transfer.TransferCase(request, metadata=me("110"), timeout=SECONDS))
+    await choose(page, "repeated", case)
+    form = await unfold(page, "repeat")
+    await form.locator("[name=settled]").check()
+    await do(page, "repeat", "双方已和解", "重复警情核查")
+    found = (await now(clients, case)).repeat
+    assert (found.stage, found.steps[-1].settled) == (case_pb2.Repeat.RECHECKED, True)
+
+
+async def test_a_finding_is_mended_looked_at_and_mended_again(person: Person, clients: Clients) -> None:
+    case = await resolved(clients, await handed(clients, "投诉商家", "consumer", "gas"))
+    end = sup.CloseCaseRequest(request_id=request_id(), name=case.name, waiver="不便回访")
+    await clients.supervision.CloseCase(end, metadata=me("110"), timeout=SECONDS)
+
+    async def found() -> bool:
+        return len((await now(clients, case)).findings) > 0
+
+    await until(found, "the patrol found that the caller could have been asked")
+    duty, chief = (await person("duty")).page, (await person("chief")).page
+    for answer in ("未整改到位", "已整改"):
+        await choose(duty, "findings", case)
+        await do(duty, "rectify", "已补回访", "巡查整改")
+        await choose(chief, "findings", case)  # who mended does not verify
+        await do(chief, "verify", "已抽查", answer)
+    finding = (await now(clients, case)).findings[0]
+    assert (finding.state, finding.reopened) == (case_pb2.Finding.VERIFIED, 1)

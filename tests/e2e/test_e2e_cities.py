@@ -26,7 +26,7 @@ from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli.clients import Clients
 from callmesh.partner import Refused, WrongState
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Stage = trk.TimelineEntry.Stage
 
 

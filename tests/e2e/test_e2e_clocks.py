@@ -20,10 +20,10 @@ from mesh_play import Desk, Kind, Partner, RState, State, city_with, refused, re
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
-from callmesh.cli.clients import Clients
+from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
-from callmesh.partner import Refused, WrongState
+from callmesh.partner import Invalid, Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITS = {"LQ": ("2s", "3s", "5s"), "L1": ("60s", "60s", "90s"), "L2": ("30s", "40s", "10s")}
@@ -59,6 +59,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 class Leader(Desk):
@@ -171,6 +177,7 @@ async def test_more_time_is_asked_before_it_is_due(clients: Clients) -> None:
             "INVALID_ARGUMENT",
             "INVALID_FIELD",
         ) and "时限" in late.value.zh
+        assert isinstance(late.value, Invalid) and list(late.value.fields) == ["until"]
 
 
 async def test_a_pause_stops_the_clocks_and_is_told_as_theirs(clients: Clients) -> None:
@@ -285,9 +292,10 @@ async def test_a_reminder_without_answer_is_escalated(clients: Clients) -> None:
 async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
     """Row 23: of four cases of other agencies the two that are not offered in time are flagged, each once: 100 %.
 
-    What the watch finds is what the figure counts.
+    What the watch finds is what the figure counts. A case that nobody even classified is found as well.
     """
     desk = Desk(clients, "110")
+    unread = await desk.open("有点事")
     prompt = [await desk.offered(f"{number} 栋停水", "water_outage") for number in range(2)]
     late = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(2, 4)]
     for case in late:
@@ -298,6 +306,9 @@ async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
         assert list(offered.flags) == ["late_diversion"] and offered.state == State.REFERRED
     for case in prompt:
         assert not (await desk.get(case)).flags
+    found = await desk.until(unread, lambda one: "late_diversion" in one.flags, "nobody classified it")
+    assert found.state == State.RECEIVED and found.supervision == YELLOW
+    await missed(desk, found, "分流", unread.diversion_due)
     own = await desk.classify(await desk.open("家里被盗"), "theft_fraud")
     assert not own.HasField("diversion_due"), "what the first receiver does itself is not diverted"
     figure = await desk.figure("late_diversion", offered, start_time=prompt[0].opened_at)
@@ -410,7 +421,7 @@ async def test_the_watch_only_rises_until_a_person_lifts_it(clients: Clients) ->
             done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "done")
             case = await (desk if number == 2 else leader).reopen(done)
             assert case.round == number
-        assert case.supervision == RED and list(case.flags).count("commander") == 1
+        assert case.supervision == RED and list(case.flags).count("for_commander") == 1
         assert case.supervisor == "commander-on-duty"
 
 

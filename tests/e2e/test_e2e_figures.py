@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from google.protobuf.json_format import MessageToJson
 from mesh_play import CITY, Desk, Partner, city_with, patiently, until
 from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import Clients, asking, connect, me
 from callmesh.cli.endpoints import FILE
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
@@ -43,6 +44,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     (city / "city.toml").write_text(text)
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 class Ran:
@@ -210,21 +217,40 @@ async def test_a_number_with_several_cases_asks_which(mesh: LocalMesh, clients: 
 
 
 async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) -> None:
-    """Tracking is down: a case's id is told from the log; a number cannot be looked up, and the answer says so."""
-    case = await Desk(clients, "110").open("路灯不亮", channel="phone")
-    await current(clients, case)
-    told = json.loads((await callmesh(mesh, "trace", case.name, "--json")).out)
+    """Tracking is down: id, alarm number and caller's number lead through the log alone to the page tracking showed.
+
+    Row 4: stages with time, actor and agency; who had it how long; redeliveries, rounds, limits, linked cases.
+    """
+    open_one = await Desk(clients, "110").open("路灯不亮", channel="phone")
+    await current(clients, open_one)
+    told = [await told_to_ops(clients, **asked) for asked in ({"name": open_one.name}, {"external_id": "J-1"})]
     await mesh.kill("tracking", signal.SIGTERM, stay_down=True)
     try:
-        alone = await callmesh(mesh, "trace", case.name, "--json")
-        assert alone.status == 0 and "read from the log itself" in alone.err
-        found = json.loads(alone.out)
-        assert found["entries"] == told["entries"] and found["case"] == told["case"]
-        number = await callmesh(mesh, "trace", "J-1")
-        assert number.status == 1 and "give the case's id" in number.err
-        assert (await callmesh(mesh, "trace", f"{case.name[:-1]}0")).status == 1
+        alone = [await callmesh(mesh, "trace", which, "--json") for which in (open_one.name, "J-1")]
+        newer = await callmesh(mesh, "trace", CALLER, "--index", "1")
+        assert (await callmesh(mesh, "trace", f"{open_one.name[:-1]}0")).status == 1
     finally:
         await mesh.restart("tracking")
+    assert all(one.status == 0 and "read from the log itself" in one.err for one in alone), alone[1].err
+    found = [json.loads(one.out) for one in alone]
+    assert found[0]["entries"] == told[0]["entries"] and found[0]["case"] == told[0]["case"]
+    assert told[1]["rounds"][1].pop("reason") == "unsolved", "sealed: the log alone tells no reasons without a key"
+    assert found[1] == told[1], "its way is over: every word of the page, whoever reads the log"
+    way = found[1]
+    assert {"RECEIVE", "ASSIGN", "HANDLE", "SUPERVISE", "FEEDBACK"} <= {one.get("stage") for one in way["entries"]}
+    assert all(one["event"]["at"] and one["event"]["actor"] for one in way["entries"])
+    assert way["deliveries"][0]["attempts"] > 1 and len(way["rounds"]) == 2 and way["slowest_hop"]["agency"]
+    assert any(one.get("slowest") for one in way["holds"])
+    assert (found[0]["next_limit"], found[0]["next_agency"]) == ("LIMIT_DIVERSION", "110"), "nobody classified it yet"
+    assert newer.status == 0 and f"linked (关联, number): {way['case']['name']}" in " ".join(newer.out.split())
+
+
+async def told_to_ops(clients: Clients, **asked: Any) -> Any:
+    """What tracking tells operations of a case, as JSON."""
+    request = trk.GetTimelineRequest(**asked)
+    told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=10)
+    told.case.ClearField("report")
+    return json.loads(MessageToJson(told, preserving_proto_field_name=True, ensure_ascii=False))
 
 
 async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clients) -> None:

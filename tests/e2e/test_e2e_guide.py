@@ -17,7 +17,7 @@ from mesh_play import ROOT, Desk, State
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 GUIDE = ROOT / "protos" / "README.md"
 NODE = ROOT / "tests" / "node"
 GOOGLE = Path(status_pb2.__file__).parents[2]

@@ -13,6 +13,7 @@ from mesh_play import (
     Desk,
     Kind,
     Partner,
+    Refusal,
     Role,
     RState,
     State,
@@ -28,7 +29,7 @@ from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
+from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import detail, identity, status_details
 from callmesh.partner import Refused, WrongState
@@ -48,6 +49,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
     async with LocalMesh(folder / "data", city=city) as running:
         yield running
     assert running.clean, "a process had to be killed at the end"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
+    async with connect(mesh.endpoints) as made:
+        yield made
 
 
 async def designate(desk: Desk, case: case_pb2.Case, agency: str, reason: str = "职责清单第七条") -> Any:
@@ -288,7 +295,7 @@ async def test_row_19_the_third_round_is_a_commanders(clients: Clients) -> None:
         assert "指挥长" in found.zh
         third = await commander.reopen(case)
         assert (third.round, third.owner, len(third.referrals)) == (3, "12345", 3)
-        assert third.supervision == common_pb2.SUPERVISION_RED and list(third.flags) == ["commander"]
+        assert third.supervision == common_pb2.SUPERVISION_RED and list(third.flags) == ["for_commander"]
         assert [one.round for one in third.follow_ups] == [1, 2], "both rounds are kept"
         handed = await Desk(clients, "110", "supervisor").call(clients.intake.CancelCase, cancel(third))
         assert handed.state == State.CANCELLED
@@ -393,7 +400,9 @@ async def test_who_has_no_part_finds_no_case(clients: Clients) -> None:
 
 
 async def test_errors_say_what_to_do(clients: Clients) -> None:
-    """Out of state: FAILED_PRECONDITION with state and what is allowed; stale etag: ABORTED with the fresh one."""
+    """Bad input: out of state is FAILED_PRECONDITION with the state and what is allowed, a stale etag ABORTED with the
+    fresh one, a return without code or basis, a result or a closure without its words INVALID_ARGUMENT by field.
+    """
     desk = Desk(clients, "110")
     case = await desk.offered("停水", "water_outage")
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE") as found:
@@ -407,6 +416,31 @@ async def test_errors_say_what_to_do(clients: Clients) -> None:
         await desk.call(clients.supervision.ChangeSupervisor, stale)
     info = detail(status_details(changed.error), error_details_pb2.ErrorInfo)
     assert info is not None and info.metadata["etag"] == case.etag
+    name, gateway = case.referrals[0].name, clients.gateway
+    me = identity("water", "w-1")
+    await gateway.AcceptReferral(
+        gw.AcceptReferralRequest(request_id=request_id(), name=name, handler="h1"), metadata=me, timeout=10
+    )
+    for method, request, field in (
+        (gateway.ReturnReferral, gw.ReturnReferralRequest(name=name, basis="职责清单第3条"), "reason"),
+        (gateway.ReturnReferral, gw.ReturnReferralRequest(name=name, reason="not_our_duty"), "basis"),
+        (gateway.ResolveReferral, gw.ResolveReferralRequest(name=name, public_reply="您好"), "result"),
+    ):
+        request.request_id = request_id()
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as bad:
+            await method(request, metadata=me, timeout=10)
+        assert fields(bad) == [field] and bad.zh
+    resolved = gw.ResolveReferralRequest(request_id=request_id(), name=name, result="已修", public_reply="您好")
+    await gateway.ResolveReferral(resolved, metadata=me, timeout=10)
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as unasked:
+        await desk.close(case)
+    assert fields(unasked) == ["waiver"], "neither an outcome nor a reason for none"
+
+
+def fields(found: Refusal) -> list[str]:
+    """The fields that a refusal names."""
+    bad = detail(status_details(found.error), error_details_pb2.BadRequest)
+    return [one.field for one in bad.field_violations] if bad else []
 
 
 async def test_work_begins_by_a_report(clients: Clients) -> None:

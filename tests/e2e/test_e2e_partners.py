@@ -15,7 +15,7 @@ from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import identity
 from callmesh.partner import Refused
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Unary:

@@ -8,14 +8,14 @@ from typing import Any
 
 import grpc
 import pytest
-from mesh_play import Desk, Partner, State, refused, request_id
+from mesh_play import Desk, Kind, Partner, State, refused, request_id
 
 from callmesh.api.v1 import case_pb2, report_pb2
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 _numbers = itertools.count(4401)
 FState = case_pb2.Finding.State
 
@@ -64,6 +64,9 @@ async def test_row_23_every_closed_case_is_visited_and_what_is_found_is_mended(
         await mesh.kill("supervision")  # in the middle of its round
         late = await closed_patiently(clients, gas)
         cases = [await visited(desk, one) for one in (clean, curt, waived, late)]
+        news = await gas.told(curt, Kind.FINDING)
+        assert [(one.rule, one.agency) for one in news.case.findings] == [("no_reply", "gas")]
+        assert not gas.about(clean, Kind.FINDING) and not gas.about(waived, Kind.FINDING), "theirs alone"
     clean, curt, waived, late = cases
     assert [len(one.findings) for one in cases] == [0, 1, 1, 0]
     assert {one.patrol.version for one in cases} == {clean.patrol.version} and clean.patrol.rules >= 10

@@ -14,7 +14,7 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli.clients import Clients
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 By = trk.GetFiguresRequest
 
 

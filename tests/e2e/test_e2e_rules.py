@@ -16,7 +16,7 @@ from callmesh.cli.clients import Clients
 from callmesh.domain.words import Channel
 from callmesh.partner import Refused, WrongState
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_emergency_by_sms_waits_for_nobody(clients: Clients) -> None:

@@ -19,7 +19,7 @@ from callmesh.partner.faults import Fault, FaultPlan
 from callmesh.partner.simulated import SimulatedPartner
 from support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_correct_one_works_with_others(mesh: LocalMesh, clients: Clients) -> None:

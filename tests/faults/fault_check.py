@@ -79,6 +79,12 @@ class Entry:
         return self.record.fact.command_id
 
 
+async def last_of(mesh: LocalMesh) -> int:
+    """How many messages the log has."""
+    async with jetstream(mesh.endpoints) as js:
+        return int((await js.stream_info(NAMES.log_stream(0))).state.last_seq)
+
+
 async def whole_log(mesh: LocalMesh) -> list[Entry]:
     """Every message of the log, in order, without a hole."""
     async with jetstream(mesh.endpoints) as js:

@@ -18,8 +18,9 @@ from fault_check import Entry
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Actor, Classification, Report
+from callmesh.domain.case import Actor, Classification
 from callmesh.domain.directory import Calendar, LimitProfile, Span
+from callmesh.domain.report import Report
 from callmesh.domain.words import ActorKind, Level, Limit, Mode, Role, Verdict
 from callmesh.kernel.ids import new_id, now
 from callmesh.ledger.handle import handle

@@ -2,11 +2,13 @@
 
 The moment is random but seeded (CALLMESH_FAULT_SEED, printed). The keeper starts the process again; clients repeat
 with the same request_id; streams come back by themselves; the load must end, and then the whole log is counted.
+CALLMESH_FAULT_FLOWS makes the load of each kill larger.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +17,7 @@ from random import Random
 
 import pytest
 import pytest_asyncio
-from fault_check import Entry, check_log, check_read_model, whole_log
+from fault_check import Entry, check_log, check_read_model, last_of, whole_log
 from fault_load import Load, load_on
 from mesh_play import until
 
@@ -25,7 +27,7 @@ from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import SERVICES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-FLOWS = 70
+FLOWS = int(os.environ.get("CALLMESH_FAULT_FLOWS", "28"))
 COMMANDS_A_FLOW = 7
 
 
@@ -69,14 +71,14 @@ async def test_kill_9_under_load(
 
 async def settled(mesh: LocalMesh, clients: Clients) -> list[Entry]:
     """The whole log once the read model has it all; everybody is at rest."""
-    log = await whole_log(mesh)
+    log: list[Entry] = []
 
     async def caught_up() -> bool:
         nonlocal log
         log = await whole_log(mesh)
         request = trk.GetCaseRequest(name=f"cases/{log[-1].case_id}", min_etag=str(log[-1].sequence))
         await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
-        return len(await whole_log(mesh)) == len(log)
+        return await last_of(mesh) == len(log)
 
     await until(caught_up, "the read model has the whole log", 30)
     return log

@@ -23,6 +23,6 @@ def bench(*arguments: str) -> Figures:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"{done.stderr}\n{done.stdout}"
     found: Figures = json.loads(done.stdout)
     return found

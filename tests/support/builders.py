@@ -9,12 +9,14 @@ from typing import Any
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Actor, Caller, Case, Classification, Place, Referral, Report
+from callmesh.domain.case import Actor, Case, Classification
 from callmesh.domain.clocks import due
 from callmesh.domain.decide import decide
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.errors import DomainError
 from callmesh.domain.evolve import evolve
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import ActorKind, Level, Mode, ReferralState, Role, Verdict
 
 NOW = datetime(2026, 9, 1, 2, 0, tzinfo=UTC)  # a Tuesday, 10:00 in Beijing

@@ -13,7 +13,7 @@ import grpc
 
 from callmesh.cli.authority import Authority
 from callmesh.kernel.config import Settings
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.rpc.secure import Wallet
 from callmesh.kernel.rpc.server import Server
 from callmesh.kernel.rpc.tls import TlsFiles

@@ -18,10 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import routing
-from callmesh.domain.case import Actor, Caller, Case, Referral, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.decide import decide
 from callmesh.domain.errors import DomainError, WrongState
 from callmesh.domain.evolve import evolve
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Caller, Report
 from callmesh.domain.routing import Question
 from callmesh.domain.words import ActorKind, Consent, ReferralState, Role
 from support.builders import CASE, NOW, opened, speaks, stamp

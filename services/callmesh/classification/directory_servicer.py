@@ -9,7 +9,11 @@ from callmesh.api.v1 import directory_service_pb2 as pb
 from callmesh.api.v1.directory_service_pb2_grpc import DirectoryServiceServicer
 from callmesh.classification.drafts import Drafts, Review
 from callmesh.classification.replay import Change
+from callmesh.directory.codec import Undecodable, text_of
+from callmesh.directory.faults import in_chinese
+from callmesh.directory.problems import Problem
 from callmesh.directory.write import files_of
+from callmesh.domain.errors import Invalid
 
 _SHOWN = 200
 
@@ -36,7 +40,15 @@ class DirectoryServicer(DirectoryServiceServicer):
 
 
 def _texts(files: Iterable[pb.CityFile]) -> dict[str, str]:
-    return {one.name: one.text for one in files}
+    return {one.name: _text(one) for one in files}
+
+
+def _text(file: pb.CityFile) -> str:
+    try:
+        return text_of(file.squeezed) if file.squeezed else file.text
+    except Undecodable:
+        zh = "文件压缩内容无法解开或过大"
+        raise Invalid("a squeezed file cannot be read", zh, {"files": f"{file.name}: no zlib, or too long"}) from None
 
 
 def _review(found: Review) -> pb.CityReview:
@@ -44,12 +56,16 @@ def _review(found: Review) -> pb.CityReview:
     return pb.CityReview(
         version=found.city.version if found.city else "",
         version_in_force=found.in_force,
-        faults=[pb.CityFault(file=one.file, line=one.line, reason=one.reason) for one in found.faults],
+        faults=[_fault(one) for one in found.faults],
         cases=found.replayed.cases,
         changes=[_change(one) for one in changes[:_SHOWN]],
         changes_count=len(changes),
         emergencies_count=found.replayed.emergencies,
     )
+
+
+def _fault(one: Problem) -> pb.CityFault:
+    return pb.CityFault(file=one.file, line=one.line, reason=one.reason, reason_zh=in_chinese(one.reason))
 
 
 def _change(one: Change) -> pb.DestinationChange:

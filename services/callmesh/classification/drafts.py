@@ -28,7 +28,7 @@ from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, WrongState
 from callmesh.kernel.ids import now
 from callmesh.kernel.messaging import unreachable
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.telemetry import log
 from callmesh.ledger.boot import Mesh
 

@@ -66,6 +66,7 @@ OPTIONS = {
     "category": Option("Category's id; without it the machine decides."),
     "channel": Option("How it came in: phone, sms, app, web, kiosk ... [default: phone]"),
     "contacted": Option("The agency had been in touch with the caller.", Kind.FLAG),
+    "conference": Option("Stay on the line when the lead answers: three on one line.", Kind.FLAG),
     "device": Option("Kiosk or sensor; it fixes the place."),
     "division": Option("Code of the division; without it the place decides."),
     "emergency": Option("Life or crime now: it waits for nothing.", Kind.FLAG),
@@ -74,6 +75,8 @@ OPTIONS = {
     "handler": Option("Staff number of who takes it."),
     "injured": Option("So many are hurt.", Kind.COUNT),
     "into": Option("The case to fold it into, by id or name."),
+    "language": Option("Language of the interpreter, a code like en."),
+    "leg": Option("Id of the call leg; without it the only one that can be meant."),
     "level": Option("Level.", choices=("p0", "p1", "p2", "p3")),
     "lower-emergency": Option("Take the emergency flag away.", Kind.FLAG),
     "method": Option("How the caller was asked.", choices=("phone", "sms", "app", "visit")),
@@ -97,6 +100,7 @@ OPTIONS = {
     "support": Option("Agency that helps; may be repeated.", Kind.LIST),
     "text": Option("The words."),
     "trapped": Option("So many are trapped.", Kind.COUNT),
+    "with": Option("Agency to bring in; without it the one that leads."),
     "unit": Option("Unit of who takes it."),
     "until": Option("Until when: 2026-11-24T18:00, this machine's zone.", Kind.TIME),
     "waiver": Option("Why nobody was asked."),
@@ -126,7 +130,7 @@ ACTIONS = {
     "unfold": Action("intake", "UnmergeCase", On.CASE, "解除并单", "Take out of the case it was folded into."),
     "transfer": Action(
         *("transfer", "TransferCase", On.CASE, "一键转接", "Offer to lead and support, or apply a plan."),
-        "agency support plan mode reason",
+        "agency support plan mode conference reason",
     ),
     "designate": Action(
         *("transfer", "DesignateJurisdiction", On.CASE, "指定管辖", "Decide a dispute, bindingly (commander)."),
@@ -134,6 +138,22 @@ ACTIONS = {
     ),
     "recall": Action("transfer", "RecallReferral", On.REFERRAL, "撤回", "Take back before it is resolved."),
     "waive": Action("transfer", "WaiveReferral", On.REFERRAL, "免办", "Say that a helper is not needed."),
+    "conference": Action(
+        *("transfer", "ConferenceCase", On.CASE, "三方通话", "Bring an agency or an interpreter on the line."),
+        "with=agency language",
+    ),
+    "leave-call": Action(
+        *("transfer", "LeaveCall", On.CASE, "退出通话", "Leave a conference: caller and agency talk on."), "leg"
+    ),
+    "hang-up": Action("transfer", "EndCallLeg", On.CASE, "挂断", "End a call leg.", "leg"),
+    "called-back": Action(
+        *("transfer", "RecordCallBack", On.CASE, "已回电", "The caller whose call broke was called back."),
+        *("leg", {"reached": True}),
+    ),
+    "not-reached": Action(
+        *("transfer", "RecordCallBack", On.CASE, "回电未通", "Called back, and nobody answered."),
+        *("leg", {"reached": False}),
+    ),
     "accept": Action(
         *("gateway", "AcceptReferral", On.REFERRAL, "签收", "A person at the agency takes it."), "handler unit"
     ),

@@ -23,6 +23,7 @@ COMMANDS = {
     "case": "Do something to a case: open, transfer, return, remind, close ...",
     "stats": "Show counts and rates of a window, as a table, CSV or JSON.",
     "trace": "Show where a case went, how long, and which hop was slow.",
+    "switch": "Play the telephone switch.",
     "directory": "Publish or show the city's data.",
     "classify": "Try, check and train the classifier.",
     "streams": "Make or show the streams of a region.",

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import callmesh
-from callmesh.cli import nats_server, ports, tether, web_desk
+from callmesh.cli import local_switch, nats_server, ports, tether, web_desk
 from callmesh.cli.child import Child
-from callmesh.cli.endpoints import CONSOLE, FILE, Endpoints, jetstream
+from callmesh.cli.endpoints import CONSOLE, FILE, SWITCH, Endpoints, jetstream
 from callmesh.cli.keeper import Keeper, Tell
 from callmesh.cli.output import BadInput, Failure
 from callmesh.cli.serve import PARENT
@@ -47,7 +47,8 @@ class LocalMesh:
 
     `endpoints` has an address for every service; one that is not among `services` may be served there by
     somebody else. `env` goes to every service. With `tls` services and callers know each other by certificates of an
-    authority in the folder, made on the fly (cli/local_tls.py). With `console` the web desk runs too.
+    authority in the folder, made on the fly (cli/local_tls.py). With `console` the web desk runs too,
+    with `switch` (what each number does, cli/switch.py; {} is drawn) a simulated telephone switch.
     `tell(name, text)` is given what happens, for people.
     """
 
@@ -62,6 +63,7 @@ class LocalMesh:
         fresh: bool = False,
         tls: bool = False,
         console: bool = False,
+        switch: Mapping[str, str] | None = None,
         tell: Tell = lambda name, text: None,
     ) -> None:
         self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
@@ -69,7 +71,7 @@ class LocalMesh:
         self.started_in = 0.0
         self.clean = True
         self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
-        self._console = console
+        self._console, self._switch = console, switch
         self._keepers: dict[str, Keeper] = {}
         self._lock: IO[str] | None = None
 
@@ -93,7 +95,7 @@ class LocalMesh:
 
     @property
     def processes(self) -> tuple[str, ...]:
-        """Names of all that run: `nats`, the services, `console`."""
+        """Names of all that run: `nats`, the services, `console`, `switch`."""
         return tuple(self._keepers)
 
     def process(self, name: str) -> psutil.Process:
@@ -141,8 +143,8 @@ class LocalMesh:
     async def _start(self) -> None:
         self._take_folder()
         chosen = ports.choose(self._kind)
-        with_desk = (CONSOLE,) if self._console else ()
-        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *with_desk, *self.services)})
+        more = [name for name, on in ((CONSOLE, self._console), (SWITCH, self._switch is not None)) if on]
+        ports.require_free({name: chosen[name] for name in ("nats", "monitor", *more, *self.services)})
         self.endpoints = Endpoints(
             services={name: f"127.0.0.1:{chosen[name]}" for name in SERVICES},
             nats_url=f"nats://127.0.0.1:{chosen['nats']}",
@@ -151,7 +153,7 @@ class LocalMesh:
             identities=self._identities(),
             console=f"http://127.0.0.1:{chosen[CONSOLE]}" if self._console else "",
         )
-        environment = self._environment()
+        environment = self._environment(chosen[SWITCH])
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
         await self._keepers["nats"].start(START_SECONDS)
         await self._furnish(_settings(environment))
@@ -159,6 +161,10 @@ class LocalMesh:
             self._keepers[name] = self._service(name, chosen[name], environment)
         if self._console:
             self._keepers[CONSOLE] = web_desk.keeper(self.endpoints, environment, self._tell, self._write)
+        if self._switch is not None:
+            at, logs = f"127.0.0.1:{chosen[SWITCH]}", self.data_dir / "logs"
+            kept = local_switch.keeper(at, self._switch, environment, logs, self._tell, self._write)
+            self._keepers[SWITCH] = kept
         await all_or_none([one.start(START_SECONDS) for name, one in self._keepers.items() if name != "nats"])
         self._write()
 
@@ -181,7 +187,7 @@ class LocalMesh:
         for part in ("nats", "logs"):
             (self.data_dir / part).mkdir(exist_ok=True)
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, switch: int) -> dict[str, str]:
         """What every service is given; `env` has the last word."""
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
         own = {
@@ -190,6 +196,8 @@ class LocalMesh:
             "HOST": "127.0.0.1",
             "DATA_DIR": str(self.data_dir),
         }
+        if self._switch is not None:
+            own["SWITCH"] = f"127.0.0.1:{switch}"
         ours = {PREFIX + name: value for name, value in own.items()}
         return os.environ | ours | {"PYTHONPATH": path, PARENT: str(os.getpid())} | self._env
 

@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Literal
 
-from callmesh.cli.endpoints import CONSOLE, CONSOLE_PORT, MONITOR_PORT, NATS_PORT
+from callmesh.cli.endpoints import CONSOLE, CONSOLE_PORT, MONITOR_PORT, NATS_PORT, SWITCH, SWITCH_PORT
 from callmesh.cli.output import Failure
 from callmesh.kernel.config import DEFAULT_PORTS
 
 Ports = Literal["fixed", "free"]
 _LOWEST, _HIGHEST = 15000, 32000
-_USUAL = DEFAULT_PORTS | {"nats": NATS_PORT, "monitor": MONITOR_PORT, CONSOLE: CONSOLE_PORT}
+_USUAL = DEFAULT_PORTS | {"nats": NATS_PORT, "monitor": MONITOR_PORT, CONSOLE: CONSOLE_PORT, SWITCH: SWITCH_PORT}
 
 
 def choose(kind: Ports) -> dict[str, int]:
-    """A port for every service, `nats`, `monitor` and `console`."""
+    """A port for every service, `nats`, `monitor`, `console` and `switch`."""
     return _free(list(_USUAL)) if kind == "free" else dict(_USUAL)
 
 

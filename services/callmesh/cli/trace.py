@@ -1,8 +1,7 @@
 """`callmesh trace`: where a case went, told by the log alone.
 
 The tracking service reads the log and answers; a number is looked up in its read model first. When it does not
-answer, a case named by its id is still told: this command then reads the log itself (trace_log.py). A number cannot
-be looked up without it, and says so.
+answer, this command reads the log itself (trace_log.py) and says so: the same page, only slower for a number.
 """
 
 from __future__ import annotations
@@ -60,8 +59,9 @@ def command(which: str, index: int | None, as_json: bool, operator: str) -> None
 
     CASE is a case's id or name, the name of one of its referrals, a number it has in another system, or the
     number that called; all of them lead to the same page. The answer comes from the log, so it is complete and
-    needs no collector; without the tracking service a case's id still works. The caller's words and number
-    are not shown.
+    needs no collector. Without the tracking service the log itself is read, for a number from end to end; for the
+    number that called this needs CALLMESH_NUMBER_KEY and the key-encryption key of the mesh. The caller's words
+    and number are not shown.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     raise SystemExit(asyncio.run(_trace(which.strip(), index, as_json, operator)))
@@ -82,20 +82,27 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
     """By tracking, or without it by the log itself; None after listing several cases."""
     import grpc
 
-    from callmesh.cli import clients, trace_log
+    from callmesh.cli import clients
 
     where = endpoints.find()
     try:
         async with clients.connect(where, "tracking") as connected:
-            chosen = name or await _chosen(connected, which, index, operator)
+            chosen = name or _chosen(await search(connected, which, clients.asking(operator)), which, index)
             return await timeline(connected, chosen, operator) if chosen else None
     except grpc.aio.AioRpcError as refused:
-        raise Failure(clients.why(refused)) from None
-    except endpoints.Away as away:
-        if not name:
-            raise Failure(f"{away.message}; only tracking knows numbers, so give the case's id") from None
+        if refused.code() != grpc.StatusCode.UNAVAILABLE:
+            raise Failure(clients.why(refused)) from None
+    except endpoints.Away:
+        pass
+    return await _from_log(where, name, which, index)
+
+
+async def _from_log(where: endpoints.Endpoints, name: str, which: str, index: int | None) -> pb.Timeline | None:
+    from callmesh.cli import trace_log
+
     click.echo("callmesh: tracking does not answer; this is read from the log itself", err=True)
-    return await trace_log.timeline(where, name)
+    chosen = name or _chosen(await trace_log.known_as(where, which), which, index)
+    return await trace_log.timeline(where, chosen) if chosen else None
 
 
 async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeline:
@@ -132,11 +139,8 @@ def named(which: str) -> str:
     return ""
 
 
-async def _chosen(clients: Clients, which: str, index: int | None, operator: str) -> str:
+def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None) -> str:
     """The case of a number; "" after listing several to choose from."""
-    from callmesh.cli.clients import asking
-
-    found = await search(clients, which, asking(operator))
     if not found:
         raise Failure(f"no case has the id, external number or caller's number {which}")
     if index is not None and index > len(found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,7 @@ def _environment() -> str:
     "--ports",
     type=click.Choice(["fixed", "free"]),
     default="fixed",
-    help="The usual ones (web desk 7400, services 7401-7406, NATS 7422, its monitor 7423), or any that are free.",
+    help="The usual ones (web desk 7400, services 7401-7406, NATS 7422-7423, switch 7424), or any that are free.",
 )
 @click.option("--fresh", is_flag=True, help="Delete what the folder holds from earlier runs.")
 @click.option("--city", type=click.Path(path_type=Path), help="City folder to put into force, e.g. deploy/city.")
@@ -59,6 +60,7 @@ def _environment() -> str:
 @click.option(
     "--tls", is_flag=True, help="mTLS on every service, with certificates made here; other commands use them."
 )
+@click.option("--no-switch", is_flag=True, help="Leave the simulated telephone switch out: no voice.")
 @click.option("--no-console", is_flag=True, help="Leave the web desk out.")
 @click.option("--logs", is_flag=True, help="Show here what every process says, not only what is kept in files.")
 def command(
@@ -68,18 +70,31 @@ def command(
     city: Path | None,
     without: tuple[str, ...],
     tls: bool,
+    no_switch: bool,
     no_console: bool,
     logs: bool,
 ) -> None:
-    """Start a whole mesh on this machine: NATS, the six services and the web desk, until Ctrl-C.
+    """Start a whole mesh on this machine: NATS, six services, the web desk and a simulated switch, until Ctrl-C.
 
     Starts the NATS server, makes the streams, puts the city into force if one is given, starts the
-    services and waits until each says SERVING. A process that dies is started again. Ctrl-C lets every
-    service finish what it does, then stops NATS; a second Ctrl-C kills. Data stays in the folder.
+    services and waits until each says SERVING. A process that dies is started again. CALLMESH_SWITCH names
+    another telephone switch than the simulated one. Ctrl-C lets every service finish what it does, then
+    stops NATS; a second Ctrl-C kills. Data stays in the folder.
     """
     services = [name for name in SERVICES if name not in without]
     console = web_desk.installed() and not no_console
-    mesh = LocalMesh(data, ports=ports, city=city, services=services, fresh=fresh, tls=tls, console=console, tell=_tell)
+    switch: dict[str, str] | None = None if no_switch or "CALLMESH_SWITCH" in os.environ else {}
+    mesh = LocalMesh(
+        data,
+        ports=ports,
+        city=city,
+        services=services,
+        fresh=fresh,
+        tls=tls,
+        console=console,
+        switch=switch,
+        tell=_tell,
+    )
     raise SystemExit(asyncio.run(_Run(mesh, logs).run()))
 
 

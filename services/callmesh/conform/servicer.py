@@ -23,7 +23,7 @@ from callmesh.conform.book import KINDS, Book
 from callmesh.conform.inbox import Inbox, Seat
 from callmesh.conform.record import Record
 from callmesh.domain.errors import DomainError, Invalid, Unreachable
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.rpc.errors import status_of
 
 DEFAULT_IN_FLIGHT = 64

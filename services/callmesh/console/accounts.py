@@ -43,6 +43,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     subject: str = ""
     limited: tuple[str, ...] = ()
+    name_en: str = ""
+
+    def called(self, language: str) -> str:
+        """The person's name for a page in that language."""
+        return self.name_en or self.name if language == "en" else self.name
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -55,25 +60,26 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class _Seed:
     id: str
     name: str
+    name_en: str
     agency: str
     role: str
     limited: tuple[str, ...] = ()
 
 
 SEEDS = (
-    _Seed("op110", "110接警员", "110", "operator"),
-    _Seed("op12345", "12345话务员", "12345", "operator"),
-    _Seed("op119", "119接警员", "119", "operator"),
-    _Seed("gas", "燃气调度员", "gas", "partner"),
-    _Seed("water", "供水调度员", "water", "partner"),
-    _Seed("locksmith", "开锁师傅", "locksmith", "partner"),
-    _Seed("street", "望江街道值班员", "street-wangjiang", "partner"),
-    _Seed("grid", "望江网格员", "grid-wangjiang-1", "handler"),
-    _Seed("duty", "督办值班长", "110", "supervisor"),
-    _Seed("chief", "指挥长", "110", "commander"),
-    _Seed("visit", "回访员", "12345", "follow_up"),
-    _Seed("admin", "管理员", "", "ops"),
-    _Seed("kiosk", "大屏", "", "ops", ("board",)),
+    _Seed("op110", "110接警员", "Call-taker 110", "110", "operator"),
+    _Seed("op12345", "12345话务员", "Call-taker 12345", "12345", "operator"),
+    _Seed("op119", "119接警员", "Call-taker 119", "119", "operator"),
+    _Seed("gas", "燃气调度员", "Gas dispatcher", "gas", "partner"),
+    _Seed("water", "供水调度员", "Water dispatcher", "water", "partner"),
+    _Seed("locksmith", "开锁师傅", "Locksmith", "locksmith", "partner"),
+    _Seed("street", "望江街道值班员", "Wangjiang duty officer", "street-wangjiang", "partner"),
+    _Seed("grid", "望江网格员", "Wangjiang grid worker", "grid-wangjiang-1", "handler"),
+    _Seed("duty", "督办值班长", "Duty leader", "110", "supervisor"),
+    _Seed("chief", "指挥长", "Commander", "110", "commander"),
+    _Seed("visit", "回访员", "Follow-up agent", "12345", "follow_up"),
+    _Seed("admin", "管理员", "Administrator", "", "ops"),
+    _Seed("kiosk", "大屏", "Wall screen", "", "ops", ("board",)),
 )
 """Accounts of a mesh outside production: one for each kind of person."""
 
@@ -127,6 +133,7 @@ class Accounts:
             one.id: Account(
                 id=one.id,
                 name=one.name,
+                name_en=one.name_en,
                 agency=one.agency,
                 person=f"demo-{one.id}",
                 role=one.role,

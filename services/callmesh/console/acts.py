@@ -13,8 +13,10 @@ from callmesh.api.v1 import (
     tracking_service_pb2,
     transfer_service_pb2,
 )
+from callmesh.console.calls import Calls
 from callmesh.console.clients import Acting
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant
+from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
 
@@ -41,9 +43,7 @@ class Acts:
     async def case(self, said: str) -> case_pb2.Case:
         """The open case of that number."""
         wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
-        request = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=500)
-        found = await self.acting.do(self.acting.mesh.tracking.ListCases, request)
-        by_name = {one.name: one for one in found.cases}
+        by_name = {one.name: one for one in await every(self.acting, wanted)}
         return by_name[case_meant(list(by_name), said)]
 
     async def _accept(self, case: case_pb2.Case, words: str) -> object:
@@ -105,6 +105,20 @@ class Acts:
     async def _close(self, case: case_pb2.Case, words: str) -> object:
         request = supervision_service_pb2.CloseCaseRequest(request_id=self.request_id, name=case.name, waiver=words)
         return await self.acting.do(self.acting.mesh.supervision.CloseCase, request)
+
+    async def _conference(self, case: case_pb2.Case, words: str) -> object:
+        """With the agency that is named, else with who leads."""
+        agency = agency_meant(self.city, words) if words else ""
+        return await Calls(self.acting, self.request_id).conference(case.name, agency)
+
+    async def _leave_call(self, case: case_pb2.Case, words: str) -> object:
+        return await Calls(self.acting, self.request_id).leave(case.name)
+
+    async def _hang_up(self, case: case_pb2.Case, words: str) -> object:
+        return await Calls(self.acting, self.request_id).hang_up(case.name)
+
+    async def _called_back(self, case: case_pb2.Case, words: str) -> object:
+        return await Calls(self.acting, self.request_id).called_back(case.name)
 
     async def _see(self, case: case_pb2.Case, words: str) -> object:
         return case

@@ -25,9 +25,23 @@ from starlette.staticfiles import StaticFiles
 from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
+from callmesh.console.erasing import Erasing
 from callmesh.console.links import Links
 from callmesh.console.oidc import Provider
-from callmesh.console.pages import admin, agency, board, case, cases, desk, help, sign_in, supervise
+from callmesh.console.pages import (
+    admin,
+    agency,
+    board,
+    calls,
+    case,
+    cases,
+    desk,
+    help,
+    linked,
+    referral,
+    sign_in,
+    supervise,
+)
 from callmesh.console.pictures import Pictures
 from callmesh.console.push import Push, events
 from callmesh.console.security import Headers, SameOrigin, SignedIn
@@ -49,11 +63,13 @@ def routes() -> list[BaseRoute]:
         *sign_in.ROUTES,
         *cases.ROUTES,
         *agency.ROUTES,
+        *linked.ROUTES,
         *supervise.ROUTES,
         *board.ROUTES,
         *admin.ROUTES,
         *case.ROUTES,
         *desk.ROUTES,
+        *calls.ROUTES,
         *help.ROUTES,
     ]
 
@@ -65,7 +81,7 @@ def build(settings: Settings, own: ConsoleSettings) -> Starlette:
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Headers), Middleware(GZipMiddleware), Middleware(SameOrigin), Middleware(SignedIn)],
-        exception_handlers={grpc.aio.AioRpcError: web.refusal, agency.NoReferral: agency.no_referral},
+        exception_handlers={grpc.aio.AioRpcError: web.refusal, referral.NoReferral: referral.no_referral},
         lifespan=_lifespan,
     )
     folder = Path(own.folder or Path(settings.data_dir) / "console")
@@ -94,7 +110,9 @@ class _Running:
         state.push = Push(state.mesh)
         self._nats = Client()
         state.js = self._nats.jetstream(timeout=5)
-        self._tasks = [asyncio.create_task(state.push.run()), asyncio.create_task(self._follow_city())]
+        erasing = Erasing(state.mesh.tracking, state.pictures)
+        works = (state.push.run(), erasing.run(state.push), self._follow_city())
+        self._tasks = [asyncio.create_task(one) for one in works]
 
     async def _follow_city(self) -> None:
         await connect(self._nats, self.app.state.settings.nats_url, "callmesh-console")

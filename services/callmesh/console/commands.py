@@ -9,6 +9,10 @@
 访 0123 5      follow-up: reached, solved, satisfied 1 to 5           ask 0123 5
 归 0123        close                                                 close 0123
 看 0123        open its page                                         see 0123
+会 0123        three-way call with who has it                        join 0123
+离 0123        leave the call to caller and partner                  leave 0123
+挂 0123        hang up                                               hang 0123
+回 0123        the caller was called back                            called 0123
 """
 
 from __future__ import annotations
@@ -38,6 +42,14 @@ VERBS = {
     "close": "close",
     "看": "see",
     "see": "see",
+    "会": "conference",
+    "join": "conference",
+    "离": "leave_call",
+    "leave": "leave_call",
+    "挂": "hang_up",
+    "hang": "hang_up",
+    "回": "called_back",
+    "called": "called_back",
 }
 SHORTEST = 3
 

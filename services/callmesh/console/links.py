@@ -1,17 +1,21 @@
 """Links to a single referral, for those who have no account: a locksmith, a volunteer, a shift worker's own phone.
 
 The agency's desk makes a link and a code of six digits, and tells them on two ways (the link by message, the code by
-voice). The link opens nothing without the code; TRIES wrong codes end it, and so does its time. Who entered the code
-acts as the agency's handler on that one referral, under a staff number that names the link. A newer link for the same
-referral ends the older one. On disk are hashes only.
+voice). The link opens nothing without the code; TRIES wrong codes end it, and so does its time. Tries are counted one
+after the other, over processes too: whoever guesses in parallel has no more of them. Who entered the code acts as the
+agency's handler on that one referral, under a staff number that names the link. A newer link for the same referral
+ends the older one. On disk are hashes only.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -66,6 +70,10 @@ class Links:
 
     def enter(self, token: str, code: str) -> str:
         """The value of the cookie when the code is right, else ""."""
+        with self._alone():
+            return self._enter(token, code)
+
+    def _enter(self, token: str, code: str) -> str:
         link = self.find(token)
         if link is None:
             return ""
@@ -80,6 +88,13 @@ class Links:
         """The link, if its code was entered in this browser."""
         link = self.find(token)
         return link if link and link.key and hmac.compare_digest(_hash(key), link.key) else None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else reads and writes tries meanwhile: a lock of the file system, so of all processes of this host."""
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _end_others(self, referral: str, agency: str) -> None:
         for path in self._folder.glob("*.json"):

@@ -19,11 +19,15 @@ from callmesh.domain import directory as d
 
 Row = dict[str, Any]
 _BETWEEN = " | "
+_ENGLISH = {"name": "name_en", "zh": "en", "prompt": "prompt_en"}
+NAMES = frozenset((*_ENGLISH, *_ENGLISH.values()))
+"""Fields that hold what people read; the others of a list hold codes."""
+_TASK = tuple(one.name for one in fields(d.PlanTask))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. `widget` is text, lines, tasks (kind | role | task, one a line), check, or choice."""
+    """One field of a form. `widget` is text, lines, tasks (kind | role | task | in English), check, or choice."""
 
     name: str
     widget: str
@@ -62,6 +66,17 @@ class Part:
         members: tuple[Any, ...] = fields(self.kind)
         return [self._field(one.name, hints[one.name], _required(one)) for one in members]
 
+    def listed(self, language: str) -> list[str]:
+        """Fields of the list, names in that language."""
+        known = {one.name for one in fields(self.kind)}
+        english = {one: other for one, other in _ENGLISH.items() if other in known} if language == "en" else {}
+        return [english.get(one, one) for one in self.shown]
+
+    def cell(self, row: Row, name: str) -> str:
+        """What the list shows of a row: what it states, else what holds then."""
+        known = {one.name: one.default for one in fields(self.kind) if one.default is not MISSING}
+        return shown(row.get(name, known.get(name, "")))
+
     def _field(self, name: str, hint: Any, required: bool) -> Field:
         if isinstance(hint, EnumMeta):
             choices: Any = hint
@@ -91,7 +106,7 @@ def _said(field: Field, text: str, toml: bool) -> Any:
     if field.widget == "lines":
         return lines
     if field.widget == "tasks":
-        return [dict(zip(("kind", "role", "task"), map(str.strip, line.split("|", 2)), strict=False)) for line in lines]
+        return [dict(zip(_TASK, map(str.strip, line.split("|", 3)), strict=False)) for line in lines]
     if field.widget == "check":
         return text == "1"
     return int(text) if toml and field.name.endswith(("percent", "count")) and text.isdecimal() else text

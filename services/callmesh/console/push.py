@@ -6,7 +6,8 @@ log. A browser that comes back sends Last-Event-ID and is told again what it mis
 or its queue ran over, it is told `reset` and fetches its page's parts anew. Pages fetch what they show through their
 own RPCs: what a change may say to whom, the services decide.
 
-Tracking away: the subscription is tried again with its token, so nothing is left out; clients hear nothing meanwhile.
+Tracking away: clients are told so (`standing`, not live), the subscription is tried again with its token, so nothing is
+left out; once it stands again they are told that too, and fetch their page's parts anew.
 """
 
 from __future__ import annotations
@@ -52,24 +53,36 @@ class Change(msgspec.Struct, frozen=True):
         return account.role in access.PRIVILEGED or account.agency in self.agencies
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Whether the subscription stands: what pages show follows the mesh, or is as old as the break."""
+
+    live: bool
+
+
 class Listener:
     """An open page's queue."""
 
     def __init__(self, account: Account, size: int = QUEUE) -> None:
-        self.account, self._queue = account, asyncio.Queue[Change | None](size)
+        self.account, self._queue = account, asyncio.Queue[Change | Standing | None](size)
 
     def give(self, change: Change) -> None:
         """Queues what concerns it; a queue that runs over becomes a reset."""
-        if not change.concerns(self.account):
-            return
+        if change.concerns(self.account):
+            self._put(change)
+
+    def stand(self, standing: Standing) -> None:
+        """Queues that for everybody."""
+        self._put(standing)
+
+    def _put(self, item: Change | Standing) -> None:
         if self._queue.full():
             while not self._queue.empty():
                 self._queue.get_nowait()
             self._queue.put_nowait(None)
         else:
-            self._queue.put_nowait(change)
+            self._queue.put_nowait(item)
 
-    async def next(self, seconds: float = BEAT_SECONDS) -> Change | None:
+    async def next(self, seconds: float = BEAT_SECONDS) -> Change | Standing | None:
         """The next change, None for a reset; raises TimeoutError after `seconds`."""
         return await asyncio.wait_for(self._queue.get(), seconds)
 
@@ -83,6 +96,7 @@ class Push:
         self.listeners: set[Listener] = set()
         self.started = asyncio.Event()
         self._token = ""
+        self.live = False
         self._told_away = False
         self.closing = asyncio.Event()
 
@@ -102,8 +116,17 @@ class Push:
             if answer.HasField("event"):
                 self.tell(change_of(answer.case, answer.event))
             self.started.set()
+            self.stand(True)
+
+    def stand(self, live: bool) -> None:
+        """Whether the subscription stands from now on; everybody is told what is news."""
+        if live != self.live:
+            self.live = live
+            for one in self.listeners:
+                one.stand(Standing(live))
 
     def _away(self, wrong: grpc.aio.AioRpcError) -> None:
+        self.stand(False)
         if wrong.code() == grpc.StatusCode.INVALID_ARGUMENT:  # a token of a log that is no more
             self._token = ""
         if not self._told_away:
@@ -159,20 +182,21 @@ def change_of(case: case_pb2.Case, event: tracking_service_pb2.CaseEvent) -> Cha
 async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[bytes]:
     """Server-sent events for one client, from where it broke off."""
     with push.joined(Listener(account)) as listener:
-        await push.started.wait()  # who is told `hello` hears of everything that happens from then on
-        seen = push.head
-        yield _event("hello", {"now": _now(), "seq": seen})
+        seen = push.head  # who is told `hello` hears of everything that happens from then on, or that it is not live
+        yield _event("hello", {"now": _now(), "seq": seen, "live": push.live})
         for one in _missed(push, last_id):
-            yield _event("reset", {"now": _now()}, seen) if one is None else _told(one, account)
+            yield _event("reset", {"now": _now(), "live": push.live}, seen) if one is None else _told(one, account)
         while not push.closing.is_set():
             try:
                 change = await listener.next()
             except TimeoutError:
                 yield b": beat\n\n"
                 continue
-            if change is None:
+            if isinstance(change, Standing):
+                yield _event("standing", change)
+            elif change is None:
                 seen = push.head
-                yield _event("reset", {"now": _now()}, seen)
+                yield _event("reset", {"now": _now(), "live": push.live}, seen)
             elif change.seq > seen:
                 seen = change.seq
                 yield _told(change, account)

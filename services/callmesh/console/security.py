@@ -91,6 +91,7 @@ class SignedIn:
         request = Request(scope)
         account = self._account(request)
         request.state.account = account
+        request.state.seq = request.app.state.push.head  # as it stood before anything is asked for
         if account is None and not request.url.path.startswith(OPEN):
             return await _to_the_door(request)(scope, receive, send)
         if account is not None and _is_closed(account, request.url.path):

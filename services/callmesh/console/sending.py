@@ -114,6 +114,7 @@ class Sending:
             request_id=self._id(step),
             name=self.case.name,
             mode=common_pb2.MODE_CALL if self.draft.conference else common_pb2.MODE_UNSPECIFIED,
+            conference=self.draft.conference,
             reason=OPERATOR_KEY if self.draft.agency else "",
         )
 

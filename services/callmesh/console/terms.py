@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from callmesh.api.v1 import case_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 
 Pair = tuple[str, str]
 
+COLOUR: dict[int, Pair] = {
+    common_pb2.SUPERVISION_UNSPECIFIED: ("无", "none"),
+    common_pb2.SUPERVISION_NONE: ("无", "none"),
+    common_pb2.SUPERVISION_BLUE: ("蓝色", "blue"),
+    common_pb2.SUPERVISION_YELLOW: ("黄色", "yellow"),
+    common_pb2.SUPERVISION_RED: ("红色", "red"),
+}
+DATA: dict[str, Pair] = {
+    "name": ("姓名", "name"),
+    "number": ("来电号码", "calling number"),
+    "contact_number": ("联系电话", "contact number"),
+    "sex": ("性别", "sex"),
+    "language": ("语言", "language"),
+    "narrative": ("报告内容", "report"),
+    "supplements": ("补充内容", "supplements"),
+    "place": ("地点", "place"),
+    "point": ("坐标", "position"),
+    "landmark": ("地标", "landmark"),
+    "attachments": ("附件", "attachments"),
+    "plates": ("车牌", "plates"),
+}
+"""Personal fields, as release policies name them."""
+LANGUAGE: dict[str, Pair] = {
+    "": ("汉语", "Chinese"),
+    "en": ("英语", "English"),
+    "fr": ("法语", "French"),
+    "ru": ("俄语", "Russian"),
+    "ja": ("日语", "Japanese"),
+    "ko": ("韩语", "Korean"),
+    "es": ("西班牙语", "Spanish"),
+    "ar": ("阿拉伯语", "Arabic"),
+}
+"""What a caller speaks."""
 PENDING: dict[int, Pair] = {
     referral_pb2.Pending.KIND_UNSPECIFIED: ("申请", "Request"),
     referral_pb2.Pending.RETURN: ("退单", "Return"),
@@ -84,6 +117,9 @@ FIELD: dict[str, Pair] = {
     "prompt": ("首句提示", "Prompt"),
     "ask": ("询问", "Ask"),
     "tell": ("告知", "Tell"),
+    "prompt_en": ("首句提示 (英文)", "Prompt in English"),
+    "ask_en": ("询问 (英文)", "Ask in English"),
+    "tell_en": ("告知 (英文)", "Tell in English"),
     "accept": ("签收时限", "Accept within"),
     "feedback": ("反馈时限", "Feedback within"),
     "resolve": ("办结时限", "Resolve within"),

@@ -18,6 +18,7 @@ from callmesh.console import i18n, words
 from callmesh.console.accounts import Account
 from callmesh.console.clients import Acting
 from callmesh.console.session import BACKGROUND
+from callmesh.console.telling import Telling
 from callmesh.console.words import Words
 from callmesh.domain.directory import City
 from callmesh.kernel.rpc import client
@@ -107,13 +108,14 @@ def page(request: Request, template: str, status: int = 200, **given: Any) -> HT
     shared: Mapping[str, Any] = {
         "_": view.say,
         "words": view.words,
+        "telling": Telling(view.words),
         "account": account,
         "language": view.language,
         "theme": view.theme,
         "nav": nav,
         "path": request.url.path,
         "now": time.time(),
-        "seq": request.app.state.push.head,
+        "seq": request.state.seq,
         "demo": request.app.state.accounts.demo,
     }
     environment: Environment = request.app.state.templates

@@ -51,11 +51,20 @@ REFERRAL_STATE: dict[int, Pair] = {
 ROLE: dict[int, Pair] = {0: ("知会", "Told"), _R.LEAD: ("主办", "Lead"), _R.SUPPORT: ("协办", "Support")}
 LEG: dict[int, Pair] = {
     _L.STATE_UNSPECIFIED: ("未知", "Unknown"),
-    _L.RINGING: ("振铃", "Ringing"),
+    _L.RINGING: ("响铃", "Ringing"),
     _L.ANSWERED: ("已接通", "Answered"),
     _L.CONFERENCE: ("三方通话", "Three-way"),
     _L.ENDED: ("已结束", "Ended"),
     _L.FAILED: ("未接通", "No answer"),
+}
+LEG_REASON: dict[int, Pair] = {
+    _L.REASON_UNSPECIFIED: ("未说明", "not stated"),
+    _L.NO_ANSWER: ("无人接听", "nobody answered"),
+    _L.BUSY: ("占线", "busy"),
+    _L.DROPPED: ("通话中断", "the call broke"),
+    _L.SWITCH_AWAY: ("交换机不可用", "no switch"),
+    _L.NO_LINE: ("无可用号码", "no number"),
+    _L.HUNG_UP: ("已挂断", "hung up"),
 }
 LIMIT: dict[int, Pair] = {
     common_pb2.LIMIT_UNSPECIFIED: ("时限", "Limit"),
@@ -67,6 +76,7 @@ LIMIT: dict[int, Pair] = {
     common_pb2.LIMIT_FOLLOW_UP: ("回访", "Follow up"),
     common_pb2.LIMIT_DIVERSION: ("分流", "Divert"),
     common_pb2.LIMIT_RECTIFY: ("整改", "Mend"),
+    common_pb2.LIMIT_CALL_BACK: ("回电", "Call back"),
 }
 STAGE: dict[int, Pair] = {
     _S.STAGE_UNSPECIFIED: ("其他", "Other"),
@@ -139,6 +149,15 @@ class Words:
         """Of a call leg."""
         return self.pick(_known(LEG, state))
 
+    def leg_reason(self, reason: int) -> str:
+        """Why a call leg is over."""
+        return self.pick(_known(LEG_REASON, reason))
+
+    def leg_stands(self, leg: case_pb2.CallLeg) -> str:
+        """Where a call leg stands; of one that came to nothing, why."""
+        why = leg.state == _L.FAILED and leg.reason
+        return self.leg_reason(leg.reason) if why else self.leg(leg.state)
+
     def stage(self, stage: int) -> str:
         """接报 指派 处置 督办 反馈."""
         return self.pick(_known(STAGE, stage))
@@ -210,6 +229,10 @@ class Words:
     def post(self, role: str) -> str:
         """What a person is."""
         return self.pick(terms.POST.get(role, (role, role)))
+
+    def spoken(self, code: str) -> str:
+        """A caller's language."""
+        return self.pick(terms.LANGUAGE.get(code, (code, code)))
 
     def field(self, name: str) -> str:
         """A field of the city's data."""

@@ -20,6 +20,8 @@ _DECODER = msgspec.json.Decoder(City)
 _LARGE = 64 * 1024
 _MOST = 64 * 1024 * 1024  # unpacked; a value that claims more is no city
 
+_LONGEST = 1024 * 1024  # one file
+
 
 class Undecodable(ValueError):
     """The bytes are no city that this version of the code can read."""
@@ -45,9 +47,22 @@ def stamp(city: City) -> City:
     return replace(city, version=hashlib.sha256(content).hexdigest()[:12])
 
 
-def _unpack(data: bytes) -> bytes:
+def squeezed(text: str) -> bytes:
+    """A file's text, small enough to travel in a request."""
+    return zlib.compress(text.encode(), 9)
+
+
+def text_of(data: bytes) -> str:
+    """The text of a squeezed file; Undecodable."""
+    try:
+        return _unpack(data, _LONGEST).decode()
+    except (zlib.error, UnicodeDecodeError) as wrong:
+        raise Undecodable(str(wrong)) from wrong
+
+
+def _unpack(data: bytes, most: int = _MOST) -> bytes:
     unpacking = zlib.decompressobj()
-    plain = unpacking.decompress(data, _MOST)
+    plain = unpacking.decompress(data, most)
     if not unpacking.eof:
         raise Undecodable("cut off or too large")
     return plain

@@ -13,6 +13,7 @@ from callmesh.directory import geography, references, repeat_rules, rules
 from callmesh.directory.codec import stamp
 from callmesh.directory.problems import BadCity, Problem, Report
 from callmesh.directory.tables import Draft, read
+from callmesh.domain.city_calls import CallRules
 from callmesh.domain.city_rules import Linking
 from callmesh.domain.directory import City, FigureRules, SupervisionRules
 
@@ -37,7 +38,7 @@ def _city(draft: Draft) -> City | None:
     """None when a part is missing, which the report then says."""
     if draft.head is None or draft.policy is None or draft.calendar is None:
         return None
-    head, repeats = draft.head.value, draft.repeats
+    head, repeats, calls = draft.head.value, draft.repeats, draft.calls
     return City(
         id=head.id,
         name=head.name,
@@ -59,5 +60,8 @@ def _city(draft: Draft) -> City | None:
         repeat_types=tuple(one for one, _ in repeats.types),
         fold_rules=tuple(one for one, _ in repeats.folding),
         patrol_rules=tuple(one for one, _ in repeats.patrol),
+        calls=calls.rules[0] if calls.rules else CallRules(),
+        lines=tuple(one for one, _ in calls.lines),
+        interpreters=tuple(one for one, _ in calls.interpreters),
         figures=draft.figures.value if draft.figures else FigureRules(),
     )

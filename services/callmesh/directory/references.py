@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from callmesh.directory.call_tables import check_calls
 from callmesh.directory.located import Row
 from callmesh.directory.problems import Report
 from callmesh.directory.tables import Draft, Item, Table
@@ -34,6 +35,7 @@ def check(draft: Draft, report: Report) -> None:
         if names is not None and used not in names:
             report.about(row, f'{key} "{used}" is no {what}', key, *index)
     _trees(draft, report)
+    check_calls(draft.calls, draft.agencies.known("id"), report)
 
 
 def _ids(draft: Draft, report: Report) -> None:

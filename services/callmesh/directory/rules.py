@@ -27,6 +27,7 @@ def check(draft: Draft, report: Report) -> None:
         _serves(agency, draft, report)
         _roles(agency, report)
     _listed(draft, report)
+    _guides(draft, report)
     _plans(draft, report)
     _calendar(draft, report)
     _limits(draft, report)
@@ -74,6 +75,15 @@ def _listed(draft: Draft, report: Report) -> None:
         for key in ("kinds", "categories"):
             if not getattr(release.value, key):
                 report.about(release.row, f'{key} is empty; "*" means any', key)
+
+
+def _guides(draft: Draft, report: Report) -> None:
+    """What is said in English is the same as in Chinese, line by line."""
+    for guide in draft.guides.items:
+        for key in ("ask", "tell"):
+            lines, english = getattr(guide.value, key), getattr(guide.value, f"{key}_en")
+            if english and len(english) != len(lines):
+                report.about(guide.row, f"{key}_en has {len(english)} lines, {key} has {len(lines)}", f"{key}_en")
 
 
 def _plans(draft: Draft, report: Report) -> None:

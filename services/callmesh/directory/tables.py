@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from callmesh.directory.call_tables import CallDraft, read_calls
 from callmesh.directory.china import BASES, with_base
 from callmesh.directory.files import children, features, toml_file, toml_tables, tsv_rows
 from callmesh.directory.located import Row
@@ -110,10 +111,11 @@ class Draft:
     devices: Table[Device]
     supervision: Item[SupervisionRules] | None = None
     repeats: RepeatDraft = field(default_factory=RepeatDraft)
+    calls: CallDraft = field(default_factory=CallDraft)
 
 
 def read(folder: Path, report: Report) -> Draft:
-    """Reads every file of the folder; all but repeats.toml and patrol.toml must be there."""
+    """Reads every file of the folder; all but repeats.toml, patrol.toml and calls.toml must be there."""
     head, policy, supervision, figures = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
@@ -133,6 +135,7 @@ def read(folder: Path, report: Report) -> Draft:
         devices=reading.tsv(Device, "devices.tsv", DEVICES),
         supervision=supervision,
         repeats=read_repeats(folder, report),
+        calls=read_calls(folder, report),
     )
 
 

@@ -45,6 +45,11 @@ def _repeats(city: City) -> str:
     return linking + _tables("types", city.repeat_types) + _tables("folding", city.fold_rules)
 
 
+def _calls(city: City) -> str:
+    rules = f"[rules]\n{_pairs(city.calls)}"
+    return rules + _tables("lines", city.lines) + _tables("interpreters", city.interpreters)
+
+
 def _tables(name: str, members: Iterable[Any]) -> str:
     return "".join(f"\n[[{name}]]\n{_pairs(one)}" for one in members)
 
@@ -130,6 +135,7 @@ _FILES: Mapping[str, Callable[[City], str]] = {
     "release.toml": lambda city: _tables("releases", city.releases),
     "devices.tsv": lambda city: _lines(DEVICES, city.devices),
     "repeats.toml": _repeats,
+    "calls.toml": _calls,
     "patrol.toml": lambda city: _tables("rules", city.patrol_rules),
     "divisions.geojson": _divisions,
 }

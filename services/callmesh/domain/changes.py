@@ -1,4 +1,4 @@
-"""Changing one referral of a case; every evolver does it this way. A name that the case lacks changes nothing."""
+"""Changes that every evolver makes the same way. A referral that the case lacks changes nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
+from callmesh.domain.facts import Stamp
+from callmesh.domain.referral import Referral
+from callmesh.domain.words import ReferralState
 
 
 def on_referral(case: Case, name: str, change: Callable[[Referral], Referral]) -> Case:
@@ -17,3 +20,17 @@ def on_referral(case: Case, name: str, change: Callable[[Referral], Referral]) -
 def changed(case: Case, name: str, **changes: Any) -> Case:
     """The case with these fields of that referral."""
     return on_referral(case, name, lambda one: replace(one, **changes))
+
+
+def flagged(case: Case, *new: str) -> tuple[str, ...]:
+    """The flags of the case with new ones, each once."""
+    return (*case.flags, *(flag for flag in new if flag not in case.flags))
+
+
+def recalled(case: Case, stamp: Stamp) -> Case:
+    """The case with everything open in it taken back."""
+
+    def end(one: Referral) -> Referral:
+        return replace(one, state=ReferralState.RECALLED, ended_at=stamp.at) if one.is_open else one
+
+    return replace(case, referrals=tuple(end(one) for one in case.referrals))

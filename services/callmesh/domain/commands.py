@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callmesh.domain import commands_matters as m
-from callmesh.domain.case import Attachment, Classification, FollowUp, Situation
+from callmesh.domain.case import Classification, FollowUp
+from callmesh.domain.commands_calls import CallsCommand
+from callmesh.domain.commands_calls import Confer as Confer
+from callmesh.domain.commands_calls import HangUp as HangUp
+from callmesh.domain.commands_calls import Hear as Hear
+from callmesh.domain.commands_calls import Lapse as Lapse
+from callmesh.domain.commands_calls import LeaveCall as LeaveCall
+from callmesh.domain.commands_calls import RecordCallBack as RecordCallBack
+from callmesh.domain.commands_calls import Ring as Ring
 from callmesh.domain.commands_clocks import (
     ClocksCommand,
     DecideExtension,
@@ -37,6 +45,7 @@ from callmesh.domain.commands_privacy import RequestDisclosure as RequestDisclos
 from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.facts import CaseOpened
 from callmesh.domain.oversight import Oversight
+from callmesh.domain.report import Attachment, Situation
 from callmesh.domain.words import Mode, Role
 
 __all__ = [
@@ -56,9 +65,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Write a report down."""
+    """Write a report down; under `oversight` it is watched from now on until it is offered or kept."""
 
     opened: CaseOpened
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,8 @@ class Transfer:
     flags: tuple[str, ...] = ()
     forced: bool = False
     """True when a rule adds a body although the case has been offered: a threat of extreme acts."""
+    conference: bool = False
+    """True when the operator stays on the line when the lead answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +299,7 @@ Command = (
     | Approve
     | Annotate
     | ChangeSupervisor
+    | CallsCommand
     | ClocksCommand
     | PrivacyCommand
     | m.Command

@@ -20,12 +20,14 @@ from callmesh.domain import decide_referral as on_referral
 from callmesh.domain import decide_watch as on_watch
 from callmesh.domain import facts as f
 from callmesh.domain.access import COMMANDER
-from callmesh.domain.case import ENDED_CASE, Case, Supplement
+from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.clocks import on_wall_time
+from callmesh.domain.decide_calls import DECIDERS as _CALLS
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_part, need_state
+from callmesh.domain.report import Supplement
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
@@ -33,21 +35,23 @@ from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 def decide(case: Case | None, command: c.Command, stamp: f.Stamp) -> f.Body | None:
     """The fact that the command makes of the case, or None when it is already so."""
     if isinstance(command, c.Open):
-        return _open(case, command)
+        return _open(case, command, stamp)
     if case is None:
         raise no_case()
     privacy.need_unerased(case, command, stamp)
     return _DECIDERS[type(command)](case, command, stamp)
 
 
-def _open(case: Case | None, command: c.Open) -> f.Body | None:
+def _open(case: Case | None, command: c.Open, stamp: f.Stamp) -> f.Body | None:
     if case is not None:
         return None
     report = command.opened.report
     said = report.narrative or report.place.text or report.caller.silent
     if not said and not report.attachments and not command.opened.device:
         raise missing("report.narrative", "报警内容 (或地点、图片、静默标记)")
-    return command.opened
+    if command.oversight is None:
+        return command.opened
+    return replace(command.opened, diversion_due=command.oversight.diversion_due(stamp.at, command.opened.emergency))
 
 
 def _amend(case: Case, command: c.Amend, stamp: f.Stamp) -> f.Body:
@@ -76,7 +80,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
 
 
 def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, emergency: bool) -> datetime | None:
-    """Until when a matter of another agency must be offered; a new classification does not start it anew."""
+    """Until when a matter of another agency must be offered; the clock runs since the case was opened."""
     refused = case.report.caller.consent == Consent.REFUSED and not emergency
     if command.oversight is None or not command.diverts or case.referrals or refused or _was_late(case):
         return None
@@ -172,5 +176,6 @@ _DECIDERS: dict[type, Callable[[Case, Any, f.Stamp], f.Body | None]] = {
     c.WarnDeadline: on_watch.warn_deadline,
     c.MissDeadline: on_watch.miss_deadline,
     **privacy.DECIDERS,
+    **_CALLS,
     **_MATTERS,
 }

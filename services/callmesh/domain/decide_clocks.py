@@ -14,11 +14,12 @@ from callmesh.domain import clocks
 from callmesh.domain import commands_clocks as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.decide_watch import need_overseer
 from callmesh.domain.directory import Calendar, Span
 from callmesh.domain.errors import Invalid, WrongState, missing
 from callmesh.domain.guards import find_referral, need_referral_state, own_referral
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, PendingKind, ReferralState
 
 _S = ReferralState

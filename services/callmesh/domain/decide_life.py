@@ -15,7 +15,7 @@ from typing import Any
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.access import COMMANDER
-from callmesh.domain.case import Annotation, Case, Referral
+from callmesh.domain.case import Annotation, Case
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import (
@@ -27,6 +27,7 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, CaseState, Mode, PendingKind, ReferralState, Role
 
 _S = ReferralState

@@ -8,7 +8,7 @@ from typing import Any
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.access import COMMANDER
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.clocks import due, on_wall_time
 from callmesh.domain.decide_clocks import counted, dues
 from callmesh.domain.directory import Calendar
@@ -22,6 +22,7 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.referral import Referral
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import (
     ActorKind,
@@ -89,7 +90,8 @@ def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
     )
     late = case.diversion_due is not None and stamp.at > case.diversion_due  # the timer has not been here yet
     flags = (*command.flags, LATE_DIVERSION) if late else command.flags
-    return f.CaseTransferred(referrals, command.plan, command.reason, command.city_version, flags)
+    how = command.plan, command.reason, command.city_version
+    return f.CaseTransferred(referrals, *how, flags, command.conference)
 
 
 def _held_already(case: Case, command: c.Transfer) -> bool:

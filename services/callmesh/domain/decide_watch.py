@@ -7,9 +7,10 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import watch
 from callmesh.domain.access import COMMANDER, OVERSEERS
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.errors import NotYours, WrongState, missing
 from callmesh.domain.guards import at_least_open, find_referral, need_referral_state
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, ReferralState, Supervision
 
 _REMINDED = (ReferralState.OFFERED, ReferralState.ACCEPTED, ReferralState.IN_PROGRESS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from functools import cached_property
 
+from callmesh.domain.city_calls import CallRules, Interpreter, Line
 from callmesh.domain.city_rules import FoldRule, Linking, PatrolRule, RepeatType
 from callmesh.domain.city_switches import FigureRules as FigureRules
 from callmesh.domain.city_switches import Policy as Policy
@@ -89,7 +90,8 @@ class Route:
 class Guide:
     """Handling guide (处置指引): what the operator asks, does and tells the caller.
 
-    With a `level` ("p0" to "p3") it holds for cases of that level only, before the category's general one.
+    With a `level` ("p0" to "p3") it holds for cases of that level only, before the category's general one. English
+    texts (`_en`) may be missing; where they stand there is one for each line in Chinese.
     """
 
     category: str
@@ -97,6 +99,9 @@ class Guide:
     ask: tuple[str, ...] = ()
     tell: tuple[str, ...] = ()
     level: str = ""
+    prompt_en: str = ""
+    ask_en: tuple[str, ...] = ()
+    tell_en: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class ReleasePolicy:
     categories: tuple[str, ...]
     fields: tuple[str, ...]
     purpose: str
+    purpose_en: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,7 @@ class PlanTask:
     kind: str
     role: Role
     task: str
+    task_en: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,6 +214,9 @@ class City:
     repeat_types: tuple[RepeatType, ...] = ()
     fold_rules: tuple[FoldRule, ...] = ()
     patrol_rules: tuple[PatrolRule, ...] = ()
+    calls: CallRules = field(default_factory=CallRules)
+    lines: tuple[Line, ...] = ()
+    interpreters: tuple[Interpreter, ...] = ()
 
     @cached_property
     def agency(self) -> dict[str, Agency]:
@@ -252,6 +262,14 @@ class City:
     def return_reason(self) -> dict[str, ReturnReason]:
         """Return reasons by code."""
         return {one.code: one for one in self.return_reasons}
+
+    def numbers(self, agency: str) -> tuple[str, ...]:
+        """What a call to the agency rings, in order; () when it has no telephone here."""
+        return next((one.numbers for one in self.lines if one.agency == agency), ())
+
+    def interpreter(self, language: str) -> Interpreter | None:
+        """Who interprets a language."""
+        return next((one for one in self.interpreters if one.language == language), None)
 
     @cached_property
     def agencies_of_kind(self) -> dict[str, tuple[Agency, ...]]:

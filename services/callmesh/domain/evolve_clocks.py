@@ -8,9 +8,11 @@ from typing import Any
 
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Case, Pending, Referral
-from callmesh.domain.changes import on_referral
+from callmesh.domain.calls import CallLeg
+from callmesh.domain.case import Case
+from callmesh.domain.changes import flagged, on_referral
 from callmesh.domain.matters import Finding
+from callmesh.domain.referral import Pending, Referral
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 
@@ -27,16 +29,22 @@ def without(one: Referral, kind: PendingKind) -> tuple[Pending, ...]:
 
 def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case:
     """The limit leaves a mark, so that it is escalated once."""
-    flag = FLAG_OF.get(body.limit, "")
-    flags = (*case.flags, flag) if flag and flag not in case.flags else case.flags
-    after = replace(case, supervision=body.supervision, flags=flags)
+    flags = [FLAG_OF[body.limit]] if body.limit in FLAG_OF else []
+    after = replace(case, supervision=body.supervision, flags=flagged(case, *flags))
     if body.limit == Limit.DIVERSION:
         return replace(after, diversion_due=None)
     if body.limit == Limit.FOLLOW_UP:
         return replace(after, follow_up_due=None)
     if body.limit == Limit.RECTIFY:
         return replace(after, findings=tuple(_unmended(one, body) for one in after.findings))
+    if body.limit == Limit.CALL_BACK:
+        return replace(after, call_legs=tuple(_uncalled(one, body) for one in after.call_legs))
     return on_referral(after, body.referral, lambda one: _missed(one, body))
+
+
+def _uncalled(one: CallLeg, body: f.DeadlineMissed) -> CallLeg:
+    owed = one.call_back if one.is_owed else None
+    return replace(one, call_back=replace(owed, overdue=True)) if owed and owed.due == body.due else one
 
 
 def _unmended(one: Finding, body: f.DeadlineMissed) -> Finding:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.changes import changed
+from callmesh.domain.referral import Referral
+from callmesh.domain.watch import higher
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 
 _S = ReferralState
@@ -26,7 +28,7 @@ def relieved(case: Case, offers: Iterable[Referral], stamp: f.Stamp) -> Case:
 
 
 def _disputed(case: Case, body: f.DisputeOpened, stamp: f.Stamp) -> Case:
-    watched = max(Supervision.YELLOW, case.supervision, key=lambda one: one.rank)
+    watched = higher(Supervision.YELLOW, case.supervision)
     disputed = replace(case, state=CaseState.DISPUTED, supervision=watched)
     referral = case.referral(body.referral)
     if referral is None or not body.granted:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts_matters as m
-from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
+from callmesh.domain.case import Case
+from callmesh.domain.changes import flagged, recalled
 from callmesh.domain.facts import Stamp
 from callmesh.domain.matters import MERGED, Link, Repeat
-from callmesh.domain.words import ActorKind, CaseState, Level, ReferralState, RepeatStage, Supervision
+from callmesh.domain.watch import higher
+from callmesh.domain.words import ActorKind, CaseState, Level, RepeatStage, Supervision
 
 CHILDREN_NAMED = 8
 LINKS_NAMED = 16
@@ -19,20 +21,14 @@ CONFIRMED = "fold_confirmed"
 
 
 def _merged(case: Case, body: m.CaseMerged, stamp: Stamp) -> Case:
-    recalled = any(one.is_open for one in case.referrals)
+    worked_on = any(one.is_open for one in case.referrals)
     return replace(
-        case,
+        recalled(case, stamp),
         state=CaseState.MERGED,
         parent=body.parent,
-        referrals=tuple(_recalled(one, stamp) for one in case.referrals),
-        owner=case.origin if recalled else case.owner,
-        flags=_flagged(case, *body.flags),
+        owner=case.origin if worked_on else case.owner,
+        flags=flagged(case, *body.flags),
     )
-
-
-def _recalled(one: Referral, stamp: Stamp) -> Referral:
-    open_one = one.state in OPEN_REFERRAL
-    return replace(one, state=ReferralState.RECALLED, ended_at=stamp.at) if open_one else one
 
 
 def _unmerged(case: Case, body: m.CaseUnmerged, stamp: Stamp) -> Case:
@@ -46,7 +42,7 @@ def _unmerged(case: Case, body: m.CaseUnmerged, stamp: Stamp) -> Case:
         round=case.round + 1,
         referrals=(*case.referrals, *body.referrals),
         owner=stamp.actor.agency or case.origin,
-        supervision=_at_least(case, Supervision.YELLOW),
+        supervision=higher(Supervision.YELLOW, case.supervision),
     )
 
 
@@ -56,7 +52,7 @@ def _joined(case: Case, body: m.ChildJoined, stamp: Stamp) -> Case:
         case,
         children=(*case.children, body.child)[-CHILDREN_NAMED:],
         children_count=case.children_count + 1,
-        flags=_flagged(case, CONFIRMED) if by_person else case.flags,
+        flags=flagged(case, CONFIRMED) if by_person else case.flags,
     )
 
 
@@ -66,7 +62,7 @@ def _left(case: Case, body: m.ChildLeft, stamp: Stamp) -> Case:
 
 
 def _linked_to(case: Case, body: m.CaseLinked, stamp: Stamp) -> Case:
-    return replace(case, links=_linked(case, body.link), flags=_flagged(case, *body.flags))
+    return replace(case, links=_linked(case, body.link), flags=flagged(case, *body.flags))
 
 
 def _linked(case: Case, link: Link) -> tuple[Link, ...]:
@@ -80,7 +76,7 @@ def _repeat_advanced(case: Case, body: m.RepeatAdvanced, stamp: Stamp) -> Case:
     moved = replace(before, stage=body.step.stage, threat=threat, steps=(*before.steps, body.step))
     closer = Supervision.YELLOW if body.step.stage == RepeatStage.SUPERVISED or body.threat else Supervision.BLUE
     after = replace(
-        case, repeat=moved, supervision=_at_least(case, closer), flags=_flagged(case, f"repeat_{moved.type}")
+        case, repeat=moved, supervision=higher(closer, case.supervision), flags=flagged(case, f"repeat_{moved.type}")
     )
     return _threatened(after) if body.threat else after
 
@@ -92,7 +88,7 @@ def _threatened(case: Case) -> Case:
         case,
         emergency=True,
         classification=replace(found, level=Level.P0) if found else None,
-        flags=_flagged(case, "threat_extreme"),
+        flags=flagged(case, "threat_extreme"),
     )
 
 
@@ -107,14 +103,6 @@ def _found(case: Case, body: m.FindingRecorded, stamp: Stamp) -> Case:
 
 def _visited(case: Case, body: m.PatrolVisited, stamp: Stamp) -> Case:
     return replace(case, patrol=body.visit)
-
-
-def _flagged(case: Case, *new: str) -> tuple[str, ...]:
-    return (*case.flags, *(flag for flag in new if flag not in case.flags))
-
-
-def _at_least(case: Case, closer: Supervision) -> Supervision:
-    return max(closer, case.supervision, key=lambda one: one.rank)
 
 
 EVOLVERS: dict[type, Callable[[Case, Any, Stamp], Case]] = {

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts_privacy as p
-from callmesh.domain.case import Case, Disclosure, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.changes import on_referral
 from callmesh.domain.facts import Stamp
+from callmesh.domain.referral import Disclosure, Referral
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import DisclosureState
 

@@ -11,17 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callmesh.domain import facts_matters as m
-from callmesh.domain.case import (
-    Actor,
-    Attachment,
-    Classification,
-    ExternalId,
-    FollowUp,
-    Referral,
-    Report,
-    Situation,
-    Supplement,
-)
+from callmesh.domain.case import Actor, Classification, FollowUp
+from callmesh.domain.facts_calls import CallLegChanged as CallLegChanged
 from callmesh.domain.facts_clocks import ClocksBody
 from callmesh.domain.facts_life import CaseAnnotated as CaseAnnotated
 from callmesh.domain.facts_life import DisputeOpened as DisputeOpened
@@ -30,6 +21,8 @@ from callmesh.domain.facts_life import ResolutionApproved as ResolutionApproved
 from callmesh.domain.facts_life import ResolutionSentBack as ResolutionSentBack
 from callmesh.domain.facts_life import SupervisorChanged as SupervisorChanged
 from callmesh.domain.facts_privacy import PrivacyBody
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Attachment, ExternalId, Report, Situation, Supplement
 from callmesh.domain.words import Limit, Supervision
 
 
@@ -69,6 +62,7 @@ class CaseOpened:
     occurred_at: datetime | None = None
     rang_at: datetime | None = None
     answered_at: datetime | None = None
+    diversion_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +114,7 @@ class CaseTransferred:
     reason: str = ""
     city_version: str = ""
     flags: tuple[str, ...] = ()
+    conference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +276,7 @@ Body = (
     | ResolutionApproved
     | CaseAnnotated
     | SupervisorChanged
+    | CallLegChanged
     | ClocksBody
     | PrivacyBody
     | m.Body

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callmesh.domain.case import Annotation, Referral
+from callmesh.domain.case import Annotation
+from callmesh.domain.referral import Referral
 
 
 @dataclass(frozen=True, slots=True)

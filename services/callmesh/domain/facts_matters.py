@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callmesh.domain.case import Referral
 from callmesh.domain.matters import Finding, Link, Mediation, Patrol, RepeatStep
+from callmesh.domain.referral import Referral
 
 
 @dataclass(frozen=True, slots=True)

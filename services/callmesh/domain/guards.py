@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from callmesh.domain.access import COMMANDER, OVERSEERS, SUPERVISOR
-from callmesh.domain.case import ENDED_CASE, Actor, Case, Referral
+from callmesh.domain.case import ENDED_CASE, Actor, Case
 from callmesh.domain.errors import NotFound, NotYours, WrongState, no_case
 from callmesh.domain.facts import Stamp
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, CaseState, ReferralState, Role
 
 CASE_ZH = {

@@ -37,7 +37,7 @@ class Oversight:
         return self.until(case, at, self.rules.decide_urgent if _urgent(case) else self.rules.decide_within)
 
     def diversion_due(self, at: datetime, urgent: bool) -> datetime:
-        """The first offer of a case classified at `at`."""
+        """The first offer of a case that was opened, or became urgent, at `at`."""
         return due(at, self.rules.divert_urgent if urgent else self.rules.divert_within, self.calendar, urgent)
 
     def follow_up_due(self, case: Case, at: datetime) -> datetime:

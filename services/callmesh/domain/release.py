@@ -1,9 +1,10 @@
 """Least disclosure: the case as one agency may see it (domain.md invariant 9).
 
 Release policies are data: the first entry whose kind and category match names the personal fields that go out, and
-what for; what was granted to the agency of a referral comes on top. Everything else personal is left empty, other
-agencies' referrals are left out, and a confidential or silent caller is never exposed. A caller's name or number that
-is kept back is masked where it stands in the text beside it: people tell who they are.
+what for; what was granted to the agency of a referral comes on top. Everything else personal is left empty, for the
+owner of record too, who sees what everybody does about the case; others see no referrals but their own. A confidential
+or silent caller is never exposed. A caller's name or number that is kept back is masked where it stands in the text
+beside it: people tell who they are.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
-from callmesh.domain.case import Annotation, Caller, Case, Place, Report
+from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
+from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
@@ -42,8 +44,15 @@ def view(case: Case, agency: str, city: City) -> Case:
     return _part(case, agency, _report(case.report, allowed), _Mask(case.report.caller, allowed))
 
 
+def answering(case: Case, agency: str, city: City) -> Case:
+    """What the owner of record may know: what everybody does about the case, of the report what its policy allows."""
+    allowed = allowed_fields(case, agency, city)
+    mask = _Mask(case.report.caller, allowed)
+    return mask(replace(case, report=_report(case.report, allowed), caller_key="", operator=""))
+
+
 def shielded(case: Case) -> Case:
-    """What whoever answers for the case may know: all, but who a confidential or silent caller is."""
+    """What whoever watches over the city's cases may know: all, but who a confidential or silent caller is."""
     caller = case.report.caller
     if not is_shielded(caller):
         return case
@@ -89,6 +98,7 @@ def _of_other_cases(case: Case, agency: str) -> dict[str, Any]:
         "parent": "",
         "children": (),
         "links": (),
+        "call_legs": tuple(one for one in case.call_legs if one.agency == agency),
         "mediations": tuple(one for one in case.mediations if one.agency == agency),
         "findings": tuple(one for one in case.findings if one.agency == agency),
         "repeat": repeat,
@@ -189,7 +199,8 @@ class _Mask:
         changed: dict[str, Any] = {}
         for one in fields_of(value):
             before = getattr(value, one.name)
-            after = self._text(before) if one.name in _WORDS else self._masked(before)
+            words = one.name in _WORDS and type(before) is str  # a code is no text, whatever its name
+            after = self._text(before) if words else self._masked(before)
             if after != before:
                 changed[one.name] = after
         return replace(value, **changed) if changed else value

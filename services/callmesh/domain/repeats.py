@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 
-from callmesh.domain.case import Case, Point
+from callmesh.domain.case import Case
 from callmesh.domain.city_rules import FoldPlace, FoldRule, LinkKind, RepeatType
 from callmesh.domain.directory import City
+from callmesh.domain.report import Point
 from callmesh.domain.spans import Span
 
 CELL_DEGREES = 0.005

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from callmesh.domain import commands as c
 from callmesh.domain import routing
-from callmesh.domain.case import Case, Referral
+from callmesh.domain.case import Case
 from callmesh.domain.directory import City
+from callmesh.domain.referral import Referral
 from callmesh.domain.routing import Question
 from callmesh.domain.words import Role
 

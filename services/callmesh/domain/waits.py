@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from callmesh.domain.case import WORKING_REFERRAL, Case, Referral
+from callmesh.domain.case import Case
+from callmesh.domain.referral import WORKING_REFERRAL, Referral
 from callmesh.domain.words import PendingKind, ReferralState
 
 _OVER = frozenset(

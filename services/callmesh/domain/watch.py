@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Case, Referral
+from callmesh.domain.case import ENDED_CASE, Case
+from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.words import CaseState, Limit, ReferralState, Supervision
 
 AGENCY_LIMITS = frozenset({Limit.ACCEPT, Limit.FEEDBACK, Limit.RESOLVE, Limit.ANSWER})
@@ -25,8 +26,9 @@ FLAG_OF = {
     Limit.DECISION: "late_decision",
     Limit.ANSWER: "reminder_unanswered",
     Limit.RECTIFY: "late_rectification",
+    Limit.CALL_BACK: "late_call_back",
 }
-FOR_COMMANDER = "commander"
+FOR_COMMANDER = "for_commander"
 """Flag of a case that a commander has to watch."""
 _NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
 
@@ -37,10 +39,11 @@ class Alarm(StrEnum):
     RESUME = "resume"
     WARN = "warn"
     MISS = "miss"
+    LAPSE = "lapse"
 
 
 class Watch(NamedTuple):
-    """One moment to come. `referral` is "" for the case as a whole, `agency` is who is watched."""
+    """One moment to come. `referral` is "" for the case as a whole, or a call's leg; `agency` is who is watched."""
 
     at: datetime
     alarm: Alarm
@@ -61,6 +64,7 @@ def watches(case: Case) -> Iterator[Watch]:
     for found in case.findings:
         if found.due and found.is_open and not found.overdue:
             yield Watch(found.due, Alarm.MISS, found.agency, limit=Limit.RECTIFY)
+    yield from _of_calls(case)
     if case.state in ENDED_CASE:
         return
     for one in case.referrals:
@@ -70,6 +74,11 @@ def watches(case: Case) -> Iterator[Watch]:
         yield Watch(case.diversion_due, Alarm.MISS, case.owner, limit=Limit.DIVERSION)
     if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
         yield Watch(case.follow_up_due, Alarm.MISS, case.origin, limit=Limit.FOLLOW_UP)
+
+
+def next_limit(case: Case) -> Watch | None:
+    """The earliest limit that runs, of an agency or of who decides, asks, diverts or mends; None when none does."""
+    return min((one for one in watches(case) if one.alarm == Alarm.MISS), key=lambda one: one.at, default=None)
 
 
 def missed(case: Case, referral: str, limit: Limit) -> Watch | None:
@@ -100,6 +109,16 @@ def level_warned(case: Case, limit: Limit) -> Supervision:
 def higher(one: Supervision, other: Supervision) -> Supervision:
     """The closer of two."""
     return max(one, other, key=lambda level: level.rank)
+
+
+def _of_calls(case: Case) -> Iterator[Watch]:
+    """A phone that rings, a call that lasts; and, until the case ends, who has to be called back."""
+    for leg in case.call_legs:
+        back = leg.call_back
+        if leg.due and leg.is_live:
+            yield Watch(leg.due, Alarm.LAPSE, leg.agency, leg.leg)
+        if back and back.due and back.is_open and not back.overdue and case.state not in ENDED_CASE:
+            yield Watch(back.due, Alarm.MISS, back.agency, limit=Limit.CALL_BACK)
 
 
 def _of_referral(one: Referral) -> Iterator[Watch]:

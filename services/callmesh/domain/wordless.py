@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callmesh.domain.case import Case, Referral, Report
+from callmesh.domain.case import Case
 from callmesh.domain.matters import Repeat
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Report
 
 
 def wordless(case: Case) -> Case:

@@ -104,7 +104,8 @@ class EmergencyRule(StrEnum):
 
 
 class Limit(StrEnum):
-    """The three limits of a referral (domain.md section 3), then of who answers, decides, asks, diverts, mends."""
+    """The three limits of a referral (domain.md section 3), then of who answers, decides, asks, diverts, mends,
+    calls back."""
 
     ACCEPT = "accept"
     FEEDBACK = "feedback"
@@ -114,6 +115,7 @@ class Limit(StrEnum):
     FOLLOW_UP = "follow_up"
     DIVERSION = "diversion"
     RECTIFY = "rectify"
+    CALL_BACK = "call_back"
 
 
 class PendingKind(StrEnum):
@@ -137,6 +139,27 @@ class Mode(StrEnum):
 
     CALL = "call"
     PUSH = "push"
+
+
+class LegState(StrEnum):
+    """Where a call leg (通话) stands, as the switch says."""
+
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    CONFERENCE = "conference"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class LegReason(StrEnum):
+    """Why a call leg ended or failed."""
+
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    DROPPED = "dropped"
+    SWITCH_AWAY = "switch_away"
+    NO_LINE = "no_line"
+    HUNG_UP = "hung_up"
 
 
 class ActorKind(StrEnum):

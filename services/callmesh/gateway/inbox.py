@@ -20,11 +20,12 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import facts_matters as m
 from callmesh.domain import facts_privacy as fp
-from callmesh.domain.case import OPEN_REFERRAL, Case, Referral
+from callmesh.domain.case import Case
+from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
 from callmesh.domain.words import Limit, ReferralState, Role
-from callmesh.gateway.news import TOLD, life_items
+from callmesh.gateway.news import TOLD, last_of, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.telemetry import traceparent
@@ -173,7 +174,7 @@ def _late(case: Case, body: f.DeadlineMissed) -> Iterator[Item]:
         yield from _named(case, body.referral, _K.REMINDED)
     if body.limit == Limit.RECTIFY:
         for agency in {one.agency for one in case.findings if one.is_open and one.due == body.due}:
-            yield from [(one, _K.REMINDED) for one in case.referrals if one.agency == agency][-1:]
+            yield from last_of(case, agency, _K.REMINDED)
 
 
 def _support_done(case: Case) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""What partners are told of disputes, designations, reviews and advice; the rest stands in `inbox`.
+"""What partners are told of disputes, designations, reviews, advice and findings; the rest stands in `inbox`.
 
 Who lost a referral by somebody else's fact is found by its end: it ended at the very time of the fact.
 """
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case, Referral
+from callmesh.domain import facts_matters as m
+from callmesh.domain.case import Case
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ReferralState, Role
 
 _K = pb.Delivery.Kind
@@ -22,6 +24,7 @@ TOLD = frozenset(
         "resolution_sent_back",
         "resolution_approved",
         "case_annotated",
+        "finding_recorded",
     }
 )
 _ENDS: dict[ReferralState, "pb.Delivery.Kind.ValueType"] = {
@@ -46,6 +49,13 @@ def life_items(body: f.Body, case: Case) -> Iterator[Item]:
             yield from _of(case, body.referral, _K.APPROVED)
         case f.CaseAnnotated() if case.lead is not None and case.lead.agency != body.annotation.agency:
             yield case.lead, _K.ANNOTATED
+        case m.FindingRecorded() if body.finding.is_open:
+            yield from last_of(case, body.finding.agency, _K.FINDING)
+
+
+def last_of(case: Case, agency: str, kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
+    """By the agency's last referral; who has none, as the first receiver, sees it at its desk."""
+    yield from [(one, kind) for one in case.referrals if one.agency == agency][-1:]
 
 
 def _designated(case: Case, body: f.JurisdictionDesignated) -> Iterator[Item]:

@@ -6,6 +6,9 @@ linked to the last of them (CaseLinked, with how many there are). When a type of
 begins on this case (RepeatAdvanced); while an earlier case of the group is under review it is linked only,
 unless an extreme act was threatened: then this one is an emergency of 110 as well.
 
+A surge of reports about one matter is read a few at a time: each asks who came before, and all of them at once would
+keep whoever opens the next case waiting.
+
 Nothing scans the log, and nothing but hashes is kept. A report that shares nothing costs a publish a key and no
 read. Openings are handled before classifications, so that a review finds the links it counts. Without NATS the
 batch waits; repeated facts change nothing.
@@ -31,6 +34,7 @@ from callmesh.kernel.recent import Recent, Seen
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 
+AT_ONCE = 4
 AT_OPENING = (LinkKind.NUMBER, LinkKind.PERSON, LinkKind.PLACE)
 AT_CLASSIFYING = (LinkKind.MATTER,)
 UNDER_REVIEW = "repeat_under_review"
@@ -45,6 +49,7 @@ class Repeats:
         self._mesh = mesh
         runtime = mesh.runtime
         self._recent = Recent(runtime.client, runtime.publisher, runtime.names)
+        self._few = asyncio.Semaphore(AT_ONCE)
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Opened cases, then classified ones; the rest passes."""
@@ -52,6 +57,10 @@ class Repeats:
             await each(self._mesh, [one for one in messages if kind_of(one) == kind], self._on_fact)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
+        async with self._few:
+            await self._linked(case_id, message)
+
+    async def _linked(self, case_id: str, message: Msg) -> None:
         case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
         for kind, key in self._keys(case, self._new(message, case)):
             await self._link(case, kind, key, sequence)

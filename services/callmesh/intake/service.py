@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 from callmesh.api.v1 import intake_service_pb2 as pb
-from callmesh.domain.case import Actor, ExternalId, Place, Point, Report, Situation
+from callmesh.domain.case import Actor
 from callmesh.domain.directory import Device
 from callmesh.domain.errors import Invalid
 from callmesh.domain.facts import CaseOpened
+from callmesh.domain.report import ExternalId, Place, Point, Report, Situation
 from callmesh.domain.words import Channel
 from callmesh.kernel import ids
 from callmesh.ledger import flags

@@ -8,10 +8,11 @@ from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import intake_service_pb2 as pb
 from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceServicer
 from callmesh.domain import commands as c
-from callmesh.domain.case import Situation
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
+from callmesh.domain.oversight import of_city
 from callmesh.domain.release import view
+from callmesh.domain.report import Situation
 from callmesh.intake.folding import Folding
 from callmesh.intake.service import NARRATIVE_LENGTH, NOTE_LENGTH, Intake
 from callmesh.ledger.boot import Mesh
@@ -27,7 +28,7 @@ class IntakeServicer(IntakeServiceServicer):
     async def OpenCase(self, request: pb.OpenCaseRequest, context: Any) -> case_pb2.Case:
         opened = self._intake.opened(request, self._mesh.caller())
         case_id = opened.name.removeprefix("cases/")
-        return await self._do(case_id, c.Open(opened), request)
+        return await self._do(case_id, c.Open(opened, of_city(self._mesh.city)), request)
 
     async def AmendCase(self, request: pb.AmendCaseRequest, context: Any) -> case_pb2.Case:
         if len(request.text) > NARRATIVE_LENGTH:

@@ -38,6 +38,7 @@ class Settings:
     host: str = setting("127.0.0.1", "address the services listen on")
     port: int = setting(0, "port of this service; 0: the service's default")
     database_url: str = setting("", "read model, e.g. postgresql+psycopg://user@host/db; empty: SQLite")
+    switch: str = setting("", "telephone switch that rings the agencies, host:port; empty: no voice, data alone")
     data_dir: str = setting(".callmesh", "folder for what a process keeps on disk")
     rules_dir: str = setting("", "own lexicon tables, thresholds.toml, default.model; empty: the packaged ones")
     otlp_endpoint: str = setting("", "OTLP/gRPC collector, e.g. http://127.0.0.1:4317; empty: no export")
@@ -59,7 +60,9 @@ class Settings:
     tls_ops: str = setting("ops", "service identities that may watch over the mesh, separated by commas")
     partner_rate: float = setting(20.0, "calls a second of a partner agency, in the long run")
     partner_burst: int = setting(100, "calls of a partner agency at once, after a pause")
-    partner_at_once: int = setting(4, "calls of a partner agency served at the same time; eight times as many wait")
+    partner_at_once: int = setting(
+        2, "calls of a partner agency served at the same time; eight times as many wait, and 32 at least"
+    )
     partner_streams: int = setting(32, "streams that a partner agency has open")
     desk_rate: float = setting(200.0, "calls a second of an agency that answers calls (role desk)")
     desk_burst: int = setting(1_000, "calls of such an agency at once, after a pause")

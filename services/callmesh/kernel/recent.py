@@ -8,8 +8,6 @@ later one is a second message with the same id, which `come` passes over.
 
 from __future__ import annotations
 
-import asyncio
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,14 +15,13 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.messaging import publish_once, require_connection, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 
 KEPT = 64
 DAYS = 90
-READ_SECONDS = 2.0
-_END_OF_BATCH = ("204", "404")
 _NOT_FIRST = {10071, 10164}
 
 
@@ -75,32 +72,9 @@ class Recent:
 
     async def last(self, key: str) -> list[Seen]:
         """The last who came, each once, oldest first; raises Unreachable."""
-        require_connection(self._client)
-        try:
-            found = await asyncio.wait_for(self._read(self._names.recent(key)), READ_SECONDS)
-        except (TimeoutError, NatsError, OSError) as wrong:
-            raise unreachable() from wrong
-        return list({one.id: one for one in found}.values())
-
-    async def _read(self, subject: str) -> list[Seen]:
-        request = {"seq": 1, "next_by_subj": subject, "batch": KEPT}
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox)
-        try:
-            asked = f"$JS.API.DIRECT.GET.{self._names.recent_stream}"
-            await self._client.publish(asked, json.dumps(request).encode(), reply=inbox)
-            found: list[Seen] = []
-            while True:
-                message = await answers.next_msg(READ_SECONDS)
-                status = (message.headers or {}).get("Status")
-                if status is None:
-                    found.append(_seen(message.data))
-                elif status in _END_OF_BATCH:
-                    return found
-                else:
-                    raise unreachable()
-        finally:
-            await answers.unsubscribe()
+        request = {"seq": 1, "next_by_subj": self._names.recent(key), "batch": KEPT}
+        found = await read_batch(self._client, self._names.recent_stream, request)
+        return list({one.id: one for one in (_seen(message.data) for message in found)}.values())
 
 
 def _payload(one: Seen) -> bytes:

@@ -17,7 +17,6 @@ was lost is fetched anew after it, since a destruction may have been missed mean
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 from collections import OrderedDict
@@ -33,6 +32,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.config import Settings
 from callmesh.kernel.kek import KEY_BYTES, NONCE_BYTES, BadKey, Wrapping, wrapping
 from callmesh.kernel.messaging import require_connection, unreachable
@@ -40,9 +40,7 @@ from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 
 HELD_KEYS = 50_000
-_READ_SECONDS = 2.0
 _AT_ONCE = 256
-_END_OF_BATCH = ("204", "404")
 
 
 class DataKey:
@@ -98,6 +96,9 @@ class Keys(Protocol):
     async def load(self, name: str) -> DataKey:
         """The key of a name."""
 
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """The keys of several names."""
+
 
 class NoKeys:
     """For who may see the way of a case but no words: everything reads as if it had been erased."""
@@ -109,6 +110,10 @@ class NoKeys:
     async def load(self, name: str) -> DataKey:
         """One that opens nothing."""
         return DataKey(name, None, erased=True)
+
+    async def load_all(self, names: Iterable[str]) -> dict[str, DataKey]:
+        """Of each one that opens nothing."""
+        return {name: await self.load(name) for name in names}
 
 
 async def open_vault(client: Client, js: JetStreamContext, settings: Settings) -> Vault:
@@ -204,24 +209,12 @@ class Vault:
         return found.data or b"", int(found.seq or 0)
 
     async def _fetch_all(self, names: list[str]) -> None:
-        require_connection(self._client)
         request = {"multi_last": [self._names.key(name) for name in names], "batch": len(names)}
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox)
-        subject = f"$JS.API.DIRECT.GET.{self._names.keys_stream}"
-        try:
-            await self._client.publish(subject, json.dumps(request).encode(), reply=inbox)
-            missing = set(names)
-            while (message := await answers.next_msg(_READ_SECONDS)).headers and "Status" not in message.headers:
-                name = self._names.case_id(message.headers[headers.SUBJECT])
-                missing.discard(name)
-                self._note(name, message.data)
-            if (message.headers or {}).get("Status") not in _END_OF_BATCH:
-                raise unreachable()
-        except (TimeoutError, NatsError, OSError) as wrong:
-            raise unreachable() from wrong
-        finally:
-            await answers.unsubscribe()
+        missing = set(names)
+        for message in await read_batch(self._client, self._names.keys_stream, request):
+            name = self._names.case_id((message.headers or {})[headers.SUBJECT])
+            missing.discard(name)
+            self._note(name, message.data)
         for name in missing:
             self._note(name, None)
 

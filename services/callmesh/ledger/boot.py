@@ -12,7 +12,7 @@ from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, NotFound, NotYours
 from callmesh.kernel.messaging import unreachable
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger import stamps
 from callmesh.ledger.access import Access, method_of

@@ -9,7 +9,6 @@ once with Unreachable; a publish that got no answer raises Ambiguous, since NATS
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 
 from nats.aio.client import Client
@@ -20,6 +19,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
+from callmesh.kernel.batch import read_batch
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
@@ -34,7 +34,6 @@ CACHED_HEADS = 20_000
 _WRONG_SEQUENCE = {10071, 10164}
 _KNOWN_IN_BATCH = {10201}
 _HISTORY_BATCH = 256
-_END_OF_BATCH = ("204", "404")
 
 
 class JetStreamLedger:
@@ -144,38 +143,22 @@ class JetStreamLedger:
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""
-        require_connection(self._client)
         key = await self._vault.load(case_id)
         found: list[Head] = []
-        try:
-            while True:
-                start = found[-1].sequence + 1 if found else 1
-                batch = await asyncio.wait_for(self._batch(case_id, start), READ_SECONDS)
-                found += batch
-                if len(batch) < _HISTORY_BATCH:
-                    return [one.opened_with(key) for one in found]
-        except (TimeoutError, NatsError, OSError) as wrong:
-            raise unreachable() from wrong
+        while True:
+            batch = await self._batch(case_id, found[-1].sequence + 1 if found else 1)
+            found += batch
+            if len(batch) < _HISTORY_BATCH:
+                return [one.opened_with(key) for one in found]
 
     async def _batch(self, case_id: str, start: int) -> list[Head]:
-        stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
-        request = {"seq": start, "next_by_subj": subject, "batch": _HISTORY_BATCH}
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox)
-        try:
-            await self._client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
-            found: list[Head] = []
-            while True:
-                message = await answers.next_msg(READ_SECONDS)
-                given = message.headers or {}
-                if "Status" in given:
-                    if given["Status"] not in _END_OF_BATCH:
-                        raise unreachable()
-                    return found
-                parent = given.get(headers.TRACEPARENT, "")
-                found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
-        finally:
-            await answers.unsubscribe()
+        request = {"seq": start, "next_by_subj": self._names.case(case_id), "batch": _HISTORY_BATCH}
+        found = []
+        for message in await read_batch(self._client, self._names.case_stream(case_id), request):
+            given = message.headers or {}
+            parent = given.get(headers.TRACEPARENT, "")
+            found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
+        return found
 
     def _headers(self, fact: facts_pb2.Fact, kind: str, expected: int) -> dict[str, str]:
         sent = {

@@ -1,4 +1,8 @@
-"""A log read in order from any sequence on, without a durable: to sign it, to export it, to check it."""
+"""A log read in order without a durable: to sign it, to export it, to check it, to look something up in it.
+
+An ordered consumer: the library asks again from the right place when messages are lost on the way.
+Raises TimeoutError, NatsError or OSError when NATS is away.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,24 @@ WAIT_SECONDS = 10.0
 
 
 async def scan(js: JetStreamContext, stream: str, after: int = 0) -> AsyncGenerator[Entry, None]:
-    """The messages behind `after` that the stream holds now, in order.
+    """The messages behind `after` that the stream holds now, in order."""
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
+    async for entry in _read(js, stream, config, after):
+        yield entry
 
-    An ordered consumer: the library asks again from the right place when messages are lost on the way.
-    Raises TimeoutError, NatsError or OSError when NATS is away.
-    """
+
+async def latest(js: JetStreamContext, stream: str) -> AsyncGenerator[Entry, None]:
+    """The last message of every subject that the stream holds now, in order; one that changes meanwhile comes again."""
+    async for entry in _read(js, stream, ConsumerConfig(deliver_policy=DeliverPolicy.LAST_PER_SUBJECT)):
+        yield entry
+
+
+async def _read(
+    js: JetStreamContext, stream: str, config: ConsumerConfig, after: int = 0
+) -> AsyncGenerator[Entry, None]:
     last = int((await js.stream_info(stream)).state.last_seq)
     if last <= after:
         return
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
     reading = await js.subscribe(">", stream=stream, ordered_consumer=True, config=config)
     try:
         while after < last:

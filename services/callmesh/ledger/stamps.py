@@ -42,6 +42,12 @@ def by_policy(case_id: str, rule: str, sequence: int) -> Stamp:
     return Stamp(f"{case_id}:{rule}:{sequence}", now(), actor, f"ev/{sequence}")
 
 
+def by_switch(case_id: str, said: str) -> Stamp:
+    """The stamp of what the telephone switch said: one for each step of a leg."""
+    actor = Actor(ActorKind.POLICY, "", "", "switch")
+    return Stamp(f"{case_id}:switch:{said}", now(), actor, f"switch/{said}")
+
+
 def by_timer(case_id: str, rule: str, due: str) -> Stamp:
     """The stamp of a limit's timer: one for each limit and due time."""
     actor = Actor(ActorKind.TIMER, "", "", rule)

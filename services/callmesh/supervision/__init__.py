@@ -6,7 +6,8 @@ RecordMediation, AdvanceRepeat, RectifyFinding, VerifyFinding, GrantDisclosure, 
 Facts written: DeadlineWarned, DeadlineMissed, ReferralReminded, ExtensionDecided, ReferralSuspended,
 SuspensionDenied, ReferralResumed, SupervisionRaised, SupervisionLifted, SupervisorChanged, FollowUpRecorded,
 CaseClosed, CaseReopened, ResolutionSentBack, ResolutionApproved, MediationRecorded, RepeatAdvanced, FindingRecorded,
-PatrolVisited, DisclosureDecided, CaseErased; for folded cases CaseUnmerged and ChildLeft.
+PatrolVisited, DisclosureDecided, CaseErased, CallLegChanged (nobody answered in time); for folded cases
+CaseUnmerged and ChildLeft.
 Destroys: data keys of erased cases (erasure.py).
 Signs: the state of the log, every few minutes, into `AUDIT_<region>` (notary.py).
 Reads: the log (to arm the next moment of every case, to end a pause of a case that turns urgent, to close cases

@@ -1,12 +1,15 @@
 """Time as scheduled messages: one slot a case, holding the next moment it is watched for (domain/watch.py).
 
 A moment is a warning, a limit that runs out (of an agency, of who must decide, ask, divert or mend, of an answer to a
-reminder) or the end of a pause. A fact moves the earliest one. If it moved *earlier*, or nothing is known to be armed,
-the slot is published anew (same subject, so it replaces). If it moved later or vanished, the armed message is
-left alone: when it fires too soon the case is read, found not due, and armed again. So a whole
-life costs few timer messages, and a lost or doubled message mends itself. What fires is
-decided on the case itself: each moment is acted on once, and never early. What fell due while NATS or this
-service was down is done when both are back, the earliest first; a warning whose limit has run out is skipped.
+reminder, to a lost call), the end of a pause, or a phone that rang long enough. A fact moves the earliest one. If it
+moved *earlier*, or nothing is known to be armed, the slot is published anew (same subject, so it replaces). If it moved
+later or vanished, the armed message is left alone: when it fires too soon the case is read, found not due, and armed
+again. So a whole life costs few timer messages, and a lost or doubled message mends itself.
+
+What fires is decided on the case as this process last saw it: acting on an old one is refused by the log and decided
+anew, and a fact that it has not seen yet is still to come and arms what it moved. So each moment is acted on once, and
+never early. What fell due while NATS or this service was down is done when both are back, the earliest first; a
+warning whose limit has run out is skipped.
 
 A P2 or P3 case in a pause that turns out urgent goes on at once: P0 and P1 never pause.
 """
@@ -41,6 +44,7 @@ _CLASSIFIED = "case_classified"
 _URGENT = (common_pb2.LEVEL_P0, common_pb2.LEVEL_P1)
 _ARMING = frozenset(
     {
+        "case_opened",
         _CLASSIFIED,
         "case_transferred",
         "referral_received",
@@ -54,6 +58,7 @@ _ARMING = frozenset(
         "resolution_sent_back",
         "case_unmerged",
         "finding_recorded",
+        "call_leg_changed",
         "deadline_missed",
         "deadline_warned",
         "referral_reminded",
@@ -88,6 +93,7 @@ class Clocks:
 
     async def on_due(self, messages: Sequence[Msg]) -> None:
         """Acts on what came due, arms what comes next."""
+        await self._mesh.runtime.vault.load_all(self._case_id(one) for one in messages)
         await asyncio.gather(*(self._on_due(message) for message in messages))
 
     def _case_id(self, message: Msg) -> str:
@@ -144,7 +150,7 @@ class Clocks:
         with telemetry.Step("process due", SpanKind.CONSUMER):
             telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
-            head = await self._mesh.ledger.head(case_id, fresh=True)
+            head = await self._mesh.ledger.head(case_id)
             case = await self._catch_up(case_id, head.case) if head else None
             following = next_watch(case, now()) if case else None
             if following is not None:
@@ -177,6 +183,8 @@ class Clocks:
         return outcome.head.case
 
     def _command(self, watch: Watch) -> c.Command:
+        if watch.alarm == Alarm.LAPSE:
+            return c.Lapse(watch.referral, self._mesh.city.calls)
         if watch.alarm == Alarm.RESUME or watch.limit is None:
             return c.Resume(watch.referral, self._mesh.city.calendar, "挂账期满")
         if watch.alarm == Alarm.WARN:

@@ -1,4 +1,4 @@
-"""What about a case calls for a supervisor, and when its next limit ends: the two things `CaseFilter` asks of a desk.
+"""What about a case calls for a person, and when its next limit ends: the two things `CaseFilter` asks of a desk.
 
 Both are functions of the case as the API shows it, so the SQL columns, the watch and a rebuild agree by themselves.
 Attention is a number of bits, one for each value of `CaseFilter.Attention`.
@@ -19,6 +19,7 @@ _ENDED = frozenset({_Case.CLOSED, _Case.ANSWERED, _Case.MERGED, _Case.CANCELLED,
 _WORKING = frozenset({_Referral.ACCEPTED, _Referral.IN_PROGRESS})
 _OPEN = _WORKING | {_Referral.OFFERED, _Referral.SUSPENDED, _Referral.RETURN_REQUESTED}
 _RETURNING = frozenset({_Referral.RETURNED, _Referral.RETURN_REQUESTED})
+_LIVE = frozenset({case_pb2.CallLeg.RINGING, case_pb2.CallLeg.ANSWERED, case_pb2.CallLeg.CONFERENCE})
 _TWICE = 2
 
 
@@ -52,6 +53,14 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.PENDING
     if case.supervision in (common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED):
         yield CaseFilter.WATCHED
+    if any(one.state in _LIVE for one in case.call_legs):
+        yield CaseFilter.ON_CALL
+    if any(_is_owed(one) for one in case.call_legs):
+        yield CaseFilter.CALL_BACK
+
+
+def _is_owed(leg: case_pb2.CallLeg) -> bool:
+    return leg.HasField("call_back") and not leg.call_back.HasField("done_at")
 
 
 def _this_round(case: case_pb2.Case) -> Iterable[referral_pb2.Referral]:
@@ -67,6 +76,7 @@ def _dues(case: case_pb2.Case) -> Iterator[Timestamp]:
         yield case.diversion_due
     if case.state == _Case.FOLLOW_UP and case.HasField("follow_up_due"):
         yield case.follow_up_due
+    yield from (one.call_back.due for one in case.call_legs if _is_owed(one))
 
 
 def _of_referral(one: referral_pb2.Referral) -> Iterator[Timestamp]:

@@ -25,7 +25,7 @@ from callmesh.kernel.vault import DataKey, Vault
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import Damaged, UnknownFact, decode
 from callmesh.ledger.sealing import unseal
-from callmesh.tracking.summaries import summary
+from callmesh.tracking.summaries import said_proto, summary
 from callmesh.tracking.words import ACTOR_KIND, CASE_STATE, clean, micros, timestamp
 
 UNKNOWN = "unknown"
@@ -61,6 +61,12 @@ class Change:
     alerted: bool = False
     told_again: bool = False
     """Read from the log for a watcher who comes back; then `alerted` is not known."""
+
+    @property
+    def said(self) -> tracking_service_pb2.Said:
+        """What the fact says."""
+        kind, body, _ = _body(self.record.fact)
+        return said_proto(kind, body, self.record.case)
 
     @cached_property
     def case(self) -> case_pb2.Case:

@@ -14,7 +14,7 @@ from callmesh.domain.case import Actor
 from callmesh.domain.errors import Invalid
 from callmesh.domain.names import case_id_of
 from callmesh.kernel.ids import keyed_hash
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.telemetry import mark
 from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto

@@ -1,17 +1,19 @@
-"""One sentence in zh-CN for each kind of fact, from ids, codes and counts only.
+"""What a fact says, in ids, codes and counts: `said` takes it out of the fact, and every sentence about it in any
+language is made of that and nothing else (domain/telling.py). `summary` is the one in zh-CN that names by id.
 
-Nothing that a person wrote gets in: no narrative, note, result or free reason. A reason is shown
-when it has the form of a code of the city's data.
+Nothing that a person wrote gets in: no narrative, note, result or free reason. A reason is told when it has the form
+of a code of the city's data.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from callmesh.api.v1 import case_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, referral_pb2, tracking_service_pb2
 from callmesh.domain.decide_after import UNREACHABLE
+from callmesh.domain.telling import tell
 from callmesh.tracking.words import LEVEL, LIMIT, ROLE, SUPERVISION
 
 _CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
@@ -25,93 +27,126 @@ _LIMITS = {
     "follow_up": "回访",
     "diversion": "分流",
     "rectify": "整改",
+    "call_back": "回电",
 }
 _COLOURS = {"none": "无", "blue": "蓝色", "yellow": "黄色", "red": "红色"}
-_FOUND = {"OPEN": "待整改", "RECTIFIED": "已整改", "VERIFIED": "已复核"}
 _STEPS = {"SORTED": "梳理", "ASSESSED": "研判", "ROUTED": "流转", "SUPERVISED": "督办", "RECHECKED": "复核"}
+_STATES = {"RINGING": "响铃", "ANSWERED": "已接通", "CONFERENCE": "三方通话", "ENDED": "已结束", "FAILED": "未接通"}
+_NOT_STATED = {"category": "未定类", "level": "未定级", "purpose": "未注明"}
+_WHY = {
+    "NO_ANSWER": "无人接听",
+    "BUSY": "占线",
+    "DROPPED": "通话中断",
+    "SWITCH_AWAY": "交换机不可用",
+    "NO_LINE": "无可用号码",
+    "HUNG_UP": "已挂断",
+}
 Case = case_pb2.Case
+Said = dict[str, Any]
 
 
 def summary(kind: str, body: Any, case: Case) -> str:
-    """The sentence for a fact of this kind; a kind of a newer version is named as it is."""
-    sentence = _SENTENCES.get(kind)
-    return sentence(body, case) if sentence else f"新版事实 {kind}"
+    """The sentence in zh-CN for a fact of this kind, by ids; a kind of a newer version is named as it is."""
+    return tell(kind, said(kind, body, case), _by_id)
+
+
+def said(kind: str, body: Any, case: Case) -> Said:
+    """What a fact of this kind says; the keys are fields of `Said` in the contract."""
+    found = _SAID.get(kind)
+    return found(body, case) if found else {}
+
+
+def said_proto(kind: str, body: Any, case: Case) -> tracking_service_pb2.Said:
+    """The same for the API."""
+    return tracking_service_pb2.Said(**said(kind, body, case))
+
+
+def _by_id(noun: str, value: Any) -> str:
+    if noun in _NOT_STATED and not value:
+        return _NOT_STATED[noun]
+    shown = _SHOWN.get(noun)
+    return shown(value) if shown else "、".join(value) if isinstance(value, list) else str(value or "")
+
+
+def _agencies(tasked: Iterable[Mapping[str, Any]] | None) -> str:
+    return "、".join(f"{one['agency']}({_ROLES.get(ROLE.word(one['role']), '')})" for one in tasked or ())
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "tasked": _agencies,
+    "level": lambda number: LEVEL.word(number).upper(),
+    "limit": lambda number: _LIMITS.get(LIMIT.word(number or 0), ""),
+    "supervision": lambda number: _COLOURS.get(SUPERVISION.word(number or 0), SUPERVISION.word(number or 0)),
+    "stage": lambda number: _STEPS.get(case_pb2.Repeat.Stage.Name(number or case_pb2.Repeat.STAGE_UNSPECIFIED), ""),
+    "leg": lambda number: _STATES.get(case_pb2.CallLeg.State.Name(number or case_pb2.CallLeg.STATE_UNSPECIFIED), ""),
+    "why": lambda number: _WHY.get(case_pb2.CallLeg.Reason.Name(number or case_pb2.CallLeg.REASON_UNSPECIFIED), ""),
+    "emergency": lambda _: "紧急",
+    "count": lambda number: str(number or 0),
+    "total": lambda number: str(number or 0),
+}
 
 
 def _code(reason: str) -> str:
-    return f", 原因 {reason}" if _CODE.match(reason) else ""
+    return reason if _CODE.match(reason) else ""
 
 
-def _agencies(referrals: Iterable[referral_pb2.Referral]) -> str:
-    return "、".join(f"{one.agency}({_ROLES.get(ROLE.word(one.role), '')})" for one in referrals)
+def _tasked(referrals: Iterable[referral_pb2.Referral]) -> list[dict[str, Any]]:
+    return [{"agency": one.agency, "role": one.role} for one in referrals]
 
 
 def _agency(case: Case, referral: str) -> str:
     return next((one.agency for one in case.referrals if one.name == referral), "")
 
 
-def _opened(body: Any, case: Case) -> str:
-    return f"{body.origin} 接报, 渠道 {body.channel}" + (", 紧急" if body.emergency else "")
+def _of_agency(body: Any, case: Case) -> Said:
+    return {"agency": _agency(case, body.referral)}
 
 
-def _classified(body: Any, case: Case) -> str:
+def _nothing(body: Any, case: Case) -> Said:
+    return {}
+
+
+def _decided(body: Any, case: Case) -> Said:
+    return _of_agency(body, case) | {"outcome": "granted" if body.granted else ""}
+
+
+def _opened(body: Any, case: Case) -> Said:
+    return {"agency": body.origin, "channel": body.channel, "emergency": body.emergency}
+
+
+def _classified(body: Any, case: Case) -> Said:
     found = body.classification
-    by = "人工" if found.by_person else "机器"
-    level = LEVEL.word(found.level).upper() or "未定级"
-    return f"{by}分类为 {found.category or '未定类'}, {level}" + (", 紧急" if body.emergency else "")
+    by = {"outcome": "person"} if found.by_person else {}
+    return by | {"category": found.category, "level": found.level, "emergency": body.emergency}
 
 
-def _transferred(body: Any, case: Case) -> str:
-    plan = f", 预案 {body.plan}" if body.plan else ""
-    return f"转办至 {_agencies(body.referrals)}{plan}"
+def _released(agency: str, fields: Iterable[str], purpose: str) -> Said:
+    listed = list(fields)
+    return {"agency": agency, "fields": listed, "count": len(listed), "purpose": purpose}
 
 
-def _extension(body: Any, case: Case) -> str:
-    return f"{_agency(case, body.referral)} 的延期申请{'获准' if body.granted else '未获准'}"
+def _progress(body: Any, case: Case) -> Said:
+    return _of_agency(body, case) | {"outcome": "arrived" if body.arrived else ""}
 
 
-def _of(fields: Sequence[str]) -> str:
-    return f": {'、'.join(fields)}" if fields else ""
+def _suspended(body: Any, case: Case) -> Said:
+    agency = _agency(case, body.referral)
+    return {"agency": agency, "by": body.asked_by if body.asked_by != agency else ""}
 
 
-def _given(fields: Sequence[str], purpose: str) -> str:
-    return f", 个人信息 {len(fields)} 项 ({'、'.join(fields)}), 用途: {purpose or '未注明'}" if fields else ""
-
-
-def _progress(body: Any, case: Case) -> str:
-    return f"{_agency(case, body.referral)} {'到达现场' if body.arrived else '反馈进展'}"
-
-
-def _return_asked(body: Any, case: Case) -> str:
-    return f"{_agency(case, body.referral)} 申请退单{_code(body.reason)}"
-
-
-def _return_granted(body: Any, case: Case) -> str:
-    return f"同意 {_agency(case, body.referral)} 退单, 改派至 {_agencies(body.referrals)}"
-
-
-def _followed_up(body: Any, case: Case) -> str:
+def _followed_up(body: Any, case: Case) -> Said:
     asked = body.follow_up
     if not asked.reached:
-        return "回访未接通"
-    satisfied = f", 满意度 {asked.satisfied}" if asked.satisfied else ""
-    return f"已回访, {'已解决' if asked.solved else '未解决'}{satisfied}"
+        return {}
+    return {"outcome": "solved" if asked.solved else "unsolved", "count": asked.satisfied}
 
 
-def _disputed(body: Any, case: Case) -> str:
-    agency = _agency(case, body.referral)
-    return f"再次同意 {agency} 退单, 提请指挥长指定管辖" if body.granted else f"{agency} 对驳回退单提出管辖争议"
+def _closed(body: Any, case: Case) -> Said:
+    return {"outcome": "unreachable" if body.waiver == UNREACHABLE else "waived" if body.waiver else ""}
 
 
-def _closed(body: Any, case: Case) -> str:
-    if body.waiver == UNREACHABLE:
-        return "归档, 多次回访未接通"
-    return "归档, 免回访" if body.waiver else "归档"
-
-
-def _missed(body: Any, case: Case) -> str:
-    limit, colour = _LIMITS.get(LIMIT.word(body.limit), ""), SUPERVISION.word(body.supervision)
-    return f"{who_was_late(body, case)} 超过{limit}时限, 督办 {_COLOURS.get(colour, colour)}"
+def _missed(body: Any, case: Case) -> Said:
+    return {"agency": who_was_late(body, case), "limit": body.limit, "supervision": body.supervision}
 
 
 def who_was_late(body: Any, case: Case) -> str:
@@ -121,102 +156,97 @@ def who_was_late(body: Any, case: Case) -> str:
         return next((one.agency for one in case.findings if one.overdue and one.due == body.due), "")
     if limit == "decision":
         return next((one.sender for one in case.referrals if one.name == body.referral), "")
-    return case.origin if limit == "follow_up" else _agency(case, body.referral) or case.owner
+    return case.origin if limit in ("follow_up", "call_back") else _agency(case, body.referral) or case.owner
 
 
-def _asked_by(body: Any, case: Case) -> str:
-    asked = body.asked_by
-    return f", 由 {asked} 提出" if asked and asked != _agency(case, body.referral) else ""
-
-
-def _warned(body: Any, case: Case) -> str:
-    return f"{_agency(case, body.referral)} 临近{_LIMITS.get(LIMIT.word(body.limit), '')}时限"
-
-
-def _raised(body: Any, case: Case) -> str:
-    colour = SUPERVISION.word(body.supervision)
-    return f"升级为{_COLOURS.get(colour, colour)}督办"
-
-
-def _finding(body: Any, case: Case) -> str:
+def _finding(body: Any, case: Case) -> Said:
     found = body.finding
-    done = _FOUND.get(case_pb2.Finding.State.Name(found.state), "")
-    again = "未通过复核, 再次整改" if found.reopened and done == "待整改" else done
-    return f"巡查记录 {found.rule}, 责任单位 {found.agency}, {again}"
+    state = case_pb2.Finding.State.Name(found.state).lower()
+    outcome = "again" if found.reopened and state == "open" else state
+    return {"rule": found.rule, "agency": found.agency, "outcome": outcome}
 
 
-def _repeat(body: Any, case: Case) -> str:
-    if body.threat:
-        return f"重复警情 {body.type}, 第 {body.count} 次, 扬言极端, 交 110"
-    if body.type:
-        return f"重复警情 {body.type}, 第 {body.count} 次, 开始核查"
-    step = _STEPS.get(case_pb2.Repeat.Stage.Name(body.step.stage), "")
-    return f"重复警情核查: {step}" + ("" if step != "复核" or body.step.settled else ", 未解决")
+def _leg(body: Any, case: Case) -> Said:
+    leg = body.leg
+    said = {"outcome": _leg_outcome(body), "agency": leg.agency, "language": leg.language, "leg": leg.state}
+    if said["outcome"] == "not_reached":
+        return said | {"count": leg.call_back.attempts}
+    return said | {"why": leg.reason, "count": leg.target, "total": leg.targets}
 
 
-def _of_agency(words: str) -> Callable[[Any, Case], str]:
-    return lambda body, case: words.format(_agency(case, body.referral))
+def _leg_outcome(body: Any) -> str:
+    """Of the legs' life: rings, answered, three on one line, over and why, and the call-back that a lost one leaves."""
+    leg = body.leg
+    if leg.call_back.HasField("done_at"):
+        return "called_back"
+    if leg.call_back.attempts:
+        return "not_reached"
+    if leg.state == case_pb2.CallLeg.RINGING:
+        return "three_way" if leg.conference else "ringing"
+    return "call_back" if leg.HasField("call_back") else "pushed" if body.pushed else ""
 
 
-def _plain(words: str) -> Callable[[Any, Case], str]:
-    return lambda body, case: words
+def _repeat(body: Any, case: Case) -> Said:
+    if body.threat or body.type:
+        return {"type": body.type, "count": body.count, "outcome": "threat" if body.threat else "opened"}
+    stage = body.step.stage
+    unsettled = stage == case_pb2.Repeat.RECHECKED and not body.step.settled
+    return {"stage": stage, "outcome": "unsettled" if unsettled else ""}
 
 
-_SENTENCES: dict[str, Callable[[Any, Case], str]] = {
+_SAID: dict[str, Callable[[Any, Case], Said]] = {
     "CaseOpened": _opened,
-    "ReportAmended": _plain("补充报告内容"),
+    "ReportAmended": _nothing,
     "CaseClassified": _classified,
-    "CaseAnswered": _plain("当场答复"),
-    "CaseRejected": lambda body, case: f"不予受理{_code(body.reason)}",
-    "CaseCancelled": lambda body, case: f"撤销{_code(body.reason)}",
-    "CaseMerged": lambda body, case: f"并入 {body.parent}",
-    "CaseUnmerged": _plain("解除并单"),
-    "ChildJoined": lambda body, case: f"{body.child} 并入本单",
-    "ChildLeft": lambda body, case: f"{body.child} 已从本单分出",
-    "CaseTransferred": _transferred,
-    "ReferralReceived": lambda body, case: (
-        f"{_agency(case, body.referral)} 系统已接收{_given(body.released, body.purpose)}"
-    ),
-    "ReferralAccepted": _of_agency("{} 签收"),
+    "CaseAnswered": _nothing,
+    "CaseRejected": lambda body, case: {"reason": _code(body.reason)},
+    "CaseCancelled": lambda body, case: {"reason": _code(body.reason)},
+    "CaseMerged": lambda body, case: {"case": body.parent},
+    "CaseUnmerged": _nothing,
+    "ChildJoined": lambda body, case: {"case": body.child},
+    "ChildLeft": lambda body, case: {"case": body.child},
+    "CaseTransferred": lambda body, case: {"tasked": _tasked(body.referrals), "plan": body.plan},
+    "ReferralReceived": lambda body, case: _released(_agency(case, body.referral), body.released, body.purpose),
+    "ReferralAccepted": _of_agency,
     "ProgressReported": _progress,
-    "ReferralSuspended": lambda body, case: f"{_agency(case, body.referral)} 挂账{_asked_by(body, case)}",
-    "SuspensionRequested": _of_agency("{} 申请挂账"),
-    "SuspensionDenied": _of_agency("{} 的挂账申请未获准"),
-    "ReferralResumed": _of_agency("{} 恢复办理"),
-    "ExtensionRequested": _of_agency("{} 申请延期"),
-    "ExtensionDecided": _extension,
-    "ReturnRequested": _return_asked,
-    "ReturnGranted": _return_granted,
-    "ReturnDenied": _of_agency("不同意 {} 退单"),
-    "DisputeOpened": _disputed,
-    "JurisdictionDesignated": lambda body, case: f"指定管辖: {_agencies(body.referrals)}",
-    "ReferralResolved": _of_agency("{} 办结"),
-    "ResolutionSentBack": _of_agency("{} 的办理结果被退回"),
-    "ResolutionApproved": _of_agency("{} 的办理结果通过审核"),
-    "ReferralRecalled": _of_agency("撤回 {} 的转办单"),
-    "ReferralWaived": _of_agency("{} 免办"),
-    "DeliveryFailed": lambda body, case: f"{_agency(case, body.referral)} 投递 {body.attempts} 次未成功",
+    "ReferralSuspended": _suspended,
+    "SuspensionRequested": _of_agency,
+    "SuspensionDenied": _of_agency,
+    "ReferralResumed": _of_agency,
+    "ExtensionRequested": _of_agency,
+    "ExtensionDecided": _decided,
+    "ReturnRequested": lambda body, case: _of_agency(body, case) | {"reason": _code(body.reason)},
+    "ReturnGranted": lambda body, case: _of_agency(body, case) | {"tasked": _tasked(body.referrals)},
+    "ReturnDenied": _of_agency,
+    "DisputeOpened": _decided,
+    "JurisdictionDesignated": lambda body, case: {"tasked": _tasked(body.referrals)},
+    "ReferralResolved": _of_agency,
+    "ResolutionSentBack": _of_agency,
+    "ResolutionApproved": _of_agency,
+    "ReferralRecalled": _of_agency,
+    "ReferralWaived": _of_agency,
+    "DeliveryFailed": lambda body, case: _of_agency(body, case) | {"count": body.attempts},
     "FollowUpRecorded": _followed_up,
     "CaseClosed": _closed,
-    "CaseReopened": lambda body, case: f"重办, 第 {case.round} 轮, 交 {_agencies(body.referrals)}",
-    "DeadlineWarned": _warned,
+    "CaseReopened": lambda body, case: {"count": case.round, "tasked": _tasked(body.referrals)},
+    "DeadlineWarned": lambda body, case: _of_agency(body, case) | {"limit": body.limit},
     "DeadlineMissed": _missed,
-    "ReferralReminded": _of_agency("催办 {}"),
-    "SupervisionRaised": _raised,
-    "SupervisionLifted": _plain("解除督办"),
-    "SupervisorChanged": lambda body, case: f"督办人变更为 {body.supervisor}",
-    "CaseLinked": lambda body, case: f"关联 {body.link.case}",
-    "CaseAnnotated": lambda body, case: f"{body.annotation.agency} 提出意见",
-    "CallLegChanged": lambda body, case: f"与 {body.leg.agency} 的通话状态变化",
-    "MediationRecorded": lambda body, case: f"{body.mediation.agency} 主持调解",
+    "ReferralReminded": _of_agency,
+    "SupervisionRaised": lambda body, case: {"supervision": body.supervision},
+    "SupervisionLifted": _nothing,
+    "SupervisorChanged": lambda body, case: {"person": body.supervisor},
+    "CaseLinked": lambda body, case: {"case": body.link.case},
+    "CaseAnnotated": lambda body, case: {"agency": body.annotation.agency},
+    "CallLegChanged": _leg,
+    "MediationRecorded": lambda body, case: {"agency": body.mediation.agency},
     "FindingRecorded": _finding,
-    "PatrolVisited": lambda body, case: f"巡查, 查出 {body.visit.found} 项",
+    "PatrolVisited": lambda body, case: {"count": body.visit.found},
     "RepeatAdvanced": _repeat,
-    "DisclosureRequested": lambda body, case: f"{body.agency} 申请查看 {'、'.join(body.fields)}",
+    "DisclosureRequested": lambda body, case: {"agency": body.agency, "fields": list(body.fields)},
     "DisclosureDecided": lambda body, case: (
-        f"{body.agency} 的查看申请{'获准' if body.granted else '未获准'}{_of(body.fields)}"
+        {"agency": body.agency, "fields": list(body.fields), "outcome": "granted" if body.granted else ""}
     ),
-    "CaseErased": _plain("已删除个人信息"),
-    "DataReleased": lambda body, case: f"向 {body.agency} 补充提供{_given(body.fields, body.purpose)}",
+    "CaseErased": _nothing,
+    "DataReleased": lambda body, case: _released(body.agency, body.fields, body.purpose),
 }
-KNOWN_KINDS = frozenset(_SENTENCES)
+KNOWN_KINDS = frozenset(_SAID)

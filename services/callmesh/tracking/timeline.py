@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.case import Case
 from callmesh.domain.waits import Hold, Pause, holds, slowest
+from callmesh.domain.watch import next_limit
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import case_of
 from callmesh.ledger.wire import from_timestamp
@@ -45,7 +46,10 @@ def _entries(changes: Sequence[Change]) -> list[api.TimelineEntry]:
     for one in changes:
         at = one.event["at"]
         entry = api.TimelineEntry(
-            stage=stage_of(one.event["kind"]), event=event_proto(one.event), elapsed=duration(at - before)
+            stage=stage_of(one.event["kind"]),
+            event=event_proto(one.event),
+            elapsed=duration(at - before),
+            said=one.said,
         )
         made.append(entry)
         before = max(before, at)  # a fact decided before its predecessor counts as simultaneous, as in holds
@@ -68,10 +72,9 @@ def _length(length: timedelta) -> Duration:
 
 
 def _put_deadline(made: api.Timeline, case: Case) -> None:
-    due = case.next_deadline()
-    if due is None:
+    following = next_limit(case)
+    if following is None or following.limit is None:
         return
-    at, limit, referral = due
-    made.next_due.CopyFrom(timestamp(micros_of(at)))
-    made.next_limit = LIMIT.number(limit.value)
-    made.next_agency = referral.agency
+    made.next_due.CopyFrom(timestamp(micros_of(following.at)))
+    made.next_limit = LIMIT.number(following.limit.value)
+    made.next_agency = following.agency

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from callmesh.domain import commands as c
-from callmesh.domain import returns, routing
-from callmesh.domain.case import Case, Referral
+from callmesh.domain import returns, ringing, routing
+from callmesh.domain.case import Case
+from callmesh.domain.decide_calls import has_voice, need_voice
 from callmesh.domain.decide_referral import plan_applied
-from callmesh.domain.errors import Invalid, WrongState, no_case
+from callmesh.domain.directory import City
+from callmesh.domain.errors import Invalid, WrongState, missing, no_case
+from callmesh.domain.referral import Referral
+from callmesh.domain.repeats import length
 from callmesh.domain.routing import Question
-from callmesh.domain.words import Channel, Mode, ReferralState, Role
+from callmesh.domain.words import Mode, ReferralState, Role
 from callmesh.kernel.ids import now
 from callmesh.ledger.boot import Mesh
 
@@ -28,6 +32,7 @@ class Wish:
     mode: Mode | None = None
     reason: str = ""
     flags: tuple[str, ...] = ()
+    conference: bool = False
 
 
 class Transfers:
@@ -46,15 +51,36 @@ class Transfers:
     def transfer(self, case: Case, origin: str, wish: Wish) -> c.Transfer:
         """The command for a wish; raises Invalid or WrongState when nobody fits."""
         city = self._mesh.city
+        targets = self._targets(case, origin, wish)
+        if wish.mode == Mode.CALL or wish.conference:
+            need_voice(case)
         return c.Transfer(
-            targets=self._targets(case, origin, wish),
-            mode=wish.mode or _mode(case),
+            targets=targets,
+            mode=Mode.CALL if wish.conference else wish.mode or _mode(city, case, targets),
             calendar=city.calendar,
             plan=wish.plan,
             reason=wish.reason,
             city_version=city.version,
             flags=wish.flags,
+            conference=wish.conference,
         )
+
+    def rung(self, case: Case, agency: str, language: str) -> c.Confer:
+        """The command that brings an agency, the lead, or an interpreter on the line; raises WrongState, Invalid."""
+        if not self._mesh.runtime.settings.switch:
+            raise WrongState(
+                "no telephone switch is attached; push the work order",
+                "本系统未接入电话交换机, 请以推送方式转办",
+                state="no_switch",
+                allowed=("TransferCase (push)",),
+            )
+        if language:
+            return c.Confer(ringing.interpreter(self._mesh.city, language))
+        whom = agency or (case.lead.agency if case.lead else "")
+        if not whom:
+            raise missing("agency", "要接入通话的单位")
+        held = next((one.name for one in case.this_round if one.is_open and one.agency == whom), "")
+        return c.Confer(ringing.agency(self._mesh.city, whom, held))
 
     def grant(self, case: Case, referral: Referral, agency: str, reason: str) -> c.GrantReturn:
         """Grant a return: to the agency named, else onwards by the city's data."""
@@ -123,7 +149,9 @@ def _added(case: Case, targets: tuple[c.Target, ...]) -> tuple[c.Target, ...]:
     return tuple(replace(one, role=Role.SUPPORT) for one in targets if one.agency not in held) or targets
 
 
-def _mode(case: Case) -> Mode:
-    """With the caller on the line data and call go together, else the work order is pushed."""
-    on_line = case.channel in (Channel.PHONE, Channel.VIDEO)
-    return Mode.CALL if on_line else Mode.PUSH
+def _mode(city: City, case: Case, targets: tuple[c.Target, ...]) -> Mode:
+    """With the caller on the line data and call go together, else the work order is pushed; as it is to an agency
+    that the city's data gives no telephone."""
+    lead = next((one.agency for one in targets if one.role == Role.LEAD), "")
+    on_line = has_voice(case) and now() - case.opened_at < length(city.calls.on_line)
+    return Mode.CALL if on_line and (not city.lines or city.numbers(lead)) else Mode.PUSH

@@ -37,6 +37,7 @@ class TransferServicer(TransferServiceServicer):
             mode=mode,
             reason=request.reason,
             flags=("unknown_mode",) if request.mode and mode is None else (),
+            conference=request.conference,
         )
 
         def ask(case: Case) -> c.Command:
@@ -72,6 +73,22 @@ class TransferServicer(TransferServiceServicer):
     async def WaiveReferral(self, request: pb.WaiveReferralRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
         return await self._do(case_id, c.Waive(request.name, request.reason), request)
+
+    async def ConferenceCase(self, request: pb.ConferenceCaseRequest, context: Any) -> case_pb2.Case:
+        def ask(case: Case) -> c.Command:
+            return self._transfers.rung(case, request.agency, request.language)
+
+        return await self._do(case_id_of(request.name), ask, request)
+
+    async def LeaveCall(self, request: pb.LeaveCallRequest, context: Any) -> case_pb2.Case:
+        return await self._do(case_id_of(request.name), c.LeaveCall(request.leg), request)
+
+    async def EndCallLeg(self, request: pb.EndCallLegRequest, context: Any) -> case_pb2.Case:
+        return await self._do(case_id_of(request.name), c.HangUp(request.leg), request)
+
+    async def RecordCallBack(self, request: pb.RecordCallBackRequest, context: Any) -> case_pb2.Case:
+        command = c.RecordCallBack(request.leg, request.reached)
+        return await self._do(case_id_of(request.name), command, request)
 
     async def _do(self, case_id: str, ask: Ask, request: Any) -> case_pb2.Case:
         outcome = await self._mesh.by_person(case_id, ask, request, request.request_id, request.etag)

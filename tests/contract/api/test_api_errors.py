@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2
 from callmesh.api.v1 import intake_service_pb2
 from callmesh.domain import errors as d
 from callmesh.kernel.rpc import client
-from callmesh.kernel.rpc.edge import caller
+from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.rpc.errors import UNPARSABLE, code_of, status_of
 from callmesh.kernel.rpc.server import Server
 from support.errors import CHANGED, EXAMPLES, INVALID, NOT_DIVERTIBLE, WRONG_STATE, ZH

@@ -17,7 +17,7 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.domain.directory import City
 from callmesh.kernel.rpc import client
-from callmesh.kernel.rpc.server import MESSAGE_BYTES, METADATA_BYTES
+from callmesh.kernel.rpc.server import CONNECTION_CALLS, MESSAGE_BYTES, METADATA_BYTES
 from support.identities import Served, authority, said, served
 from support.nats_server import NatsServer
 from support.service import Running, lay_out, running, settings
@@ -56,6 +56,12 @@ async def test_a_metadata_bomb(at: Served) -> None:
         many = tuple((f"x-{number}", "") for number in range(2_000))
         assert (await refused(said(channel, metadata=many))).code() == EXHAUSTED
     assert (await at.who("agency/110")).startswith("110 ")
+
+
+async def test_more_calls_than_a_connection_carries_wait_at_the_client(at: Served) -> None:
+    async with at.channel("agency/110") as channel:
+        told = await asyncio.gather(*(said(channel) for _ in range(3 * CONNECTION_CALLS)))
+    assert len(told) == 3 * CONNECTION_CALLS and all(one.startswith("110 ") for one in told)
 
 
 @pytest.mark.parametrize("method", ["/test.Test/None", "/callmesh.api.v1.IntakeService/OpenCase", "/x", "/a/b/c"])

@@ -25,6 +25,7 @@ def test_an_unknown_section_is_wrong_usage():
 @pytest.mark.slow
 def test_a_quick_run_gives_every_figure_and_loses_nothing(tmp_path):
     found = run("--quick", "--folder", str(tmp_path))
+    print(found["flows"]["counted"], found["latency"], found["streams"])  # noqa: T201  # for when it fails
     assert set(SECTIONS) <= set(found)
     wanted = {one.name for one in TARGETS if one.section != HISTORY} - (
         {"projection"} if "tracking" not in services() else set()

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from callmesh.cli.bench import measure, targets
+from callmesh.cli.bench import _show, measure, targets
 from callmesh.cli.bench.measure import Snapshot
+from callmesh.cli.output import Failure
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,15 @@ def test_anything_lost_doubled_or_refused_shows(counted):
     judged = {one.target.name: one for one in targets.judge({"flows": _flows(**counted)})}
     assert not judged["lost_or_doubled"].ok
     assert judged["lost_or_doubled"].figure == 1
+
+
+def test_a_run_that_lost_something_ends_with_what_it_was():
+    flows = _flows(lost=1, failed={"CHANGED": 2}) | {"odd": {"cases/r1-0-X": ["case_opened"]}}
+    with pytest.raises(Failure) as told:
+        _show({"targets": {}, "flows": flows}, as_json=True)
+    assert told.value.exit_code == 1
+    for word in ("1 lost", "2 refused CHANGED", "cases/r1-0-X"):
+        assert word in told.value.message
 
 
 def test_a_floor_of_nothing_is_not_a_pass():

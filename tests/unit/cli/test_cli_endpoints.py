@@ -71,7 +71,7 @@ async def test_when_nothing_answers_it_says_how_to_start_a_mesh() -> None:
 
 def test_free_ports_are_free_distinct_and_never_given_to_outgoing_connections() -> None:
     found = ports.choose("free")
-    assert set(found) == {*default().services, "nats", "monitor", "console"}
+    assert set(found) == {*default().services, "nats", "monitor", "console", "switch"}
     assert len(set(found.values())) == len(found)
     assert all(ports.is_free(port) and port < 32768 for port in found.values())
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callmesh.console import links
@@ -61,3 +64,18 @@ def test_nothing_on_disk_opens_anything(tmp_path: Path) -> None:
     kept = "".join(f"{one.name} {one.read_text()}" for one in tmp_path.iterdir())
     assert token not in kept
     assert f'"{code}"' not in kept
+
+
+def test_guesses_in_parallel_have_no_more_tries(tmp_path: Path) -> None:
+    store = Links(tmp_path)
+    token, code = store.make(REFERRAL, "locksmith", 8)
+    begun = threading.Barrier(3 * TRIES)
+
+    def guess(_: int) -> str:
+        begun.wait()
+        return Links(tmp_path).enter(token, wrong(code))
+
+    with ThreadPoolExecutor(3 * TRIES) as pool:
+        assert set(pool.map(guess, range(3 * TRIES))) == {""}
+    link = msgspec.json.decode(next(tmp_path.glob("*.json")).read_bytes(), type=links.Link)
+    assert link.tries == TRIES

@@ -25,6 +25,7 @@ def change(seq: int, *agencies: str) -> Change:
 def push() -> Push:
     made = Push(mesh=Clients({}, *[None] * 7), ring=4)  # type: ignore[arg-type]
     made.started.set()
+    made.live = True
     return made
 
 
@@ -94,3 +95,20 @@ async def test_agencies_hear_of_their_own_cases_and_commanders_of_all(push: Push
 def test_a_change_says_nothing_that_anybody_said() -> None:
     kept = {one.name for one in msgspec.structs.fields(Change)}
     assert kept == {"seq", "case", "kind", "state", "level", "emergency", "by", "referral", "at", "agencies"}
+
+
+async def test_everybody_is_told_that_nothing_arrives_and_when_it_does_again(push: Push) -> None:
+    stream = events(push, GAS, "")
+    assert b'"live":true' in await anext(stream)
+    push.stand(False)
+    push.stand(False)
+    assert b'"live":false' in await anext(stream)
+    push.stand(True)
+    push.tell(change(1, "gas"))
+    assert b'"live":true' in await anext(stream)
+    assert await told(stream, 1) == [("change", 1)]
+
+
+async def test_who_comes_while_nothing_arrives_is_told_at_once() -> None:
+    made = Push(mesh=Clients({}, *[None] * 7))  # type: ignore[arg-type]
+    assert b'"live":false' in await anext(events(made, POLICE, ""))

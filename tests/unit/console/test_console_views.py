@@ -70,6 +70,12 @@ def test_what_is_late_already_is_not_due_soon() -> None:
     assert [one.case.name for one in supervise.shown("overdue", found, 100)] == ["cases/late", "cases/later"]
 
 
+@pytest.mark.parametrize("now", [1000.0, 1000.25, 1000.999])
+def test_what_has_just_got_half_an_hour_is_due_soon(now: float) -> None:
+    """On its first look the page asks within the same second."""
+    assert supervise.filter_of("due", now + 0.001).due_before.seconds > now + supervise.SOON_SECONDS
+
+
 def test_every_view_is_a_question_of_its_own() -> None:
     asked = [supervise.filter_of(view, 1000).SerializeToString(deterministic=True) for view in supervise.VIEWS]
     assert len(set(asked)) == len(supervise.VIEWS)

@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_file
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import i18n, terms, words
-from callmesh.console.pages import admin, agency, board, case, help, supervise
+from callmesh.console.pages import admin, board, case, help, referral, supervise
 from callmesh.console.web import NAV
 from callmesh.console.words import Words, lamp, masked
 
@@ -37,7 +37,7 @@ def said_in_code() -> Iterator[str]:
 def said_in_tables() -> set[str]:
     told = {what for *_, what in (*help.KEYS, *help.COMMANDS, *board.TILES, *board.TRENDS)}
     told |= {label for _, label in NAV.values()}
-    tables = (case.ACTS, agency.DONE, supervise.VIEWS, admin.DONE, admin.LABELS)
+    tables = (case.ACTS, referral.DONE, supervise.VIEWS, admin.DONE, admin.LABELS)
     return told | {text for table in tables for text in table.values()}
 
 
@@ -58,6 +58,7 @@ def test_no_chinese_stands_there_that_nobody_says() -> None:
         (words.CASE_STATE, case_pb2.Case.State),
         (words.REFERRAL_STATE, referral_pb2.Referral.State),
         (words.LEG, case_pb2.CallLeg.State),
+        (words.LEG_REASON, case_pb2.CallLeg.Reason),
         (words.LIMIT, common_pb2.Limit),
         (words.STAGE, tracking_service_pb2.TimelineEntry.Stage),
         (words.SUPERVISION, common_pb2.Supervision),

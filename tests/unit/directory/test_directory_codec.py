@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callmesh.directory.codec import Undecodable, decode, encode, stamp
+from callmesh.directory.codec import Undecodable, decode, encode, squeezed, stamp, text_of
 from callmesh.directory.load import load_city
 from callmesh.directory.locate import Locator
 from callmesh.domain.directory import City
@@ -91,3 +91,11 @@ class TestLocator:
 
     def test_no_polygons(self, city: City) -> None:
         assert Locator(replace(city, divisions=())).division_at(120.5, 30.5) == ""
+
+
+def test_a_file_travels_squeezed_and_a_bomb_does_not() -> None:
+    text = '[[guides]]\nprompt = "在哪里？"\n' * 4000
+    assert len(squeezed(text)) < len(text) / 20 and text_of(squeezed(text)) == text
+    for bad in (b"no zlib", squeezed(" " * 2_000_000)):
+        with pytest.raises(Undecodable):
+            text_of(bad)

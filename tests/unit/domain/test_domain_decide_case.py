@@ -9,11 +9,13 @@ import pytest
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import ENDED_CASE, Attachment, Caller, Case, FollowUp, Place, Report, Situation, Supplement
+from callmesh.domain.case import ENDED_CASE, Case, FollowUp
 from callmesh.domain.decide import decide, may_travel_alone
 from callmesh.domain.errors import DomainError, Invalid, NotDivertible, NotFound, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.guards import CASE_ZH
+from callmesh.domain.report import Attachment, Caller, Place, Report, Situation, Supplement
+from callmesh.domain.watch import next_limit
 from callmesh.domain.words import CaseState, Consent, FollowUpMethod, Level, Limit, Role, Supervision, Verdict
 from support.builders import (
     CALENDAR,
@@ -223,7 +225,7 @@ class TestAnswerRejectCancel:
         case = told(opened(), classified(), offered(), f.CaseCancelled("已恢复"))
         assert case.state == CaseState.CANCELLED
         assert [one.state.value for one in case.referrals] == ["recalled"]
-        assert case.next_deadline() is None
+        assert next_limit(case) is None
 
     def test_an_emergency_is_cancelled_by_a_commander_only(self) -> None:
         given(opened(emergency=True)).when(c.Cancel("误报")).then_refused(NotYours)

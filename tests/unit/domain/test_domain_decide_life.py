@@ -10,13 +10,15 @@ import pytest
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import returns, routing
-from callmesh.domain.case import Actor, Annotation, Caller, Case, FollowUp, Report
+from callmesh.domain.case import Actor, Annotation, Case, FollowUp
 from callmesh.domain.directory import Span
 from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.guards import _CASE_MOVES, _MOVES_ZH, _REFERRAL_MOVES
 from callmesh.domain.release import view
+from callmesh.domain.report import Caller, Report
 from callmesh.domain.routing import Question
+from callmesh.domain.watch import FOR_COMMANDER, next_limit
 from callmesh.domain.words import ActorKind, CaseState, Level, ReferralState, Role, Supervision
 from support.builders import (
     CALENDAR,
@@ -157,7 +159,7 @@ class TestContest:
         given(*DENIED).when(c.Contest(ONE, "不属本单位"), GAS).then(f.DisputeOpened(ONE, "不属本单位"))
         case = told(*DENIED, f.DisputeOpened(ONE, "不属本单位"))
         assert (case.state, case.owner, case.referrals[0].state) == (C.DISPUTED, "gas", S.ACCEPTED)
-        assert case.next_deadline() is not None, "its limits run on: a quarrel stalls nothing"
+        assert next_limit(case) is not None, "its limits run on: a quarrel stalls nothing"
         assert case.supervision == Supervision.YELLOW
 
     def test_reasons_owners_and_states(self) -> None:
@@ -337,13 +339,13 @@ class TestReopen:
         assert given(closed(1)).when(again).refusal is None
         given(closed(2)).when(again).then_refused(NotYours)
         fact = given(closed(2)).when(again, COMMANDER).fact
-        assert isinstance(fact, f.CaseReopened) and fact.flags == ("commander",)
+        assert isinstance(fact, f.CaseReopened) and fact.flags == (FOR_COMMANDER,)
 
     def test_or_a_supervisor_hands_it_to_one(self) -> None:
         fact = given(closed(2)).when(c.Reopen("仍未解决", target(), CALENDAR), SUPERVISOR).fact
-        assert isinstance(fact, f.CaseReopened) and fact.flags == ("commander",)
+        assert isinstance(fact, f.CaseReopened) and fact.flags == (FOR_COMMANDER,)
         case = evolve(closed(2), f.Fact(stamp(SUPERVISOR), fact))
-        assert (case.round, case.flags, case.owner) == (3, ("commander",), "110")
+        assert (case.round, case.flags, case.owner) == (3, (FOR_COMMANDER,), "110")
         assert case.supervision == Supervision.RED
 
 

@@ -9,10 +9,12 @@ import pytest
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Actor, Caller, Case, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.errors import Invalid, NotDivertible, NotFound, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.guards import REFERRAL_ZH
+from callmesh.domain.report import Caller, Report
+from callmesh.domain.watch import Alarm, Watch, next_limit
 from callmesh.domain.words import CaseState, Consent, Level, Limit, Mode, ReferralState, Role, Supervision
 from support.builders import (
     CALENDAR,
@@ -413,7 +415,8 @@ class TestLimits:
         case = told(*BASE, received(), f.DeadlineMissed(ONE, Limit.ACCEPT, due, Supervision.YELLOW))
         assert case.supervision == Supervision.YELLOW
         assert self.missed(case, Limit.ACCEPT, due) is None
-        assert case.next_deadline() == (NOW + timedelta(hours=24), Limit.RESOLVE, case.referrals[0])
+        one = case.referrals[0]
+        assert next_limit(case) == Watch(NOW + timedelta(hours=24), Alarm.MISS, one.agency, one.name, Limit.RESOLVE)
 
     def test_the_result_limit_turns_red_and_watch_only_rises(self) -> None:
         case = told(*BASE, received(), accepted(), progressed())
@@ -444,7 +447,7 @@ class TestLimits:
     def test_the_earliest_limit_of_all_referrals_comes_next(self) -> None:
         slow = referral("water", 2, Role.SUPPORT, accept_due=NOW + timedelta(minutes=1))
         case = told(opened(), classified(), offered(referral(), slow))
-        assert case.next_deadline() == (NOW + timedelta(minutes=1), Limit.ACCEPT, slow)
+        assert next_limit(case) == Watch(NOW + timedelta(minutes=1), Alarm.MISS, slow.agency, slow.name, Limit.ACCEPT)
 
     def test_missing_a_limit_takes_nothing_away(self) -> None:
         case = told(*BASE, received(), f.DeadlineMissed(ONE, Limit.ACCEPT, LATER, Supervision.YELLOW))

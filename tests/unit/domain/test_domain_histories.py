@@ -18,14 +18,16 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
 from callmesh.domain import routing
-from callmesh.domain.case import ENDED_CASE, OPEN_REFERRAL, Actor, Caller, Case, FollowUp, Referral, Report, Situation
+from callmesh.domain.case import ENDED_CASE, Actor, Case, FollowUp
 from callmesh.domain.decide import decide
 from callmesh.domain.errors import DomainError
 from callmesh.domain.evolve import evolve
 from callmesh.domain.oversight import of_city
+from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.release import allowed_fields, view
+from callmesh.domain.report import Caller, Report, Situation
 from callmesh.domain.routing import Question
-from callmesh.domain.watch import Alarm, Watch, next_watch
+from callmesh.domain.watch import Alarm, Watch, next_limit, next_watch
 from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, ReferralState, Role, Supervision
 from callmesh.ledger.handle import Outcome, handle
 from callmesh.ledger.memory import MemoryLedger
@@ -484,7 +486,7 @@ class Histories(RuleBasedStateMachine):
         if case.state not in ENDED_CASE:
             return
         assert not [one for one in case.referrals if one.is_open]
-        assert case.next_deadline() is None
+        assert next_limit(case) is None
         assert next_watch(case, self.now) is None
         assert case.closed_at is not None
         if case.state == CaseState.CLOSED:

@@ -20,6 +20,7 @@ from callmesh.domain.decide_merge import FOLDED, dissents
 from callmesh.domain.errors import DomainError, Invalid, NotDivertible, NotYours, WrongState
 from callmesh.domain.evolve_matters import CHILDREN_NAMED, CONFIRMED
 from callmesh.domain.matters import Link
+from callmesh.domain.watch import next_limit
 from callmesh.domain.words import CaseState, Level, Mode, ReferralState, Supervision
 from callmesh.ledger.handle import handle
 from callmesh.ledger.memory import MemoryLedger
@@ -70,7 +71,7 @@ class TestMerge:
         case = told(*CHILD, offered(), accepted(), m.CaseMerged(OTHER))
         assert (case.state, case.parent, case.owner) == (CaseState.MERGED, OTHER, "110")
         assert [(one.state, one.ended_at) for one in case.referrals] == [(ReferralState.RECALLED, NOW)]
-        assert case.next_deadline() is None
+        assert next_limit(case) is None
         assert case.closed_at is None, "its own clock runs on"
 
     def test_again_is_nothing_and_elsewhere_is_refused(self) -> None:

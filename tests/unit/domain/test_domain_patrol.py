@@ -12,12 +12,13 @@ from callmesh.domain import commands as c
 from callmesh.domain import commands_matters as cm
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
-from callmesh.domain.case import Actor, Caller, Case, FollowUp, Report
+from callmesh.domain.case import Actor, Case, FollowUp
 from callmesh.domain.city_rules import PatrolCheck, PatrolRule, Responsible
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotFound, NotYours, WrongState
 from callmesh.domain.matters import Finding, Patrol
 from callmesh.domain.patrol import PARAMETERS, findings, responsible, version_of
+from callmesh.domain.report import Caller, Report
 from callmesh.domain.spans import Span
 from callmesh.domain.watch import next_watch
 from callmesh.domain.words import ActorKind, FindingState, Level, Limit, Supervision

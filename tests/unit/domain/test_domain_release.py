@@ -9,18 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmesh.domain.case import (
-    Attachment,
-    Caller,
-    Case,
-    FollowUp,
-    Place,
-    Point,
-    Report,
-    Supplement,
-)
+from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.directory import ReleasePolicy
 from callmesh.domain.release import FIELDS, allowed_fields, view
+from callmesh.domain.report import Attachment, Caller, Place, Point, Report, Supplement
 from callmesh.domain.words import Role
 from support.builders import NOW, classified, offered, opened, referral, told
 from support.city import demo_city

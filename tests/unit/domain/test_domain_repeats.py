@@ -11,7 +11,7 @@ from callmesh.domain import commands as c
 from callmesh.domain import commands_matters as cm
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
-from callmesh.domain.case import Actor, Caller, Case, Place, Point, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.city_rules import FoldMode, FoldPlace, FoldRule, LinkKind
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Invalid, NotYours, WrongState
@@ -19,6 +19,7 @@ from callmesh.domain.evolve_matters import LINKS_NAMED
 from callmesh.domain.matters import Link, Mediation, RepeatStep
 from callmesh.domain.release import view
 from callmesh.domain.repeats import common_keys, counts_for, fold_key, plain, reviews
+from callmesh.domain.report import Caller, Place, Point, Report
 from callmesh.domain.spans import Span
 from callmesh.domain.words import ActorKind, CaseState, Level, RepeatStage, Supervision
 from support.builders import (

@@ -14,11 +14,12 @@ from callmesh.domain import clocks
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Actor, Case, Referral
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import Calendar, City, LimitProfile, Span, SupervisionRules
 from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.oversight import Oversight
+from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, Level, Limit, PendingKind, ReferralState, Role
 from support.builders import (
     CALENDAR,
@@ -231,10 +232,10 @@ class TestPauses:
         it = life()
         it.do(self.ASK, GAS)
         assert it.one.state == ReferralState.ACCEPTED
-        assert it.one.running_limit() == (Limit.FEEDBACK, local("2026-09-02 10:00"))
+        assert it.one.running_limits()[0][:2] == (Limit.FEEDBACK, local("2026-09-02 10:00"))
         it.do(c.Suspend(ONE, "同意", OVER))
         assert (it.one.state, it.one.suspended_by, it.one.pending) == (ReferralState.SUSPENDED, "gas", ())
-        assert it.one.running_limit() is None
+        assert it.one.running_limits() == ()
 
     def test_a_pause_ordered_by_the_sender_is_theirs(self) -> None:
         it = life()

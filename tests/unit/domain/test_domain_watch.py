@@ -10,11 +10,12 @@ import pytest
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Actor, Caller, Case, Report
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City, LimitProfile, Span, SupervisionRules
 from callmesh.domain.errors import Invalid, NotYours, WrongState
 from callmesh.domain.evolve import evolve
 from callmesh.domain.oversight import Oversight
+from callmesh.domain.report import Caller, Report
 from callmesh.domain.routing import diverts
 from callmesh.domain.watch import FOR_COMMANDER, Alarm, next_watch
 from callmesh.domain.words import ActorKind, CaseState, Consent, Level, Limit, Mode, Supervision
@@ -55,7 +56,7 @@ LEADER = Actor(ActorKind.PERSON, "12345", "leader-1", "supervisor")
 MINUTE = timedelta(minutes=1)
 
 
-def after(case: Case, command: c.Command, by: Actor, at: datetime) -> Case:
+def after(case: Case | None, command: c.Command, by: Actor, at: datetime) -> Case:
     """The case after a command that leads to a fact."""
     answer = Given(case).when(command, by, at)
     assert answer.fact is not None, answer.refusal
@@ -204,6 +205,18 @@ class TestDiversion:
         assert offered_late.flags == ("late_diversion",)
         again = after(late, replace(self.CLASSIFY, classification=classification(reason="核实")), POLICE, self.DUE)
         assert again.diversion_due is None, "once"
+
+    def test_a_case_nobody_classified_is_late_too(self) -> None:
+        """One limit from the opening on: whoever classifies late gains no time, whoever keeps the case is let go."""
+        case = after(None, c.Open(opened(), OVER), POLICE, NOW)
+        assert following(case) == (self.DUE, Alarm.MISS, Limit.DIVERSION)
+        late = after(case, c.MissDeadline("", Limit.DIVERSION), TIMER, self.DUE)
+        assert (late.flags, late.supervision, late.diversion_due) == (("late_diversion",), Supervision.YELLOW, None)
+        assert after(late, self.CLASSIFY, POLICE, self.DUE + MINUTE).diversion_due is None, "once"
+        assert after(case, self.CLASSIFY, POLICE, NOW + 30 * MINUTE).diversion_due == self.DUE
+        assert after(case, replace(self.CLASSIFY, diverts=False), POLICE, NOW + MINUTE).diversion_due is None
+        urgent = after(None, c.Open(opened(emergency=True), OVER), POLICE, NOW)
+        assert urgent.diversion_due == NOW + 5 * MINUTE
 
     def test_the_offer_notices_when_the_timer_was_away(self) -> None:
         late = after(self.classified(), transfer(), POLICE, self.DUE + MINUTE)

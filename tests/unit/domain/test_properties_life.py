@@ -24,12 +24,13 @@ from hypothesis.stateful import precondition, rule
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import returns, routing
-from callmesh.domain.case import ENDED_CASE, Actor, Case, FollowUp, Referral
+from callmesh.domain.case import ENDED_CASE, Actor, Case, FollowUp
 from callmesh.domain.decide import decide
 from callmesh.domain.decide_after import UNREACHABLE
 from callmesh.domain.oversight import of_city
+from callmesh.domain.referral import Referral
 from callmesh.domain.release import allowed_fields, view
-from callmesh.domain.watch import FOR_COMMANDER
+from callmesh.domain.watch import FOR_COMMANDER, next_limit
 from callmesh.domain.words import ActorKind, CaseState, Level, Limit, Mode, ReferralState, Role, Supervision
 from support.builders import CALENDAR, classification, stamp
 from support.city import HISTORIES
@@ -460,7 +461,7 @@ class Invariants(Machine):
         """Invariant 4."""
         if case.state in ENDED_CASE:
             assert not [one for one in case.referrals if one.is_open]
-            assert case.next_deadline() is None
+            assert next_limit(case) is None
             assert case.closed_at is not None
         if case.state in (C.FOLLOW_UP, C.CLOSED):
             assert case.result and case.public_reply

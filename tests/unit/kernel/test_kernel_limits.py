@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from callmesh.domain.errors import Overloaded
-from callmesh.kernel.rpc.limits import Allowance, Limits
+from callmesh.kernel.rpc.limits import HOLD_SECONDS, Allowance, Limits
 
 PARTNER = Allowance(rate=20, burst=100, at_once=4, streams=3)
 
@@ -136,17 +136,27 @@ async def test_the_last_places_are_for_emergencies(clock: Clock) -> None:
             await entered(busy, limits, "d", is_urgent=True)
 
 
-async def test_who_asks_on_although_refused_waits_for_its_refusals(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("callmesh.kernel.rpc.limits.HOLD_SECONDS", (60.0, 60.0))
+def test_refusals_go_out_one_after_the_other_at_the_agencys_rate(clock: Clock) -> None:
     limits = Limits(100, clock)
-    for _ in range(100):
-        await asyncio.wait_for(limits.hold("water", PARTNER), 1)
+
+    def waits(count: int) -> list[float]:
+        return [round(limits.line("water", PARTNER), 2) for _ in range(count)]
+
+    assert waits(20) == [0.0] * 20, "a second's worth at once"
+    assert waits(3) == [0.05, 0.1, 0.15]
+    assert max(waits(1_000)) == HOLD_SECONDS
+    assert limits.line("gas", PARTNER) == 0.0, "another agency does not stand in line"
+    clock.now += 60
+    assert waits(21) == [0.0] * 20 + [0.05], "a pause saves up no more"
+
+
+async def test_who_stands_in_line_waits(clock: Clock) -> None:
+    limits = Limits(100, clock)
+    for _ in range(120):
+        limits.line("water", PARTNER)
     held = asyncio.create_task(limits.hold("water", PARTNER))
-    await asyncio.sleep(0.01)
-    assert not held.done()
     await asyncio.wait_for(limits.hold("gas", PARTNER), 1)
+    assert not held.done()
     held.cancel()
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case, Situation
+from callmesh.domain.case import Case
 from callmesh.domain.errors import Changed, DomainError, Invalid, NotFound, Overloaded, Reused, Unreachable, WrongState
+from callmesh.domain.report import Situation
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.handle import ATTEMPTS, Outcome, handle
 from callmesh.ledger.memory import MemoryLedger

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case, Report, Situation, Supplement
+from callmesh.domain.case import Case
 from callmesh.domain.evolve import evolve
+from callmesh.domain.report import Report, Situation, Supplement
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.record import (
     RECENT,
@@ -102,8 +103,8 @@ class TestUnknown:
 
     @pytest.mark.parametrize("may_ignore", [True, False])
     def test_a_fact_of_the_contract_that_this_code_has_no_class_for(self, may_ignore: bool) -> None:
-        record = self.record(may_ignore, call_leg_changed=facts_pb2.CallLegChanged())
-        with pytest.raises(UnknownFact, match="call_leg_changed") as unknown:
+        record = self.record(may_ignore, delivery_failed=facts_pb2.DeliveryFailed())
+        with pytest.raises(UnknownFact, match="delivery_failed") as unknown:
             fact_of(record)
         assert unknown.value.may_ignore is may_ignore
 

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2
 from callmesh.domain import facts as f
-from callmesh.domain.case import Actor, Case, Classification, FollowUp, Place, Referral, Report
+from callmesh.domain.case import Actor, Case, Classification, FollowUp
 from callmesh.domain.errors import Invalid
+from callmesh.domain.referral import Referral
+from callmesh.domain.report import Place, Report
 from callmesh.domain.words import CaseState, Limit, Role
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.wire import (

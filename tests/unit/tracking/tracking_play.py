@@ -11,8 +11,9 @@ from nats.aio.msg import Msg
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Actor, Caller, Classification, ExternalId, FollowUp, Place, Point, Report
+from callmesh.domain.case import Actor, Classification, FollowUp
 from callmesh.domain.directory import Calendar, LimitProfile, Span
+from callmesh.domain.report import Caller, ExternalId, Place, Point, Report
 from callmesh.domain.words import ActorKind, Level, Limit, Mode, Role, Verdict
 from callmesh.kernel.ids import case_id, keyed_hash
 from callmesh.ledger.handle import handle

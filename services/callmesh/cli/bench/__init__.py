@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 
 from callmesh.cli.bench.plan import HISTORY, MEANINGS, SECTIONS, Plan, quick
-from callmesh.cli.output import BadInput, Manual, json_line
+from callmesh.cli.bench.targets import faults
+from callmesh.cli.output import BadInput, Failure, Manual, json_line
 
 _SECTIONS = "\n".join(f"{name:8} {meaning}" for name, meaning in MEANINGS.items())
 _EXITS = """\
@@ -122,10 +123,10 @@ def _show(found: dict[str, object], as_json: bool) -> None:
         json_line(found)
     else:
         report.show(found)
-    targets = found["targets"]
-    assert isinstance(targets, dict)
-    if targets.get("lost_or_doubled", {}).get("figure"):
-        raise SystemExit(1)
+    flows = found.get("flows")
+    if isinstance(flows, dict) and (wrong := faults(flows["counted"])):
+        said = ", ".join(f"{count} {what}" for what, count in wrong.items())
+        raise Failure(f"bench: cases were lost, doubled or refused: {said}; lives that are not whole: {flows['odd']}")
 
 
 def _demo_city() -> Path:

@@ -3,7 +3,9 @@
 A mesh with the limits that partners have by default. One partner opens cases at half its limit: alone, then while the
 same flood goes to a server that is none of the mesh's and knows nothing of it (its client takes a core of this machine,
 and the quiet one would notice that anywhere), then while it comes to the mesh: fifty times a partner's limit. All in
-turn, each a process of its own. The target is how much of the notice is the mesh's own doing.
+turn, each a process of its own; what CPU the flood's client took both times is told, so that nobody has to believe that
+they are alike. Each report is another person's, elsewhere: what is measured is a flood of calls, not of repeats. The
+target is how much of the notice is the mesh's own doing.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ async def measure(plan: Plan, bed: TestBed) -> Figures:
     opening = bed.scene.opening().SerializeToString().hex()
     took: dict[str, list[float]] = {"alone": [], "elsewhere": [], "flooded": []}
     floods: list[Figures] = []
+    elsewhere_cpu: list[float] = []
     sink = bed.sink.started["endpoint"].rpartition("/")[2]
     async with (
         Hand("caller", folder, "quiet", address=address, agency=quiet_agency, opening=opening) as quiet,
@@ -43,6 +46,7 @@ async def measure(plan: Plan, bed: TestBed) -> Figures:
             took["alone"] += (await quiet.ask("call", **asks))["took"]
             control = await asyncio.gather(quiet.ask("call", **asks), elsewhere.ask("call", **storm))
             took["elsewhere"] += control[0]["took"]
+            elsewhere_cpu.append(control[1]["cpu_seconds"])
             calm, told = await asyncio.gather(quiet.ask("call", **asks), flood.ask("call", **storm))
             took["flooded"] += calm["took"]
             floods.append(told | {"quiet_failed": calm["failed"]})
@@ -52,6 +56,8 @@ async def measure(plan: Plan, bed: TestBed) -> Figures:
         **{name: times(values) for name, values in took.items()},
         "asked_per_second": median([one["asked_per_second"] for one in floods]),
         "served_per_second": median([len(one["took"]) / plan.fair_seconds for one in floods]),
+        "flood_cpu_seconds": median([one["cpu_seconds"] for one in floods]),
+        "elsewhere_cpu_seconds": median(elsewhere_cpu),
         "refused": _summed([one["failed"] for one in floods]),
         "quiet_refused": _summed([one["quiet_failed"] for one in floods]),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from callmesh.cli.bench.targets import bad, judge
+from callmesh.cli.bench.targets import faults, judge
 from callmesh.cli.output import size, table
 
 Row = tuple[str, ...]
@@ -91,7 +91,7 @@ def _flows(found: Mapping[str, Any]) -> None:
     sink = f"{flows['spans_per_flow']:.0f} spans a flow (sink: {flows['sink_cpu_us']:.0f} us a fact, not counted)"
     lives = f"{counted['opened']} opened, {counted['whole']} whole lives of {flows['facts_per_flow']} facts"
     click.echo(f"{rates}; {drained}; {sink}")
-    click.echo(f"read back from the log: {lives}, {bad(counted)} lost, doubled or refused")
+    click.echo(f"read back from the log: {lives}, {sum(faults(counted).values())} lost, doubled or refused")
     for what, count in counted["failed"].items():
         click.echo(f"  refused {count} times: {what}")
     for name, life in flows["odd"].items():
@@ -186,6 +186,8 @@ def _fairness(one: Mapping[str, Any]) -> Iterator[Row]:
     refused = ", ".join(f"{count} x {why}" for why, count in one["refused"].items())
     asked = f"asked for {one['asked_per_second']:.0f}/s, limit {one['limit']:g}/s; refused: {refused}"
     yield "the flooder", f"{one['served_per_second']:.1f} /s", asked
+    cpu = f"CPU of its client in a round; {one['elsewhere_cpu_seconds']:.1f} s while it floods something else"
+    yield "the flooder's client", f"{one['flood_cpu_seconds']:.1f} s", cpu
     yield "the quiet one", f"{sum(one['quiet_refused'].values())}", "of its calls refused"
 
 

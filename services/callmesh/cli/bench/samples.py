@@ -16,11 +16,12 @@ from callmesh.api.v1 import case_pb2, common_pb2, intake_service_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gateway_pb2
 from callmesh.domain import commands as c
 from callmesh.domain import routing
-from callmesh.domain.case import Actor, Caller, Case, Classification, FollowUp, Place, Point, Report
+from callmesh.domain.case import Actor, Case, Classification, FollowUp
 from callmesh.domain.decide import decide
 from callmesh.domain.directory import City
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import CaseOpened, Fact, Stamp
+from callmesh.domain.report import Caller, Place, Point, Report
 from callmesh.domain.words import ActorKind, EmergencyRule, Level, Mode, Verdict
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import ids

@@ -109,7 +109,7 @@ TARGETS = (
         "cases lost, doubled or refused, deliveries doubled",
         "",
         0,
-        lambda run: float(bad(run["flows"]["counted"])),
+        lambda run: float(sum(faults(run["flows"]["counted"]).values())),
     ),
     Target("start_seconds", "start", "empty folder -> all SERVING", "s", 5, lambda run: float(run["start"]["seconds"])),
     Target(
@@ -209,11 +209,11 @@ TARGETS = (
 )
 
 
-def bad(counted: Mapping[str, Any]) -> int:
-    """Everything that should be none."""
+def faults(counted: Mapping[str, Any]) -> dict[str, int]:
+    """What should be none and is not, refusals by their reason."""
     names = ("lost", "doubled", "strangers", "delivered_twice", "undrained")
-    refused = sum(int(count) for count in counted["failed"].values())
-    return refused + sum(int(counted[name]) for name in names)
+    refused = {f"refused {reason}": int(count) for reason, count in counted["failed"].items()}
+    return {what: count for what, count in {**{one: int(counted[one]) for one in names}, **refused}.items() if count}
 
 
 def judge(run: Run) -> Iterator[Judged]:

@@ -21,8 +21,9 @@ from starlette.routing import Route
 from callmesh.api.v1 import directory_service_pb2 as pb
 from callmesh.console.accounts import PAGES, Account, Accounts
 from callmesh.console.drafts import Draft, Drafts
-from callmesh.console.parts import PARTS, WHOLE_FILES, shown
+from callmesh.console.parts import NAMES, PARTS, WHOLE_FILES, shown
 from callmesh.console.web import View, acting, city_of, page, sentence
+from callmesh.directory.codec import squeezed
 
 CHECK_SECONDS = 60.0
 REPLAYED = 200
@@ -85,8 +86,9 @@ async def show_part(request: Request) -> Response:
     if name in WHOLE_FILES:
         return page(request, "admin_file.html", name=name, label=LABELS[name], file=_file(name), text=text)
     part = PARTS[name]
-    rows = [(place, [shown(row.get(key, "")) for key in part.shown]) for place, row in enumerate(part.rows(text))]
-    return page(request, "admin_part.html", name=name, label=LABELS[name], part=part, rows=rows)
+    keys = part.listed(View(request).language)
+    rows = [[(key in NAMES, part.cell(row, key)) for key in keys] for row in part.rows(text)]
+    return page(request, "admin_part.html", name=name, label=LABELS[name], keys=keys, rows=rows)
 
 
 async def save_file(request: Request) -> Response:
@@ -189,6 +191,7 @@ async def save_account(request: Request) -> Response:
     account = Account(
         id=given["id"],
         name=given["name"],
+        name_en=given.get("name_en", "") or (old.name_en if old else ""),
         agency=given.get("agency", ""),
         person=given["person"],
         role=given["role"],
@@ -237,7 +240,7 @@ def _file(name: str) -> str:
 
 
 def _files(draft: Draft) -> list[pb.CityFile]:
-    return [pb.CityFile(name=name, text=text) for name, text in draft.files.items()]
+    return [pb.CityFile(name=name, squeezed=squeezed(text)) for name, text in draft.files.items()]
 
 
 def _drafts(request: Request) -> Drafts:

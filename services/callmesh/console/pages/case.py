@@ -15,6 +15,7 @@ from callmesh.console.acts import Acts
 from callmesh.console.commands import Command, NotUnderstood
 from callmesh.console.lanes import WIDTH, lanes
 from callmesh.console.rows import next_due
+from callmesh.console.telling import Telling
 from callmesh.console.web import View, acting, city_of, page
 from callmesh.kernel.ids import new_id
 
@@ -76,6 +77,7 @@ async def _page(request: Request, status: int = 200, **given: object) -> Respons
         timeline=found,
         due=due,
         lanes=drawn,
+        releases=list(Telling(View(request).words).releases(found)),
         width=WIDTH,
         trace_url=trace_url,
         **told,

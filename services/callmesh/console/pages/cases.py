@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import tracking_service_pb2
+from callmesh.console.listing import page_of
 from callmesh.console.rows import OPEN_STATES, rows
 from callmesh.console.web import acting, city_of, page
 from callmesh.console.words import CASE_STATE, LEVEL
@@ -51,16 +52,16 @@ async def find(request: Request) -> Response:
 
 
 async def _list(request: Request, wanted: tracking_service_pb2.CaseFilter, number: str = "") -> Response:
-    mesh, asked = acting(request), request.query_params
-    asking = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=PAGE_SIZE, page_token=asked.get("page", ""))
-    found = await mesh.do(mesh.mesh.tracking.ListCases, asking)
+    asked = request.query_params
+    found = await page_of(acting(request), wanted, PAGE_SIZE, asked.get("page", ""))
     chosen = {name: asked.get(name, "") for name in ("state", "level", "category", "agency", "overdue")}
-    more = f"/cases?{urlencode({**asked, 'page': found.next_page_token})}" if found.next_page_token else ""
     return page(
         request,
         "cases.html",
-        rows=rows(list(found.cases)),
-        more=more,
+        rows=rows(found.cases),
+        count=found.counted(len(found.cases)),
+        more=found.more("/cases", asked),
+        further="page" in asked,
         chosen=chosen,
         number=number,
         city=city_of(request),

@@ -6,6 +6,7 @@ cases, the tasking - are parts that the server renders and the push keeps fresh.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +25,19 @@ from callmesh.api.v1 import (
     tracking_service_pb2,
     transfer_service_pb2,
 )
+from callmesh.console import terms
 from callmesh.console.acts import Acts
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, parse
+from callmesh.console.listing import every, page_of
+from callmesh.console.pages import calls
 from callmesh.console.rows import OPEN_STATES, Row, rows
 from callmesh.console.sending import Draft, Sending
+from callmesh.console.telling import Telling
 from callmesh.console.web import View, acting, city_of, is_away, page, sentence
 from callmesh.domain.directory import City
 
-_R = referral_pb2.Referral
+_R, _F = referral_pb2.Referral, tracking_service_pb2.CaseFilter
+_OFFERED_IN = (case_pb2.Case.REFERRED, case_pb2.Case.DISPUTED)
 USUAL_KEYS = "F1=12345,F2=119,F3=120,F4=122,F6=gas,F7=water,F8=power,F9=grid"
 NO_RECALL = frozenset({"119", "120", "999"})
 """An engine that has left is not called back by a key: it is told."""
@@ -40,18 +46,20 @@ _LISTED = 60
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What stands beside the form."""
+    """What stands beside the form. `count` is how many cases are open: `60+` when not all are listed."""
 
     returns: list[tuple[Row, referral_pb2.Referral]]
     offers: list[tuple[Row, referral_pb2.Referral]]
     open: list[Row]
+    count: str
 
 
 async def show(request: Request) -> Response:
     """The page."""
     city = city_of(request)
-    beside = await side_of(request)
-    return page(request, "desk.html", side=beside, keys=keys(request, city), plans=city.plans, history=None)
+    beside, calling = await side_of(request), await calls.shown(request)
+    shown = {"keys": keys(request, city), "plans": city.plans, "languages": terms.LANGUAGE, "history": None, **calling}
+    return page(request, "desk.html", side=beside, **shown)
 
 
 async def side(request: Request) -> Response:
@@ -60,17 +68,17 @@ async def side(request: Request) -> Response:
 
 
 async def side_of(request: Request) -> Side:
-    """Everything open that the agency has a part in, due first."""
-    me = acting(request)
-    wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
-    asked = tracking_service_pb2.ListCasesRequest(filter=wanted, page_size=200)
-    if me.account.role == "commander":
-        wanted.owner = me.account.agency
-    found = rows(list((await me.do(me.mesh.tracking.ListCases, asked)).cases))
-    agency = me.account.agency
-    returns = [(row, one) for row in found for one in row.case.referrals if is_return(one, agency)]
-    offers = [(row, one) for row in found for one in row.case.referrals if is_offer(one, agency)]
-    return Side(returns, offers, found[:_LISTED])
+    """What waits for the agency, all of it, and the newest open cases that it has a part in; due first."""
+    me, agency = acting(request), acting(request).account.agency
+    wanted = _F(states=OPEN_STATES, owner=agency if me.account.role == "commander" else "")
+    asked, offered, page = await asyncio.gather(
+        every(me, _F(attention=[_F.PENDING])),
+        every(me, _F(agency=agency, states=_OFFERED_IN)),
+        page_of(me, wanted, _LISTED),
+    )
+    returns = [(row, one) for row in rows(asked) for one in row.case.referrals if is_return(one, agency)]
+    offers = [(row, one) for row in rows(offered) for one in row.case.referrals if is_offer(one, agency)]
+    return Side(returns, offers, rows(page.cases), page.counted(len(page.cases)))
 
 
 def is_return(one: referral_pb2.Referral, agency: str) -> bool:
@@ -106,7 +114,7 @@ async def suggest(request: Request) -> Response:
 
 def suggestion(view: View, found: classification_service_pb2.SuggestClassificationResponse) -> dict[str, Any]:
     """For the script: at most five targets, evidence by code points, the guide."""
-    judged, words = found.classification, view.words
+    judged, words, telling = found.classification, view.words, Telling(view.words)
     targets = [
         {
             "category": one.category,
@@ -114,7 +122,7 @@ def suggestion(view: View, found: classification_service_pb2.SuggestClassificati
             "agency": one.agency,
             "to": words.agency(one.agency),
             "support": [words.agency(each) for each in one.support],
-            "basis": one.basis,
+            "basis": one.basis if view.language == "zh" else "",
             "score": round(one.score, 2),
         }
         for one in found.targets[:5]
@@ -124,12 +132,12 @@ def suggestion(view: View, found: classification_service_pb2.SuggestClassificati
         "level": words.level(judged.level),
         "tone": words.tone(judged.level),
         "category": words.category(judged.category) if judged.category else "",
-        "reason": judged.reason,
+        "reason": telling.why(judged),
         "version": judged.version,
         "emergency": found.emergency,
         "targets": targets,
         "evidence": [[one.start, one.end, one.kind] for one in judged.evidence if one.kind != "mask"],
-        "guide": {"prompt": found.guide.prompt, "ask": list(found.guide.ask), "tell": list(found.guide.tell)},
+        "guide": telling.guide(judged.category, judged.level, found.guide),
         "incidents": [words.category(one) for one in found.incidents],
     }
 

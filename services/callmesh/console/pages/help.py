@@ -12,6 +12,7 @@ from callmesh.console.web import city_of, page
 KEYS = (
     ("Alt+1 … Alt+5", "Take that suggestion: open, classify and transfer in one step"),
     ("Ctrl+Enter", "Take the first suggestion"),
+    ("F10", "Three-way call; with an empty form it joins the call that was put through last"),
     ("Esc", "Within five seconds take the transfer back; else leave the field"),
     ("/  ·  Ctrl+/", "To the command line; the second one also from within a field"),
     ("Alt+K", "Open the case and keep it here"),
@@ -32,6 +33,10 @@ COMMANDS = (
     ("访 0123 5", "ask 0123 5", "Follow-up: reached, satisfied 1 to 5"),
     ("归 0123", "close 0123", "Close the case"),
     ("看 0123", "see 0123", "Open its page"),
+    ("会 0123", "join 0123", "Three-way call with who leads, or with the agency that is named"),
+    ("离 0123", "leave 0123", "Leave the call: caller and agency talk on"),
+    ("挂 0123", "hang 0123", "Hang up"),
+    ("回 0123", "called 0123", "The caller whose call broke was called back"),
 )
 
 

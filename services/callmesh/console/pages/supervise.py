@@ -1,12 +1,14 @@
 """`/supervise` (督办台): what is late or stuck, and what a supervisor or a commander does about it, each with a reason.
 
-A view is one question to tracking (`CaseFilter.attention`, `due_before`); the chosen case opens beside the list with
+A view is one question to tracking (`CaseFilter.attention`, `due_before`), asked again when something changed and, since
+a case gets due by time alone, every so often (`data-ages`); the chosen case opens beside the list with
 the acts that its state allows. An act travels as on the agency desk: one RPC as the signed-in person; what is refused
 comes back with the words that were typed and the sentence that says what to do. Who may, the services decide.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ from starlette.routing import Route
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.console.clients import Acting
 from callmesh.console.handling import Typed
+from callmesh.console.listing import page_of
 from callmesh.console.oversight import ACTS, Chance, chances
 from callmesh.console.rows import OPEN_STATES, Row, rows
 from callmesh.console.web import View, acting, city_of, is_away, page, sentence
@@ -63,8 +66,8 @@ def filter_of(view: str, now: float) -> tracking_service_pb2.CaseFilter:
     """The question behind a view; `now` in seconds since 1970."""
     if view in _ATTENTION:
         return _F(attention=[_ATTENTION[view]])
-    until = now + (SOON_SECONDS if view == "due" else 0)
-    return _F(states=OPEN_STATES, due_before=Timestamp(seconds=int(until)))
+    until = math.ceil(now + SOON_SECONDS) if view == "due" else int(now)  # what has just got half an hour is due soon
+    return _F(states=OPEN_STATES, due_before=Timestamp(seconds=until))
 
 
 def shown(view: str, found: list[Row], now: float) -> list[Row]:
@@ -103,13 +106,18 @@ async def _page(request: Request, chosen: str = "", refused: Refused | None = No
     view = _view(refused.typed["view"] if refused else asked.get("view", ""))
     chosen = chosen or (f"cases/{asked['case']}" if asked.get("case") else "")
     case = await _chosen(by, chosen, asked.get("etag", "")) if chosen else None
+    found = await page_of(by, filter_of(view, now), PAGE_SIZE, asked.get("page", ""))
+    listed = shown(view, rows(found.cases), now)
     return page(
         request,
         "supervise.html",
         409 if refused else 200,
         views=VIEWS,
         view=view,
-        rows=shown(view, await _rows(by, view, now), now),
+        rows=listed,
+        count=found.counted(len(listed)),
+        more=found.more("/supervise", {"view": view}),
+        further="page" in asked,
         case=case,
         offered=offered(case, by) if case else [],
         refused=refused,
@@ -126,11 +134,6 @@ async def _chosen(by: Acting, name: str, etag: str) -> case_pb2.Case:
 def offered(case: case_pb2.Case, by: Acting) -> list[Chance]:
     """What this person can do about the case."""
     return chances(case, commander=by.account.role == "commander")
-
-
-async def _rows(by: Acting, view: str, now: float) -> list[Row]:
-    asked = tracking_service_pb2.ListCasesRequest(filter=filter_of(view, now), page_size=PAGE_SIZE)
-    return rows(list((await by.do(by.mesh.tracking.ListCases, asked)).cases))
 
 
 def _view(asked: str) -> str:

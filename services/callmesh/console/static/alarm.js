@@ -1,6 +1,7 @@
 // The alarm: it sounds again and again, and its red bar stands, until somebody acknowledges it (Alt+A).
 // What alarms says so itself: an element with data-alarm="key", or a countdown that ran out. A browser lets nothing
-// sound before a person pressed something: that is what Start duty is for.
+// sound before a person pressed something: that is what Start duty is for; until then the bar says that it is mute.
+// data-sounding on the bar says whether it sounds, data-beeps how often it did.
 
 import { serverNow } from "./clock.js";
 
@@ -18,6 +19,7 @@ function ringing() {
 }
 
 function beep() {
+  bar.dataset.beeps = Number(bar.dataset.beeps || 0) + 1;
   const now = sound.currentTime;
   for (const [start, pitch] of [[0, 880], [0.22, 660]]) {
     const tone = sound.createOscillator();
@@ -34,8 +36,10 @@ function look() {
   const now = ringing();
   bar.hidden = now.length === 0;
   document.body.classList.toggle("alarmed", now.length > 0);
+  bar.dataset.sounding = now.length && sound ? "yes" : "no";
   if (!now.length) return;
-  const text = `${bar.dataset.what}: ${now.length}`;
+  const mute = !sound && document.getElementById("duty") ? ` · ${bar.dataset.mute}` : "";
+  const text = `${bar.dataset.what}: ${now.length}${mute}`;
   if (bar.firstElementChild.textContent !== text) bar.firstElementChild.textContent = text;
   if (sound) beep();
 }

@@ -156,6 +156,7 @@ async function done(answer) {
   last = answer.referral ? { ...answer, id: `${draft.id}-${draft.press}`, until: Date.now() + RECALL } : null;
   if (last) setTimeout(() => { if (box.textContent.startsWith(answer.short)) box.textContent = `${answer.short} · ${told("sentFinal", { to })}`; }, RECALL);
   if (answer.plan) await watchTasking(answer.case);
+  at("calls").dataset.live = `/desk/calls?case=${encodeURIComponent(answer.case)}`;
   await renew();
   refreshAll();
 }
@@ -173,6 +174,20 @@ async function take(place) {
   const target = suggest.targets[place];
   if (!target) return say(form.dataset.none, true);
   return send({ category: place === 0 ? "" : target.category });
+}
+
+// --- calls: a press on a leg; F10 with an empty form joins the call that was put through last ---
+
+async function onCall({ call, case: name, leg = "", agency = "" }) {
+  const answer = await post("/desk/call", { do: call, case: name, leg, agency, id: crypto.randomUUID() });
+  if (answer.error) say(answer.error, true);
+  refreshAll();
+}
+
+function conference() {
+  const join = document.querySelector('#calls [data-call="conference"]');
+  if (empty() && join) onCall(join.dataset);
+  else send({ conference: true });
 }
 
 // --- a response plan ---
@@ -282,7 +297,11 @@ form.addEventListener("submit", (event) => event.preventDefault());
 at("line").addEventListener("submit", command);
 at("keys").addEventListener("click", (event) => {
   const key = event.target.closest("button");
-  if (key) send(key.dataset.agency ? { agency: key.dataset.agency } : { conference: true });
+  if (key) key.dataset.agency ? send({ agency: key.dataset.agency }) : conference();
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-call]");
+  if (button) onCall(button.dataset);
 });
 at("targets").addEventListener("click", (event) => {
   const button = event.target.closest("button");

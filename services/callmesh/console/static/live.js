@@ -1,11 +1,14 @@
 // What every page does once somebody is signed in: countdowns tick, and parts are fetched again when the mesh moves.
-// Changes are gathered for half a second; a critical one is shown at once.
+// Changes are gathered for half a second; a critical one is shown at once. What could not be fetched is tried again,
+// and a part that changes by time alone (data-ages) is fetched now and then. How the connection stands is said in the header, and below it what to do:
+// here; away (the console does not answer); stale (it does, but nothing reaches it from the mesh).
 
 import { startAlarm } from "./alarm.js";
 import { startClock, setServerTime } from "./clock.js";
 import { refreshAll } from "./parts.js";
 
 const GATHER = 500;
+const AGES = 20000;
 const link = document.getElementById("link");
 let planned = 0;
 let running = false;
@@ -15,6 +18,9 @@ function shows(standing) {
   if (!link) return;
   link.className = `link-state ${standing}`;
   link.textContent = link.dataset[standing];
+  const broken = document.getElementById("broken");
+  broken.hidden = standing === "here";
+  broken.textContent = broken.dataset[standing] || "";
 }
 
 async function freshen() {
@@ -24,12 +30,10 @@ async function freshen() {
     return;
   }
   running = true;
-  await refreshAll();
+  const failed = (await refreshAll()).some((one) => one.status === "rejected");
   running = false;
-  if (again) {
-    again = false;
-    soon(GATHER);
-  }
+  if (again || failed) soon(failed ? 4 * GATHER : GATHER);
+  again = false;
 }
 
 function soon(wait) {
@@ -47,11 +51,12 @@ function listen(hears) {
 
 startClock();
 startAlarm();
+if (document.querySelector("[data-ages]")) setInterval(() => soon(GATHER), AGES);
 let met = false;
 listen({
   hello(data) {
     setServerTime(data.now);
-    shows("here");
+    shows(data.live ? "here" : "stale");
     if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
     met = true;
   },
@@ -59,9 +64,14 @@ listen({
     document.dispatchEvent(new CustomEvent("change-heard", { detail: data }));
     soon(data.emergency ? 0 : GATHER);
   },
-  reset() {
+  reset(data) {
+    shows(data.live ? "here" : "stale");
     document.dispatchEvent(new CustomEvent("reset-heard"));
     soon(0);
+  },
+  standing(data) {
+    shows(data.live ? "here" : "stale");
+    if (data.live) soon(0);
   },
   away() {
     shows("away");

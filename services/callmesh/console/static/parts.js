@@ -4,15 +4,19 @@
 
 const QUIET = { "x-background": "1", accept: "text/html" };
 
-export async function fetchPart(address, id) {
+async function fetchPage(address) {
   const answer = await fetch(address, { headers: QUIET, credentials: "same-origin" });
   if (answer.status === 401) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     return null;
   }
   if (!answer.ok) throw new Error(String(answer.status));
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  return page.getElementById(id);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+export async function fetchPart(address, id) {
+  const page = await fetchPage(address);
+  return page && page.getElementById(id);
 }
 
 // Elements with an id are kept and mended in place, so they keep focus, scroll and open details; others are replaced.
@@ -34,12 +38,21 @@ function same(have, wanted) {
   return have.length === wanted.length && have.every((one, place) => one === wanted[place] || one.isEqualNode(wanted[place]));
 }
 
-export async function refresh(element) {
-  const fresh = await fetchPart(element.dataset.live || location.href, element.id);
-  if (fresh) put(element, fresh);
-  element.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
+async function refresh(address, elements) {
+  const page = await fetchPage(address);
+  for (const element of elements) {
+    const fresh = page && page.getElementById(element.id);
+    if (fresh) put(element, fresh);
+    element.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
+  }
 }
 
+// Parts of the same address come with one answer.
 export function refreshAll() {
-  return Promise.allSettled([...document.querySelectorAll("[data-live][id]")].map(refresh));
+  const wanted = new Map();
+  for (const one of document.querySelectorAll("[data-live][id]")) {
+    const address = one.dataset.live || location.href;
+    wanted.set(address, [...(wanted.get(address) || []), one]);
+  }
+  return Promise.allSettled([...wanted].map(([address, elements]) => refresh(address, elements)));
 }

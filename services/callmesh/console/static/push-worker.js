@@ -6,6 +6,7 @@ let source = null;
 let last = "";
 let offset = null;
 let seq = 0;
+let live = false;
 
 function tell(message) {
   for (const port of ports) port.postMessage(message);
@@ -17,19 +18,20 @@ function connect() {
     const data = JSON.parse(event.data);
     if (event.lastEventId) last = event.lastEventId;
     if (kind === "hello") offset = data.now - Date.now();
+    if ("live" in data) live = data.live;
     seq = Math.max(seq, data.seq || 0);
     tell({ kind, data });
   });
-  ["hello", "change", "reset"].forEach(on);
+  ["hello", "change", "reset", "standing"].forEach(on);
   source.onerror = () => {
     offset = null;
-    tell(standing());
+    tell(now());
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
 }
 
-function standing() {
-  return offset === null ? { kind: "away" } : { kind: "hello", data: { now: Date.now() + offset, seq } };
+function now() {
+  return offset === null ? { kind: "away" } : { kind: "hello", data: { now: Date.now() + offset, seq, live } };
 }
 
 onconnect = (event) => {
@@ -39,5 +41,5 @@ onconnect = (event) => {
     if (message.data === "bye") ports.delete(port);
   };
   if (source === null) connect();
-  else port.postMessage(standing());
+  else port.postMessage(now());
 };

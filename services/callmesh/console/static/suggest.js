@@ -58,7 +58,8 @@ function show(text, found, told) {
   verdict.className = found && found.verdict === "emergency" ? "level p0" : "soft";
   const list = at("targets");
   list.replaceChildren(...(targets.length ? targets.map(line) : [element("li", list.dataset.empty, "soft")]));
-  at("why").textContent = found ? `${found.reason} ${found.version ? `(${found.version})` : ""}` : "";
+  at("why").textContent = found ? found.reason : "";
+  at("why").title = found ? found.version : "";
   mark(text, found ? found.evidence : []);
   guide(found ? found.guide : null);
   if (found) told(found);
@@ -71,7 +72,8 @@ function line(target, place) {
   button.dataset.place = place;
   button.append(element("kbd", `Alt+${place + 1}`), ` ${target.name} → `, element("b", target.to), ` ${target.score.toFixed(2)}`);
   const with_ = at("targets").dataset.support;
-  const more = target.support.length ? `${target.basis} · ${with_} ${target.support.join("、")}` : target.basis;
+  const beside = target.support.length ? `${with_} ${target.support.join(at("targets").dataset.and)}` : "";
+  const more = [target.basis, beside].filter(Boolean).join(" · ");
   made.append(button, element("div", more, "soft"));
   return made;
 }

@@ -1,9 +1,9 @@
 """The one server interceptor: parse guard, identity, admission, span, metrics, error mapping.
 
 A call travels: bytes -> message (or INVALID_ARGUMENT, never UNKNOWN) -> who calls (kernel/rpc/identity.py) -> may it,
-and is it too much (`Guard`, which the room that knows the table hangs in) -> span, child of the caller's -> servicer ->
-reply, as far as the caller may see it, or the status of the domain error that was raised. Anything else that was raised
-is a defect: logged with its trace id, answered INTERNAL without a word about the inside.
+and is it too much (kernel/rpc/guard.py) -> span, child of the caller's (kernel/rpc/call.py) -> servicer -> reply, as
+far as the caller may see it, or the status of the domain error that was raised. Anything else that was raised is a
+defect: logged with its trace id, answered INTERNAL without a word about the inside.
 
 Open streams are known here by the peer that opened them: when its certificate expires or is revoked, `end_streams`
 ends them with UNAUTHENTICATED.
@@ -12,101 +12,25 @@ ends them with UNAUTHENTICATED.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from callmesh.domain.case import Actor
-from callmesh.domain.errors import DomainError, NotYours, Overloaded, Unauthenticated
-from callmesh.domain.words import ActorKind
-from callmesh.kernel import headers, telemetry
-from callmesh.kernel.rpc.errors import UNPARSABLE, internal, status_of
-from callmesh.kernel.rpc.identity import OPS, FromCertificate, FromMetadata, Peer
+from callmesh.domain.errors import NotYours, Overloaded, Unauthenticated
+from callmesh.kernel import headers
+from callmesh.kernel.rpc.call import Call
+from callmesh.kernel.rpc.errors import UNPARSABLE, status_of
+from callmesh.kernel.rpc.guard import Guard, Open
+from callmesh.kernel.rpc.identity import FromCertificate, FromMetadata
 
 _PUBLIC = ("/grpc.health.",)
 _INSPECTION = ("/grpc.reflection.", "/grpc.channelz.")
 _UNPARSABLE = object()
-_NOBODY = Actor(ActorKind.PERSON, "", "", "")
-_actor: ContextVar[Actor] = ContextVar("actor")
-
-
-def caller() -> Actor:
-    """Who calls; raises Unauthenticated when the call did not say."""
-    actor = _actor.get(None)
-    if actor is None or not (actor.agency or actor.role == OPS):
-        raise Unauthenticated(
-            f"say who you are in the metadata {headers.AGENCY}",
-            "请表明单位身份",
-        )
-    return actor
-
-
-@contextmanager
-def acting(actor: Actor) -> Iterator[None]:
-    """For what did not come by gRPC: `caller()` is this one meanwhile."""
-    before = _actor.set(actor)
-    try:
-        yield
-    finally:
-        _actor.reset(before)
-
-
-class Guard(Protocol):
-    """What stands between the edge and a servicer; raises DomainError."""
-
-    def admit(self, actor: Actor, method: str, request: Any) -> None:
-        """May the actor call this now? `request` is None for a stream."""
-
-    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
-        """A place for the time of a unary call."""
-
-    def stream(self, actor: Actor) -> AbstractContextManager[None]:
-        """A place for the time of a stream."""
-
-    async def hold(self, actor: Actor) -> None:
-        """Called before a refusal of too much goes out: may take a moment."""
-
-    def shown(self, actor: Actor, method: str, reply: Any) -> Any:
-        """As much of a unary reply as the actor may see."""
-
-
-class _Open(AbstractAsyncContextManager[None]):
-    """The guard of a server that was given none: only the number of calls at once is bounded."""
-
-    def __init__(self, places: int) -> None:
-        self._left = places
-
-    def admit(self, actor: Actor, method: str, request: Any) -> None:
-        """Everybody."""
-
-    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
-        """One of the places."""
-        return self
-
-    def stream(self, actor: Actor) -> AbstractContextManager[None]:
-        """As many as come."""
-        return nullcontext()
-
-    async def hold(self, actor: Actor) -> None:
-        """No."""
-
-    def shown(self, actor: Actor, method: str, reply: Any) -> Any:
-        """All."""
-        return reply
-
-    async def __aenter__(self) -> None:
-        if self._left == 0:
-            raise Overloaded("too many calls at once; try again", "系统繁忙, 请稍后重试")
-        self._left -= 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._left += 1
 
 
 class Edge(grpc.aio.ServerInterceptor):
@@ -114,9 +38,9 @@ class Edge(grpc.aio.ServerInterceptor):
 
     def __init__(self, max_concurrent: int, who: FromMetadata | FromCertificate | None = None) -> None:
         self.who = who or FromMetadata()
-        self.guard: Guard = _Open(max_concurrent)
+        self.guard: Guard = Open(max_concurrent)
         self._wrapped: dict[str, Any] = {}
-        self.streams: dict[asyncio.Task[Any], _Call] = {}
+        self.streams: dict[asyncio.Task[Any], Call] = {}
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """Called for every call; the wrapping is made once a method."""
@@ -172,9 +96,11 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return handler._replace(stream_stream=stream) if kind else handler._replace(unary_unary=unary)
 
-    async def _admit(self, actor: Actor, method: str, request: Any) -> None:
+    @asynccontextmanager
+    async def _slowing(self, actor: Actor) -> AsyncIterator[None]:
+        """Who asks for too much waits for the refusal."""
         try:
-            self.guard.admit(actor, method, request)
+            yield
         except Overloaded:
             await self.guard.hold(actor)
             raise
@@ -183,13 +109,15 @@ class Edge(grpc.aio.ServerInterceptor):
         short = method.rpartition("/")[2]
 
         async def served(request: Any, context: Any) -> Any:
-            with _Call(self, method, context) as call:
+            with Call(self.who, method, context) as call:
                 try:
                     actor = call.identified(context)
                     _parsable(request)
-                    await self._admit(actor, short, request)
-                    call.begin()
-                    async with self.guard.place(actor, request):
+                    async with AsyncExitStack() as places:
+                        async with self._slowing(actor):
+                            self.guard.admit(actor, short, request)
+                            await places.enter_async_context(self.guard.place(actor, request))
+                        call.begin()
                         return self.guard.shown(actor, short, await serve(request, context))
                 except Exception as wrong:
                     status = call.failed(wrong)
@@ -203,13 +131,15 @@ class Edge(grpc.aio.ServerInterceptor):
         async def served(request: Any, context: Any) -> AsyncIterator[Any]:
             task = asyncio.current_task()
             assert task is not None
-            with _Call(self, method, context, streaming=True) as call:
+            with Call(self.who, method, context, streaming=True) as call:
                 try:
                     actor = call.identified(context)
                     _parsable(request)
-                    await self._admit(actor, short, None)
-                    self.streams[task] = call
-                    with self.guard.stream(actor):
+                    with ExitStack() as places:
+                        async with self._slowing(actor):
+                            self.guard.admit(actor, short, None)
+                            places.enter_context(self.guard.stream(actor))
+                        self.streams[task] = call
                         async for reply in serve(_parsed(request), context):
                             yield reply
                     return
@@ -256,57 +186,3 @@ async def _abort(context: Any, status: status_pb2.Status) -> None:
     code = next(one for one in grpc.StatusCode if one.value[0] == status.code)
     details = ((headers.STATUS_DETAILS, status.SerializeToString()),)
     await context.abort(code, status.message, details)
-
-
-class _Call:
-    """What surrounds one call: identity, span, time. A stream has no long span, only its parts; who is turned away at
-    the door has none, so that a flood does not flood the collector as well."""
-
-    def __init__(self, edge: Edge, method: str, context: Any, streaming: bool = False) -> None:
-        self.method, self.streaming, self.code = method, streaming, "OK"
-        self.span: Span | None = None
-        self.peer: Peer | None = None
-        self.ended = False
-        self._who = edge.who
-        self._metadata = dict(context.invocation_metadata() or ())
-        producer = None if streaming else telemetry.incoming(self._metadata)
-        self.step = telemetry.Step(method.lstrip("/"), SpanKind.SERVER, producer)
-
-    def identified(self, context: Any) -> Actor:
-        """Who calls, known to `caller()` from now on; raises Unauthenticated, NotYours."""
-        actor = self._who.actor(context, self._metadata)
-        if self.streaming:
-            self.peer = self._who.peer(context)
-        _actor.set(actor)
-        return actor
-
-    def begin(self) -> None:
-        """The call was let in: its span opens."""
-        self.span = self.step.__enter__()
-        telemetry.mark(agency=_actor.get().agency)
-
-    def __enter__(self) -> _Call:
-        self.started = telemetry.clock()
-        _actor.set(_NOBODY)
-        return self
-
-    def __exit__(self, *problem: Any) -> None:
-        if self.span is not None:
-            self.step.__exit__(None, None, None)
-        labels = {"method": self.method, "code": self.code}
-        telemetry.rpc_seconds.record(telemetry.clock() - self.started, labels)
-
-    def failed(self, wrong: Exception) -> status_pb2.Status:
-        """The status for an error; a refusal is the caller's affair, anything else is ours."""
-        if isinstance(wrong, DomainError):
-            status = status_of(wrong)
-        else:
-            trace_id = f"{telemetry.current().trace_id:032x}"
-            telemetry.log.error("call failed", method=self.method, error=telemetry.fault(wrong))
-            status = internal(trace_id)
-            if self.span is not None:
-                self.span.set_status(Status(StatusCode.ERROR, type(wrong).__name__))
-        self.code = next(one.name for one in grpc.StatusCode if one.value[0] == status.code)
-        if self.span is not None:
-            self.span.set_attribute("rpc.grpc.status_code", status.code)
-        return status

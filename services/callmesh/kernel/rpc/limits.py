@@ -6,9 +6,9 @@ another. Whoever finds none is refused with Overloaded and told when to come bac
 are shed last: an urgent call that finds nothing left takes from a reserve which the others never touch, as much again
 of the agency's rate and a tenth of all places, and waits in front.
 
-A refusal costs, too. Whoever is refused and asks on at once, faster than its limit, waits a few seconds for each
-further refusal. A connection carries so many calls at a time and no more; what a flood sends beyond that is refused by
-gRPC itself, before any of our code runs.
+A refusal costs, too. An agency's refusals go out one after the other, at its rate: the first few at once, whoever asks
+on waits in line. A connection carries so many calls at a time (kernel/rpc/server.py), those that wait for a refusal
+among them; the rest of a flood waits at who sends it, and costs us nothing.
 
 One process counts for itself; with N processes of a service an agency has N times as much.
 """
@@ -16,7 +16,6 @@ One process counts for itself; with N processes of a service an agency has N tim
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,10 +25,10 @@ from dataclasses import dataclass
 from callmesh.domain.errors import Overloaded
 
 RESERVED_SHARE = 0.1
-HOLD_SECONDS = (2.0, 6.0)
+HOLD_SECONDS = 10.0
+FREE_SECONDS = 1.0
+"""As many refusals as an agency has calls in this time go out at once."""
 MOST_HELD = 4_000
-WAITING = 8
-"""So many calls wait for each that is served."""
 _REMEMBERED = 5_000
 Urgent = Callable[[], bool]
 
@@ -42,6 +41,11 @@ class Allowance:
     burst: float
     at_once: int
     streams: int
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn beside those that are served."""
+        return max(32, 8 * self.at_once)
 
 
 class Bucket:
@@ -65,10 +69,11 @@ class Bucket:
 class Share:
     """One agency's state: an ordinary bucket, one for emergencies, its calls under way and those that wait."""
 
-    __slots__ = ("busy", "ordinary", "refusals", "reserve", "streams", "waiting")
+    __slots__ = ("busy", "ordinary", "refused_until", "reserve", "streams", "waiting")
 
     def __init__(self, allowance: Allowance, now: float) -> None:
-        self.ordinary, self.reserve, self.refusals = (Bucket(allowance, now) for _ in range(3))
+        self.ordinary, self.reserve = Bucket(allowance, now), Bucket(allowance, now)
+        self.refused_until = now - FREE_SECONDS
         self.busy = self.streams = 0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
@@ -108,14 +113,21 @@ class Limits:
                 missing,
             )
 
+    def line(self, agency: str, allowance: Allowance) -> float:
+        """Takes the next place in the line of the agency's refusals; the seconds until its turn."""
+        share, now = self._share(agency, allowance), self._clock()
+        turn = max(share.refused_until, now - FREE_SECONDS) + 1 / allowance.rate
+        share.refused_until = min(turn, now + HOLD_SECONDS)
+        return max(share.refused_until - now, 0.0)
+
     async def hold(self, agency: str, allowance: Allowance) -> None:
-        """Called with a refusal before it goes out: returns at once while there are few."""
-        share = self._share(agency, allowance)
-        if not share.refusals.take(allowance, self._clock()) or self._held >= MOST_HELD:
+        """Called with a refusal before it goes out: returns when it may."""
+        seconds = self.line(agency, allowance)
+        if not seconds or self._held >= MOST_HELD:
             return
         self._held += 1
         try:
-            await asyncio.sleep(random.uniform(*HOLD_SECONDS))  # apart, so that they do not come back together
+            await asyncio.sleep(seconds)
         finally:
             self._held -= 1
 
@@ -140,8 +152,8 @@ class Limits:
         if share.busy < allowance.at_once:
             share.busy += 1
             return
-        first = len(share.waiting) >= WAITING * allowance.at_once
-        if first and not (len(share.waiting) < 2 * WAITING * allowance.at_once and urgent()):
+        full = len(share.waiting) >= allowance.waiting
+        if full and not (len(share.waiting) < 2 * allowance.waiting and urgent()):
             raise _full(f"{agency} has {len(share.waiting)} calls waiting; wait for them")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if urgent():

@@ -11,18 +11,20 @@ from grpc_reflection.v1alpha import reflection
 
 from callmesh.kernel.config import Settings
 from callmesh.kernel.rpc import tls
-from callmesh.kernel.rpc.edge import Edge, Guard
+from callmesh.kernel.rpc.edge import Edge
+from callmesh.kernel.rpc.guard import Guard
 from callmesh.kernel.rpc.identity import identities
 
 MESSAGE_BYTES = 64 * 1024
 METADATA_BYTES = 8 * 1024
 IDENTITY_SECONDS = 1.0
 """How long a revoked identity may still call; its open streams end then."""
-CONNECTION_CALLS = 512
-"""Calls that one connection carries at a time; what comes beyond is UNAVAILABLE, grpcio's clients do not queue it."""
+CONNECTION_CALLS = 100
+"""Calls and streams that one connection carries at a time; those beyond wait at the client."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", CONNECTION_CALLS),
+    ("grpc.http.overload_protection", 0),  # it resets calls of clients that keep to that number
     ("grpc.max_metadata_size", METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES),
     ("grpc.keepalive_time_ms", 10_000),

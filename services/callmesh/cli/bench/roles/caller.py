@@ -12,7 +12,7 @@ import grpc
 from callmesh.api.v1 import intake_service_pb2
 from callmesh.api.v1.intake_service_pb2_grpc import IntakeServiceStub
 from callmesh.cli.bench.measure import paced
-from callmesh.kernel import ids
+from callmesh.cli.bench.samples import another
 from callmesh.kernel.rpc.client import identity, reason_of
 
 SECONDS = 10.0
@@ -33,14 +33,12 @@ class Caller:
         return {}
 
     async def call(self, rate: float, seconds: float) -> dict[str, Any]:
-        """OpenCase so often; how long each took that was served, and why the others were not."""
+        """OpenCase so often; how long each took that was served, why the others were not, and what CPU it cost here."""
         took: list[float] = []
         failed: Counter[str] = Counter()
 
         async def one(_: int) -> None:
-            request = intake_service_pb2.OpenCaseRequest()
-            request.CopyFrom(self._opening)
-            request.request_id = ids.new_id()
+            request = another(self._opening)
             begun = time.monotonic()
             try:
                 await self._intake.OpenCase(request, metadata=self._me, timeout=SECONDS)
@@ -48,6 +46,11 @@ class Caller:
             except grpc.aio.AioRpcError as wrong:
                 failed[reason_of(wrong)] += 1
 
-        count, begun = max(int(rate * seconds), 1), time.monotonic()
+        count, begun, used = max(int(rate * seconds), 1), time.monotonic(), time.process_time()
         await paced(count, rate, one)
-        return {"took": took, "failed": dict(failed), "asked_per_second": count / (time.monotonic() - begun)}
+        return {
+            "took": took,
+            "failed": dict(failed),
+            "asked_per_second": count / (time.monotonic() - begun),
+            "cpu_seconds": time.process_time() - used,
+        }

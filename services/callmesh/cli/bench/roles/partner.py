@@ -1,8 +1,8 @@
 """The partners: one stream an agency, all in one process, working on what they are sent.
 
 What they do with an offer: `nothing`, `receipt` (their machine has it), or `work`: receipt and acceptance,
-then progress, then the result, each sent when the one before was answered. Whatever comes is counted by
-delivery, so a doubled one shows.
+then progress, then the result, each sent when the one before was answered, and again with the same request_id when
+the answer is that it will pass. Whatever comes is counted by delivery, so a doubled one shows.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.cli.bench.roles.operator import SOCKET
 from callmesh.cli.bench.samples import HANDLER, PROGRESS, REPLY, RESULT
 from callmesh.kernel.rpc.client import channel, identity
+from callmesh.partner.patience import PASSING, PAUSES, jittered
 
 IN_FLIGHT = 256
 _OFFERED = pb.Delivery.Kind.OFFERED
+_PASSING = {one.value[0] for one in PASSING}
 
 
 class Partner:
@@ -33,10 +35,10 @@ class Partner:
         self._manner = "work"
         self._arrived: dict[str, float] = {}
         self._kinds: Counter[str] = Counter()
-        self._seen: set[tuple[str, int, int]] = set()
+        self._seen: dict[tuple[str, int, int], str] = {}
         self._doubled = self._offers = 0
         self._refused: Counter[str] = Counter()
-        self._asked: dict[str, float] = {}
+        self._asked: dict[str, tuple[float, pb.Action]] = {}
         self._took: dict[str, list[float]] = defaultdict(list)
 
     async def start(self, address: str, agencies: list[str], manner: str, desk: bool = True) -> dict[str, Any]:
@@ -90,40 +92,45 @@ class Partner:
             now = time.monotonic()
             actions: list[pb.Action] = []
             for delivery in response.deliveries:
-                self._note(delivery, now)
-                actions += self._first(delivery)
+                actions += self._first(delivery, new=self._note(delivery, now))
             for outcome in response.outcomes:
-                actions += self._next(outcome, now)
+                actions += await self._next(outcome, now)
             if actions:
                 await call.write(pb.ReceiveReferralsRequest(actions=actions))
 
-    def _note(self, delivery: pb.Delivery, now: float) -> None:
+    def _note(self, delivery: pb.Delivery, now: float) -> bool:
+        """Whether it is new: what was not receipted in time comes again, with the delivery id it had."""
         self._kinds[pb.Delivery.Kind.Name(delivery.kind)] += 1
         key = (delivery.referral.name, delivery.kind, delivery.referral.round)
-        self._doubled += key in self._seen
-        self._seen.add(key)
-        if delivery.kind == _OFFERED:
+        new = delivery.attempt < 2 or key not in self._seen
+        self._doubled += self._seen.setdefault(key, delivery.delivery_id) != delivery.delivery_id
+        if new and delivery.kind == _OFFERED:
             self._offers += 1
             self._arrived.setdefault(delivery.case.name, now)
+        return new
 
-    def _first(self, delivery: pb.Delivery) -> list[pb.Action]:
+    def _first(self, delivery: pb.Delivery, new: bool) -> list[pb.Action]:
         if self._manner == "nothing":
             return []
         name = delivery.referral.name
         receipt = pb.AcknowledgeReferralRequest(name=name, delivery_id=delivery.delivery_id)
         actions = [pb.Action(acknowledge=receipt)]
-        if self._manner == "work" and delivery.kind == _OFFERED:
+        if self._manner == "work" and new and delivery.kind == _OFFERED:
             accept = pb.AcceptReferralRequest(name=name, handler=HANDLER)
             actions.append(self._action("accept", name, accept=accept))
         return actions
 
-    def _next(self, outcome: pb.Outcome, now: float) -> list[pb.Action]:
-        step, _, name = outcome.request_id.partition(":")
+    async def _next(self, outcome: pb.Outcome, now: float) -> list[pb.Action]:
+        step = outcome.request_id.partition(":")[0]
+        if outcome.status.code in _PASSING and outcome.request_id in self._asked:
+            await asyncio.sleep(jittered(PAUSES[0]))
+            return [self._asked[outcome.request_id][1]]
         if outcome.status.code:
             self._refused[f"{step} {outcome.status.message}"] += 1
             return []
+        begun, _ = self._asked.pop(outcome.request_id)
         name = outcome.referral.name
-        self._took[step].append(now - self._asked.pop(outcome.request_id))
+        self._took[step].append(now - begun)
         if step == "accept":
             progress = pb.ReportProgressRequest(name=name, text=PROGRESS, arrived=True)
             return [self._action("progress", name, progress=progress)]
@@ -136,5 +143,6 @@ class Partner:
 
     def _action(self, step: str, name: str, **body: Any) -> pb.Action:
         request_id = f"{step}:{name[6:].replace('/referrals/', ':')}"
-        self._asked[request_id] = time.monotonic()
-        return pb.Action(request_id=request_id, **body)
+        action = pb.Action(request_id=request_id, **body)
+        self._asked[request_id] = time.monotonic(), action
+        return action
