@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup
-WORKERS ?= 2
+# Many tests wait for something: three workers keep two cores busy.
+WORKERS ?= 3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONWARNINGS :=
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup gen demo screenshots test check lint types layers protos bench lock baseline model clean
@@ -26,6 +27,7 @@ $(STAMP): requirements.lock pyproject.toml services/generate.py $(shell find pro
 	@$(BIN)/python services/generate.py 2>$(VENV)/generate.log || { cat $(VENV)/generate.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m callmesh.classification.compiled_file
+	@$(BIN)/python -m compileall -q services/callmesh
 	@touch $@
 
 gen: setup ## generate callmesh.api and callmesh.facts from protos/

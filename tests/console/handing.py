@@ -9,8 +9,10 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2, trac
 from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
+from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients, me
+from callmesh.kernel.rpc.client import identity
 from support.waiting import until
 
 R = referral_pb2.Referral
@@ -49,6 +51,14 @@ async def accepted(clients: Clients, case: case_pb2.Case) -> str:
     request = gw.AcceptReferralRequest(request_id=request_id(), name=one.name, handler="w-1")
     await clients.gateway.AcceptReferral(request, metadata=me(one.agency), timeout=SECONDS)
     return one.name
+
+
+async def erased(clients: Clients, case: case_pb2.Case) -> None:
+    """It is closed with a waiver, and what was said about it is erased."""
+    close = sup.CloseCaseRequest(request_id=request_id(), name=case.name, waiver="无法联系")
+    await clients.supervision.CloseCase(close, metadata=me("110"), timeout=SECONDS)
+    erase = sup.EraseCaseRequest(request_id=request_id(), name=case.name, reason="当事人申请")
+    await clients.supervision.EraseCase(erase, metadata=identity("110", "1", "supervisor"), timeout=SECONDS)
 
 
 async def resolved(clients: Clients, case: case_pb2.Case, reply: str = "您好, 已处理完毕") -> case_pb2.Case:

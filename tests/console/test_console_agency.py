@@ -8,11 +8,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Browsing, Desk
-from handing import accepted, handed, now, path
+from handing import accepted, erased, handed, now, path
 from playwright.async_api import FilePayload, Page, expect
 
 from callmesh.api.v1 import referral_pb2
 from callmesh.cli.clients import Clients
+from callmesh.cli.mesh import LocalMesh
+from callmesh.console.erasing import Erasing
+from callmesh.console.pictures import Pictures
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
@@ -40,7 +44,7 @@ async def fits(page: Page) -> None:
         assert inside is None or inside["x"] + inside["width"] <= 391, await one.evaluate("one => one.outerHTML")
 
 
-async def test_from_the_list_to_the_result_without_a_script(person: Person, clients: Clients) -> None:
+async def test_from_the_list_to_the_result_without_a_script(person: Person, mesh: LocalMesh, clients: Clients) -> None:
     case = await handed(clients, "家里停气, 打不着火", "gas_outage", "gas")
     desk = await person("gas", **PHONE)
     page = desk.page
@@ -73,6 +77,20 @@ async def test_from_the_list_to_the_result_without_a_script(person: Person, clie
         "已关阀, 正在更换调压器",
     )
     assert referral.HasField("arrived_at")
+
+    kept = Pictures(mesh.data_dir / "console" / "pictures")
+    assert case.name in kept.cases()
+    await erased(clients, case)
+
+    async def gone() -> bool:
+        return case.name not in kept.cases()
+
+    await until(gone, "the pictures of the erased case to be gone")
+    kept.keep(case.name, png()["buffer"])  # as if the console had been away meanwhile
+    other = await handed(clients, "还是停气", "gas_outage", "gas")
+    kept.keep(other.name, png()["buffer"])
+    await Erasing(clients.tracking, kept).catch_up()
+    assert case.name not in kept.cases() and other.name in kept.cases()
 
 
 async def test_not_ours_goes_back_with_a_coded_reason(person: Person, clients: Clients) -> None:

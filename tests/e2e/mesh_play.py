@@ -28,7 +28,7 @@ from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import detail, identity, reason_of, sentence, status_details
-from callmesh.partner.faulty import Wire
+from callmesh.partner.wire import Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "deploy" / "city"

@@ -1,54 +1,23 @@
-"""Calls beside the data, on a real mesh with a telephone switch in its own process: each journey is a caller's."""
+"""Calls beside the data, with a telephone switch in its own process: each journey is a caller's.
+
+The agencies here are those that have a telephone in the shared mesh (conftest.py).
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import grpc
 import pytest
-import pytest_asyncio
-from mesh_play import CITY, Desk, Partner, RState, refused, request_id, until
+from mesh_play import Desk, Partner, RState, refused, request_id, until
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 Leg = case_pb2.CallLeg
-NUMBERS = {
-    "8119-1": "answer:0.1",
-    "8120-1": "silent",
-    "8120-2": "busy",
-    "8122-1": "silent",
-    "8122-2": "answer:0.1",
-    "8301-1": "answer:0.1",
-    "8201-1": "drop:0.1:0.2",
-    "8202-1": "answer:0.1",
-}
-FAST = ('ring = "20s"', 'ring = "2s"'), ('call_back = "5m"', 'call_back = "2s"')
-
-
-def fast_city(folder: Path) -> Path:
-    """The demo city, whose phones ring for two seconds."""
-    shutil.copytree(CITY, folder)
-    calls = folder / "calls.toml"
-    text = calls.read_text()
-    for slow, fast in FAST:
-        assert slow in text
-        text = text.replace(slow, fast)
-    calls.write_text(text)
-    return folder
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
-    folder = tmp_path_factory.mktemp("mesh")
-    async with LocalMesh(folder / "data", city=fast_city(folder / "city"), switch=NUMBERS) as running:
-        yield running
-    assert running.clean, "a process had to be killed at the end"
 
 
 def legs(case: case_pb2.Case) -> list[tuple[str, int]]:
@@ -61,29 +30,29 @@ def standing(*wanted: tuple[str, int]) -> Callable[[case_pb2.Case], bool]:
     return lambda case: legs(case) == list(wanted)
 
 
-async def called(desk: Desk, agency: str, category: str, text: str = "来电求助", **more: object) -> case_pb2.Case:
+async def called(desk: Desk, agency: str) -> case_pb2.Case:
     """A call, classified and handed to an agency with its caller on the line."""
-    case = await desk.classify(await desk.open(text, **more), category)
+    case = await desk.classify(await desk.open("来电求助"), "policy")
     return await desk.transfer(case, agency=agency, reason="指定")
 
 
 async def test_answered_then_three_way_and_the_partner_stays(clients: Clients) -> None:
     """Row 2: data at once, the call beside it; F10 joins three on one line; the operator leaves, the partner stays."""
     desk = Desk(clients, "110")
-    async with Partner(clients, "119") as fire:
-        case = await called(desk, "119", "fire", "厨房着火了")
+    async with Partner(clients, "ecology") as ecology:
+        case = await called(desk, "ecology")
         assert not case.call_legs, "the reply waits for no telephone"
-        await fire.told(case)
-        await desk.until(case, standing(("119", Leg.ANSWERED)), "answered")
+        await ecology.told(case)
+        await desk.until(case, standing(("ecology", Leg.ANSWERED)), "answered")
         join = tra.ConferenceCaseRequest(request_id=request_id(), name=case.name)
         case = await desk.call(clients.transfer.ConferenceCase, join)
-        await desk.until(case, standing(("119", Leg.CONFERENCE)), "three on one line")
+        await desk.until(case, standing(("ecology", Leg.CONFERENCE)), "three on one line")
         leave = tra.LeaveCallRequest(request_id=request_id(), name=case.name)
         case = await desk.call(clients.transfer.LeaveCall, leave)
-        case = await desk.until(case, standing(("119", Leg.ANSWERED)), "the partner stays")
+        case = await desk.until(case, standing(("ecology", Leg.ANSWERED)), "the partner stays")
         over = tra.EndCallLegRequest(request_id=request_id(), name=case.name)
         case = await desk.call(clients.transfer.EndCallLeg, over)
-        assert legs(case) == [("119", Leg.ENDED)] and case.referrals[0].mode == common_pb2.MODE_CALL
+        assert legs(case) == [("ecology", Leg.ENDED)] and case.referrals[0].mode == common_pb2.MODE_CALL
     said = [one.event.summary for one in (await desk.timeline(case)).entries if one.event.kind == "CallLegChanged"]
     assert len(said) >= 5, said
 
@@ -91,10 +60,14 @@ async def test_answered_then_three_way_and_the_partner_stays(clients: Clients) -
 async def test_nobody_answers_then_the_next_number_then_a_push_and_the_origin_keeps_it(clients: Clients) -> None:
     """Row 2: the limit is a timer of the server's; each step is a fact; the data went at once and stays there."""
     desk = Desk(clients, "110")
-    second = await called(desk, "122", "illegal_parking", "车堵住了出口")
-    pushed = await called(desk, "120", "acute_illness", "老人晕倒")
-    await desk.until(second, standing(("122", Leg.FAILED), ("122", Leg.ANSWERED)), "the second number answers")
-    case = await desk.until(pushed, standing(("120", Leg.FAILED), ("120", Leg.FAILED)), "nobody is there")
+    second = await called(desk, "civil-affairs")
+    pushed = await called(desk, "agriculture")
+    await desk.until(
+        second, standing(("civil-affairs", Leg.FAILED), ("civil-affairs", Leg.ANSWERED)), "the second number answers"
+    )
+    case = await desk.until(
+        pushed, standing(("agriculture", Leg.FAILED), ("agriculture", Leg.FAILED)), "nobody is there"
+    )
     first, last = case.call_legs
     assert (first.reason, last.reason, last.target) == (Leg.NO_ANSWER, Leg.BUSY, 2)
     assert case.owner == "110" and case.referrals[0].mode == common_pb2.MODE_PUSH
@@ -104,7 +77,7 @@ async def test_nobody_answers_then_the_next_number_then_a_push_and_the_origin_ke
 async def test_a_call_that_breaks_leaves_a_call_back_that_is_watched_once(clients: Clients) -> None:
     """The caller is called back in the city's limit, or the case says so once; a person ends the task."""
     desk = Desk(clients, "110")
-    case = await called(desk, "gas", "gas_outage", "家里没气了")
+    case = await called(desk, "planning")
 
     def owed(one: case_pb2.Case) -> bool:
         return bool(one.call_legs) and one.call_legs[-1].call_back.overdue
@@ -127,20 +100,20 @@ async def test_a_switch_that_dies_and_one_that_is_away(clients: Clients, mesh: L
     """Killed in mid-call every call leaves a call-back; while it is away the data goes and the call is owed; a
     transfer service that was killed meanwhile finds its calls again."""
     desk = Desk(clients, "110")
-    talking = await called(desk, "119", "fire")
-    talking = await desk.until(talking, standing(("119", Leg.ANSWERED)), "answered")
+    talking = await called(desk, "ecology")
+    talking = await desk.until(talking, standing(("ecology", Leg.ANSWERED)), "answered")
     await mesh.kill("transfer")
     await mesh.serving("transfer")
     join = tra.ConferenceCaseRequest(request_id=request_id(), name=talking.name)
     talking = await Desk(clients, "110", retry=True).call(clients.transfer.ConferenceCase, join)
-    await desk.until(talking, standing(("119", Leg.CONFERENCE)), "the same leg, through the new process")
+    await desk.until(talking, standing(("ecology", Leg.CONFERENCE)), "the same leg, through the new process")
     await mesh.kill("switch", stay_down=True)
-    case = await desk.until(talking, standing(("119", Leg.FAILED)), "given up")
+    case = await desk.until(talking, standing(("ecology", Leg.FAILED)), "given up")
     assert case.call_legs[0].reason == Leg.SWITCH_AWAY and case.call_legs[0].HasField("call_back")
-    async with Partner(clients, "water") as water:
-        away = await called(desk, "water", "water_outage", "停水了")
-        await water.told(away)
-        away = await desk.until(away, standing(("water", Leg.FAILED)), "the leg, not the data")
+    async with Partner(clients, "housing") as housing:
+        away = await called(desk, "housing")
+        await housing.told(away)
+        away = await desk.until(away, standing(("housing", Leg.FAILED)), "the leg, not the data")
     assert away.call_legs[0].reason == Leg.SWITCH_AWAY and away.call_legs[0].call_back.agency == "110"
     assert away.referrals[0].mode == common_pb2.MODE_PUSH
     await mesh.restart("switch")
@@ -155,26 +128,31 @@ async def test_a_switch_that_dies_and_one_that_is_away(clients: Clients, mesh: L
     await until(joined, "it is back")
 
 
+async def test_a_phone_stops_ringing_when_the_referral_is_taken_back(clients: Clients) -> None:
+    desk = Desk(clients, "110")
+    case = await called(desk, "sanitation")
+    ringing = await desk.until(case, standing(("sanitation", Leg.RINGING)), "it rings")
+    await desk.recall(ringing.referrals[0].name)
+    over = await desk.until(ringing, standing(("sanitation", Leg.ENDED)), "hung up")
+    assert over.referrals[0].mode == common_pb2.MODE_CALL and len(over.call_legs) == 1
+
+
 async def test_rows_13_and_17_who_writes_or_is_silent_is_never_rung(clients: Clients) -> None:
     """Row 13: an SMS caller is never forced to voice. Row 17: nobody calls where a silent alarm came from."""
     desk = Desk(clients, "110")
-    quiet = report_pb2.Report(narrative="有人闯进来了", caller=report_pb2.Caller(silent=True))
-    for case in (
-        await desk.open("有人在跟踪我 不方便说话", channel="sms", emergency=True),
-        await desk.open(report=quiet, emergency=True),
-    ):
-        sent = await desk.transfer(await desk.classify(case, "fire"), agency="119", reason="指定")
-        assert [one.mode for one in sent.referrals if one.agency == "119"] == [common_pb2.MODE_PUSH]
-        for forced in (
-            tra.ConferenceCaseRequest(request_id=request_id(), name=case.name, agency="119"),
-            tra.ConferenceCaseRequest(request_id=request_id(), name=case.name, language="en"),
-        ):
+    silent = report_pb2.Report(narrative="有人闯进来了", caller=report_pb2.Caller(silent=True))
+    quiet = await desk.classify(await desk.open(report=silent, emergency=True), "fire")
+    quiet = await desk.transfer(quiet, agency="999", reason="指定")
+    assert [one.mode for one in quiet.referrals if one.agency == "999"] == [common_pb2.MODE_PUSH]
+    for case in (quiet, await desk.open("有人在跟踪我 不方便说话", channel="sms", emergency=True)):
+        for whom in ({"agency": "999"}, {"language": "en"}):
+            forced = tra.ConferenceCaseRequest(request_id=request_id(), name=case.name, **whom)
             with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE") as why:
                 await desk.call(clients.transfer.ConferenceCase, forced)
             assert why.state == "no_voice"
-    loud = await called(desk, "119", "fire")  # rung after them: by now they would have been, too
-    await desk.until(loud, standing(("119", Leg.ANSWERED)), "a caller by phone is")
-    assert not (await desk.get(case)).call_legs
+    loud = await called(desk, "ecology")  # rung after them: by now they would have been, too
+    await desk.until(loud, standing(("ecology", Leg.ANSWERED)), "a caller by phone is")
+    assert not (await desk.get(quiet)).call_legs and not (await desk.get(case)).call_legs
 
 
 async def test_row_12_an_interpreter_joins_and_an_unknown_language_falls_back(clients: Clients) -> None:

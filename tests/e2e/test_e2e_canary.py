@@ -40,6 +40,7 @@ from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
+from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients, connect
 from callmesh.cli.endpoints import jetstream
 from callmesh.cli.mesh import LocalMesh
@@ -111,6 +112,7 @@ async def test_what_people_say_goes_through_every_flow(clients: Clients) -> None
         await _returned_and_watched(desk, chief, bodies["water"])
         await _repeats_and_folding(desk)
         await _other_ends(desk)
+        await _disputed_and_mediated(desk)
         await _bad_input(clients, desk)
 
 
@@ -152,6 +154,23 @@ async def _returned_and_watched(desk: Desk, chief: Desk, water: Partner) -> None
         request_id=request_id(), name=case.name, supervision=common_pb2.SUPERVISION_RED, reason=WORDS
     )
     await chief.call(chief.clients.supervision.RaiseSupervision, raised)
+
+
+async def _disputed_and_mediated(desk: Desk) -> None:
+    """Two agencies return it, whoever the second is; the first receiver mediates, a commander designates."""
+    case, stub = await desk.offered("", "streetlight", report=report()), desk.clients.gateway
+    for hop, reason in enumerate(("not_our_duty", "needs_other_lead")):
+        now = await desk.until(case, lambda one, hop=hop: len(one.referrals) > hop, "offered to the next")
+        one = now.referrals[hop]
+        back = gw.ReturnReferralRequest(request_id=request_id(), name=one.name, reason=reason, basis=f"{WORDS} {NAME}")
+        await stub.ReturnReferral(back, metadata=identity(one.agency, "h1"), timeout=10)
+    await desk.until(case, lambda one: one.state == State.DISPUTED, "two refused: a dispute")
+    said = sup.RecordMediationRequest(
+        request_id=request_id(), name=case.name, outcome=f"{WORDS} {NAME}同意", settled=True
+    )
+    await desk.call(desk.clients.supervision.RecordMediation, said)
+    designate = tra.DesignateJurisdictionRequest(request_id=request_id(), name=case.name, reason=f"{WORDS} 兜底")
+    await Desk(desk.clients, "110", "commander").call(desk.clients.transfer.DesignateJurisdiction, designate)
 
 
 async def _repeats_and_folding(desk: Desk) -> None:
@@ -220,6 +239,12 @@ async def test_more_is_seen_only_after_it_was_asked_for_and_granted(clients: Cli
         assert (told.case.report.caller.name, told.case.report.caller.contact_number) == ("", CONTACT)
         assert NAME not in _readable(told)
         name = told.referral.name
+        await gas.accept(name)
+        owned = await Desk(clients, "gas").get(await desk.until(case, lambda one: one.owner == "gas", "gas owns it"))
+        assert owned.report.caller.contact_number == CONTACT
+        assert NAME not in _readable(owned) and NUMBER not in _readable(owned), (
+            "the owner of record sees its row, no more"
+        )
         received = await desk.until(case, lambda one: bool(referral_of(one, "gas").released), "the release is noted")
         assert set(referral_of(received, "gas").released) == {"contact_number", "narrative", "place", "landmark"}
 

@@ -26,6 +26,7 @@ from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.ids import now
 
 SECONDS = 20.0
+SWITCH = {"101": "answer:0.1", "201": "drop:0:0.1"}
 Case = dict[str, Any]
 
 
@@ -76,19 +77,22 @@ class Terminal:
 
 
 def patient_city(folder: Path) -> Path:
-    """The demo city, where a person decides on every return."""
+    """The demo city, where a person decides on every return, and two agencies have a telephone."""
     shutil.copytree(CITY, folder)
     rules = folder / "city.toml"
     text, found = re.subn(r"(?m)^auto_grant_returns = \d+", "auto_grant_returns = 0", rules.read_text())
     assert found
     rules.write_text(text)
+    telephones = (("heating", "101"), ("locksmith", "201"))
+    lines = [f'[[lines]]\nagency = "{agency}"\nnumbers = ["{number}"]\n' for agency, number in telephones]
+    (folder / "calls.toml").write_text("\n".join(lines))
     return folder
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     folder = tmp_path_factory.mktemp("mesh")
-    mesh = LocalMesh(folder / "data", city=patient_city(folder / "city"))
+    mesh = LocalMesh(folder / "data", city=patient_city(folder / "city"), switch=SWITCH)
     with asyncio.Runner() as runner:
         runner.run(mesh.__aenter__())
         try:
@@ -118,6 +122,30 @@ def gas_case(desk: Terminal, **said: str) -> Case:
 def resolved(desk: Terminal, case: Case) -> Case:
     desk.do("resolve --operator gas", case, result="已换阀", reply="已恢复供气")
     return desk.until(case, lambda one: one["state"] == "FOLLOW_UP")
+
+
+def last_leg(state: str) -> Callable[[Case], bool]:
+    return lambda case: bool(case.get("call_legs")) and case["call_legs"][-1]["state"] == state
+
+
+def test_a_call_by_hand(desk: Terminal) -> None:
+    """Three on one line, left, joined again, hung up; a call that breaks is called back."""
+    case = desk.do("open", text="来电求助")
+    case = desk.do("classify", case, category="policy", reason="接警员核实")
+    case = desk.do("transfer --conference", case, agency="heating", reason="指定")
+    desk.until(case, last_leg("CONFERENCE"))
+    desk.do("leave-call", case)
+    desk.until(case, last_leg("ANSWERED"))
+    desk.do("conference", case)
+    desk.until(case, last_leg("CONFERENCE"))
+    desk.do("hang-up", case)
+    desk.do("conference --with locksmith", case)
+    desk.until(case, last_leg("FAILED"))
+    tried = desk.do("not-reached", case)
+    assert "done_at" not in tried["call_legs"][-1]["call_back"]
+    reached = desk.do("called-back", case)
+    assert reached["call_legs"][-1]["call_back"]["person"] == "cli"
+    assert "须回电" not in desk.run("amend", case["name"], "--text", "已说明").stdout
 
 
 def test_a_case_from_the_call_to_its_second_end(desk: Terminal) -> None:

@@ -227,7 +227,6 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
     await mesh.kill("tracking", signal.SIGTERM, stay_down=True)
     try:
         alone = [await callmesh(mesh, "trace", which, "--json") for which in (open_one.name, "J-1")]
-        listed = await callmesh(mesh, "trace", CALLER)
         newer = await callmesh(mesh, "trace", CALLER, "--index", "1")
         assert (await callmesh(mesh, "trace", f"{open_one.name[:-1]}0")).status == 1
     finally:
@@ -243,8 +242,6 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
     assert way["deliveries"][0]["attempts"] > 1 and len(way["rounds"]) == 2 and way["slowest_hop"]["agency"]
     assert any(one.get("slowest") for one in way["holds"])
     assert (found[0]["next_limit"], found[0]["next_agency"]) == ("LIMIT_DIVERSION", "110"), "nobody classified it yet"
-    assert listed.status == 1 and "2 cases have this number" in listed.err
-    assert way["case"]["name"] in listed.out
     assert newer.status == 0 and f"linked (关联, number): {way['case']['name']}" in " ".join(newer.out.split())
 
 

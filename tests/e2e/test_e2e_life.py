@@ -192,7 +192,7 @@ async def test_row_16_jinjiang_commander(clients: Clients) -> None:
         await at["119"].told(case, Kind.RECALLED)
         await at["water"].told(case)
         people = [one.actor.role for one in await commander.events(moved) if one.kind == "JurisdictionDesignated"]
-        assert people == ["for_commander"] * 2
+        assert people == ["commander"] * 2
 
 
 async def test_row_17_a_silent_alarm_is_never_called_back(clients: Clients) -> None:

@@ -27,7 +27,7 @@ from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import channel_credentials
 from callmesh.kernel.vault import Vault
-from support import identities
+from support import identities, inbox
 from support.identities import Served, authority
 from support.ledgers import vault_of
 from support.nats_server import NatsServer, connected
@@ -56,14 +56,7 @@ class Gateway:
 
     async def put(self, agency: str, number: int, filling: str = "") -> str:
         """One more delivery waits in an agency's inbox; its referral's name."""
-        case = f"r1-0-{number:026d}"
-        name = f"cases/{case}/referrals/1"
-        delivery = pb.Delivery(kind=pb.Delivery.OFFERED)
-        delivery.referral.name = delivery.case.name = name
-        delivery.case.report.narrative = filling
-        sealed = (await self.vault.make(case)).seal(delivery.SerializeToString())
-        await self.client.jetstream().publish(NAMES.inbox(agency, name), sealed)
-        return name
+        return await inbox.put(self.client, self.vault, agency, number, filling)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from callmesh.partner import (
     RequestIdReused,
     WrongState,
 )
-from callmesh.partner.faulty import Wire
+from callmesh.partner.wire import Wire
 from support.waiting import until
 
 CITY = Path(__file__).resolve().parents[2] / "deploy" / "city"

@@ -29,7 +29,7 @@ FEW = THERE[:1]
 pytestmark = pytest.mark.skipif(not THERE, reason="no service is written yet")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while True:
             if condition():
@@ -162,7 +162,7 @@ async def test_up_says_what_runs_and_ends_with_status_0(tmp_path: Path, number: 
     with up(tmp_path / "mesh") as process:
         children = await started(tmp_path / "mesh")
         process.send_signal(number)
-        said, _ = await asyncio.to_thread(process.communicate, timeout=30)
+        said, _ = await asyncio.to_thread(process.communicate, timeout=60)
     assert process.returncode == 0
     for told in ("nats", FEW[0], "ready after", "all serving after", "MiB resident", "stopped"):
         assert told in said

@@ -6,9 +6,12 @@ have ended, and each worker would start the shared meshes anew.
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from xdist.scheduler import LoadScopeScheduling
 
-_OWN_MESH = {f"tests/e2e/test_e2e_{name}.py" for name in ("canary", "case_command", "clocks", "figures", "life")}
+_ROOT = Path(__file__).resolve().parents[2]
 _TOGETHER = ("tests/console/", "tests/e2e/")
 _FIRST = (
     *_TOGETHER,
@@ -29,9 +32,15 @@ _FIRST = (
 def piece(nodeid: str) -> str:
     """Tests of one piece run one after the other on one worker."""
     file = nodeid.partition("::")[0]
-    if file in _OWN_MESH:
+    if _has_its_own_mesh(file):
         return file
     return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+
+@cache
+def _has_its_own_mesh(file: str) -> bool:
+    """Another city, other settings or clocks: it shares nothing."""
+    return "LocalMesh(" in (_ROOT / file).read_text()
 
 
 def turn(nodeid: str) -> int:

@@ -40,8 +40,10 @@ def probabilities(scores: Floats, temperature: float, confidence: Sequence[float
 
 def of_one(scores: Floats, temperature: float, confidence: Sequence[float] | None) -> tuple[Floats, Floats]:
     """The same for one text, at a third of the price: probabilities, and the leaves best first."""
-    chances = softmax(scores / temperature)
-    order = np.argsort(-chances, kind="stable")
+    scaled = scores / temperature
+    raised = np.exp(scaled - scaled.max())
+    chances = raised / raised.sum()
+    order = (-chances).argsort(kind="stable")
     if confidence is None or len(scores) < 2:
         return chances, order
     first, second = order[:2].tolist()

@@ -12,9 +12,9 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,31 +24,35 @@ import numpy as np
 from callmesh.classification.compiled import Compiled, compiled
 from callmesh.classification.entries import Packed
 from callmesh.classification.lexicon import Lexicon, Pattern, Term, files_of, sounds_of
+from callmesh.classification.tables import is_dated
+from callmesh.kernel.ids import now
 
 BUILT = Path(__file__).parent / "built"
 _CODE = ("compiled", "compiled_file", "entries", "lexicon", "sounds", "spotting", "tables", "text")
 _WAYS = ("written", "latin", "heard")
-_NUMBERS = ("numbers", "first", "terms", "at")
+_NUMBERS = ("numbers", "first", "terms", "at", "endings")
 _MOST_KEPT = 4
 _WORTH_KEEPING = 10_000
 """Words; a smaller lexicon is compiled as fast as it is read."""
 
 
-def open_lexicon(path: str | Path | None = None, kept: Path = BUILT) -> Compiled:
-    """The compiled lexicon of a folder of tables (or the packaged one). Raises LexiconError."""
-    files = files_of(path)
-    place = kept / f"{_name(files)}.npz"
+def open_lexicon(path: str | Path | None = None, kept: Path = BUILT, day: date | None = None) -> Compiled:
+    """The compiled lexicon of a folder of tables (or the packaged one) on a day, today's. Raises LexiconError."""
+    files, day = files_of(path), day or now().astimezone().date()
+    place = kept / f"{_name(files, day)}.npz"
     with suppress(OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return _read(place, files)
-    made = compiled(Lexicon.load(path))
+    made = compiled(Lexicon.load(path, day))
     if len(made.written.numbers) > _WORTH_KEEPING:
         with suppress(OSError):
             _keep(made, place)
     return made
 
 
-def _name(files: Iterable[Path]) -> str:
-    return hashlib.sha256(_code() + b"".join(_digest(file) for file in files)).hexdigest()[:32]
+def _name(files: list[Path], day: date) -> str:
+    """Of tables with rows in force from a day on, every day's is another one."""
+    dated = str(day) if any(map(is_dated, files)) else ""
+    return hashlib.sha256(_code() + b"".join(map(_digest, files)) + dated.encode()).hexdigest()[:32]
 
 
 @cache
@@ -84,7 +88,7 @@ def _head(made: Compiled) -> bytes:
         "terms": [asdict(term) for term in made.terms],
         "patterns": [asdict(pattern) for pattern in made.patterns],
         "symbols": made.symbols,
-        "ways": {way: [getattr(made, way).spelled, getattr(made, way).longest] for way in _WAYS},
+        "ways": {way: getattr(made, way).spelled for way in _WAYS},
     }
     return json.dumps(head, ensure_ascii=False, default=sorted).encode()
 
@@ -93,7 +97,7 @@ def _read(place: Path, files: list[Path]) -> Compiled:
     with np.load(place, allow_pickle=False) as kept:
         arrays = dict(kept)
     head = json.loads(arrays["head"].tobytes())
-    ways = {way: _packed(arrays, way, *head["ways"][way]) for way in _WAYS}
+    ways = {way: _packed(arrays, way, head["ways"][way]) for way in _WAYS}
     return Compiled(
         version=head["version"],
         terms=tuple(Term(**{**one, "words": (), "flags": frozenset(one["flags"])}) for one in head["terms"]),
@@ -104,8 +108,8 @@ def _read(place: Path, files: list[Path]) -> Compiled:
     )
 
 
-def _packed(arrays: dict[str, Any], way: str, spelled: str, longest: int) -> Packed:
-    return Packed(**{name: arrays[f"{way}.{name}"] for name in _NUMBERS}, spelled=spelled, longest=longest)
+def _packed(arrays: dict[str, Any], way: str, spelled: str) -> Packed:
+    return Packed(**{name: arrays[f"{way}.{name}"] for name in _NUMBERS}, spelled=spelled)
 
 
 def _pattern(kept: dict[str, Any]) -> Pattern:

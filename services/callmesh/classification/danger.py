@@ -22,6 +22,7 @@ _BEHIND = {
 }
 _DIGITS = {"一": 1, "二": 2, "两": 2, "俩": 2, "三": 3, "仨": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _SEVERAL = 3
+_SIGNS = frozenset("伤死困埋压血毒折迷晕医卡亡难出下没")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Harm:
 
 def harm_in(tight: str) -> Harm:
     """Counts told in a normalised text: 两人受伤, 困了3个人. Words without a number count nobody."""
-    if not any(sign in tight for sign in "伤死困埋压血毒折迷晕医卡亡难出下没"):
+    if _SIGNS.isdisjoint(tight):
         return Harm()
     return Harm(**{name: max(_counts(name, tight), default=0) for name in _STATES})
 

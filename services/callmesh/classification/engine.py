@@ -11,6 +11,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from callmesh.classification.lexicon import LexiconError
@@ -19,6 +20,7 @@ from callmesh.classification.model import DEFAULT, Model, ModelRefused
 from callmesh.classification.thresholds import ThresholdError, Thresholds
 from callmesh.classification.verdict import Classifier
 from callmesh.domain.directory import Category
+from callmesh.kernel.ids import now
 from callmesh.kernel.telemetry import log
 
 _MODEL, _THRESHOLDS = "default.model", "thresholds.toml"
@@ -42,11 +44,13 @@ class Rules:
         return Classifier(self.matcher, categories, self.model, self.thresholds)
 
 
-def load_rules(lexicon: Path | None = None, model: Path | None = None, thresholds: Path | None = None) -> Rules:
-    """Read and check; the packaged files by default. Raises Refused."""
+def load_rules(
+    lexicon: Path | None = None, model: Path | None = None, thresholds: Path | None = None, day: date | None = None
+) -> Rules:
+    """Read and check; the packaged files by default, with the rows in force on a day, today's. Raises Refused."""
     try:
         with _uncollected():
-            return Rules(Matcher.load(lexicon), Model.load(model), Thresholds.load(thresholds))
+            return Rules(Matcher.load(lexicon, day), Model.load(model), Thresholds.load(thresholds))
     except (LexiconError, ThresholdError, ModelRefused) as wrong:
         raise Refused(str(wrong)) from wrong
 
@@ -63,9 +67,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def open_engine(categories: Iterable[Category], lexicon: Path | None = None, model: Path | None = None) -> Classifier:
+def open_engine(
+    categories: Iterable[Category], lexicon: Path | None = None, model: Path | None = None, day: date | None = None
+) -> Classifier:
     """A classifier of these files, the packaged ones by default. Raises Refused."""
-    return load_rules(lexicon, model).classifier(categories)
+    return load_rules(lexicon, model, day=day).classifier(categories)
 
 
 class RulesInForce:
@@ -99,6 +105,7 @@ class RulesInForce:
         return path if path and path.exists() else None
 
     def _stamp(self) -> Stamp:
-        """Name, time and size of every file that counts."""
+        """Name, time and size of every file that counts, and the day: a row may be in force from one on."""
         files = sorted(self._folder.glob("*")) if self._folder and self._folder.is_dir() else [DEFAULT]
-        return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files if one.exists())
+        seen = ((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in files if one.exists())
+        return (("", now().astimezone().toordinal(), 0), *seen)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmesh.classification.lexicon import Term
-from callmesh.classification.spotting import Numbers, Spotter, numbers_of
+from callmesh.classification.spotting import Endings, Numbers, Spotter, endings_of, numbers_of
 
 Places = NDArray[np.int32]
 
@@ -39,7 +39,7 @@ class Packed:
     """The words of one way. Row r of `numbers` (rising) has the entries `first[r]` to `first[r + 1]`.
 
     `terms` are their rows among the terms. `spelled` are their words one after the other, each as long as what is met;
-    it is empty when the word is what is met.
+    it is empty when the word is what is met. `endings` say how long a word that ends so may be.
     """
 
     numbers: Numbers
@@ -47,7 +47,7 @@ class Packed:
     terms: Places
     at: Places
     spelled: str
-    longest: int
+    endings: Endings
 
 
 def packed(found: dict[str, list[tuple[str, int]]]) -> Packed:
@@ -64,7 +64,7 @@ def packed(found: dict[str, list[tuple[str, int]]]) -> Packed:
         terms=np.array([term for _, (_, term) in rows], np.int32),
         at=np.cumsum(sizes if heard else [0], dtype=np.int32),
         spelled="".join(word for _, (word, _) in rows) if heard else "",
-        longest=max(map(len, found), default=0),
+        endings=endings_of(keys),
     )
 
 
@@ -73,7 +73,7 @@ class Words:
 
     def __init__(self, words: Packed, terms: Sequence[Term]) -> None:
         self._words, self._terms = words, terms
-        self._spotter = Spotter(words.numbers, words.longest)
+        self._spotter = Spotter(words.numbers, words.endings)
         self._known: dict[int, Bundle] = {}
 
     def find(self, line: str) -> list[tuple[int, Bundle]]:

@@ -15,7 +15,10 @@ _MOST_GRAMS = 5
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Hits of the lexicon; of the triggers, which are live, lowered by a modifier, or merely imagined."""
+    """Hits of the lexicon; of the triggers, which are live, lowered by a modifier, or merely imagined.
+
+    `pinyin`: nearly all of the report is spelled out.
+    """
 
     text: Text
     hits: list[Hit]
@@ -23,6 +26,7 @@ class Findings:
     lowered: list[Hit]
     discounted: list[Hit]
     modifiers: set[Hit]
+    pinyin: bool = False
 
 
 def find(matcher: Matcher, text: Text) -> Findings:
@@ -34,7 +38,8 @@ def find(matcher: Matcher, text: Text) -> Findings:
         if hit.row.kind == "trigger":
             sorted_out[context.standing(hit)].append(hit)
     live, lowered = sorted_out[Standing.LIVE], sorted_out[Standing.LOWERED]
-    return Findings(text, hits, live, lowered, sorted_out[Standing.DISCOUNTED], context.used)
+    discounted = sorted_out[Standing.DISCOUNTED]
+    return Findings(text, hits, live, lowered, discounted, context.used, matcher.is_pinyin(text))
 
 
 def evidence(found: Findings, grams: tuple[tuple[int, int, float], ...], model: str) -> tuple[Evidence, ...]:
@@ -50,9 +55,9 @@ def evidence(found: Findings, grams: tuple[tuple[int, int, float], ...], model: 
         start, end = found.text.span(hit.start, hit.end)
         rule = f"{kind}/{hit.row.target or '-'}/{hit.word}"
         shown.setdefault((start, end, kind + hit.row.target), Evidence(start, end, rule, kind))
-    places = model_places(found.text) if grams else []
+    places = model_places(found.text) if grams else ()
     for begin, stop, _ in grams[:_MOST_GRAMS]:
-        if stop - begin > 1 and stop <= len(places):
-            start, end = found.text.span(places[begin][0], places[stop - 1][1])
+        if stop - begin > 1:
+            start, end = found.text.span(places[begin], places[stop])
             shown[start, end, "gram"] = Evidence(start, end, f"gram/{model}", "gram")
     return tuple(shown.values())

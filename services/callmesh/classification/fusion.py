@@ -51,16 +51,13 @@ class Scorer(Protocol):
 
 
 def fuse(
-    points: Mapping[str, float], learned: Iterable[tuple[str, float]], known: Iterable[str], hint: float
+    points: Mapping[str, float], learned: Iterable[tuple[str, float]], known: Collection[str], hint: float
 ) -> dict[str, float]:
     """Probability by category, best first, at most eight; sums to 1 over all of them."""
-    heard = dict(learned)
-    known = frozenset(known)
-    weights = {
-        name: max(heard.get(name, 0.0), _UNHEARD) * math.exp(hint * min(points.get(name, 0.0), _MOST_POINTS))
-        for name in (*heard, *points)
-        if name in known
-    }
+    weights = {name: max(chance, _UNHEARD) for name, chance in learned if name in known}
+    for name, worth in points.items():
+        if name in known:
+            weights[name] = weights.get(name, _UNHEARD) * math.exp(hint * min(worth, _MOST_POINTS))
     total = sum(weights.values()) or 1.0
     ordered = sorted(weights.items(), key=lambda one: (-one[1], one[0]))
     return {name: weight / total for name, weight in ordered[:_MOST]}
@@ -79,7 +76,7 @@ def danger_of(reading: Reading, urgent: Collection[str], known: Collection[str])
 
 
 def _share(chances: Iterable[tuple[str, float]], names: Collection[str]) -> float:
-    return sum(chance for name, chance in chances if name in names)
+    return sum([chance for name, chance in chances if name in names])
 
 
 def _log_odds(chance: float) -> float:

@@ -44,14 +44,26 @@ class Hit(NamedTuple):
         return self.row.weight if self.sure else min(self.row.weight, _UNSURE_WEIGHT)
 
 
+class _Wanted(NamedTuple):
+    """A pattern by its place in the table, and the classes that the parts it is not indexed by want one of."""
+
+    order: int
+    pattern: Pattern
+    first: frozenset[str]
+    others: tuple[frozenset[str], ...]
+
+
 class PatternIndex:
     """Patterns by the classes of their rarest part, so that few are looked at."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._by_class: dict[str, list[tuple[int, Pattern]]] = {}
+        self._by_class: dict[str, list[_Wanted]] = {}
         for order, pattern in enumerate(patterns):
-            for name in min(pattern.parts, key=len):
-                self._by_class.setdefault(name, []).append((order, pattern))
+            rarest = min(pattern.parts, key=len)
+            others = [frozenset(part) for part in pattern.parts if part is not rarest] or [frozenset(rarest)]
+            wanted = _Wanted(order, pattern, others[0], tuple(others[1:]))
+            for name in rarest:
+                self._by_class.setdefault(name, []).append(wanted)
 
     def possible(self, present: dict[str, int]) -> list[tuple[Pattern, int]]:
         """Those of which every part has a word in reach of the others, and the cells where, in the table's order.
@@ -61,10 +73,10 @@ class PatternIndex:
         """
         found: dict[int, tuple[Pattern, int]] = {}
         reaches: dict[tuple[tuple[str, ...], int], int] = {}
-        there = present.keys()
-        for name in present:
-            for order, pattern in self._by_class.get(name, ()):
-                if order not in found and not any(map(there.isdisjoint, pattern.parts)):
+        absent, by_class = present.keys().isdisjoint, self._by_class
+        for name in present.keys() & by_class.keys():
+            for order, pattern, first, others in by_class[name]:
+                if not absent(first) and not any(map(absent, others)) and order not in found:
                     found[order] = (pattern, _meeting(pattern, present, reaches))
         return [found[order] for order in sorted(found) if found[order][1]]
 
@@ -101,15 +113,8 @@ def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
             found = classes.setdefault(hit.row.target, [])
             if len(found) < MOST_PER_WORD:
                 found.append(hit)
-    present = frozenset(classes)
-    made: list[Hit] = []
-    for pattern in patterns:
-        for part in pattern.parts:
-            if present.isdisjoint(part):
-                break
-        else:
-            made += _join(pattern, classes)
-    return made
+    absent = classes.keys().isdisjoint
+    return [hit for pattern in patterns if not any(map(absent, pattern.parts)) for hit in _join(pattern, classes)]
 
 
 def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
@@ -131,10 +136,9 @@ def _nearest(pattern: Pattern, anchor: Hit, pools: list[list[Hit]]) -> list[Hit]
     chosen = [anchor]
     low, high = anchor.start - pattern.window, anchor.start + pattern.window
     for pool in pools:
-        near = [hit for hit in pool if low <= hit.start <= high]
+        after = chosen[-1].end if pattern.ordered else low
+        near = [hit for hit in pool if low <= hit.start <= high and hit.start >= after]
         free = [hit for hit in near if all(hit.end <= one.start or hit.start >= one.end for one in chosen)]
-        if pattern.ordered:
-            free = [hit for hit in free if hit.start >= chosen[-1].end]
         if not free:
             return None
         chosen.append(min(free, key=lambda hit: (abs(hit.start - anchor.start), not hit.sure)))

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from callmesh.classification.sounds import Sounds
-from callmesh.classification.tables import LexiconError, Row, cells, expand, read
+from callmesh.classification.tables import LexiconError, Row, cells, expand, is_dated, read
 from callmesh.classification.text import fold_cell
 
 __all__ = ["Lexicon", "LexiconError", "Pattern", "Term"]
@@ -68,14 +69,20 @@ class Lexicon:
     version: str
 
     @staticmethod
-    def load(path: str | Path | None = None) -> Lexicon:
-        """Read a folder of tables (or the packaged one). Tables the folder lacks are the packaged ones."""
+    def load(path: str | Path | None = None, day: date | None = None) -> Lexicon:
+        """Read a folder of tables (or the packaged one). Tables the folder lacks are the packaged ones.
+
+        `day` leaves out the rows that are in force later only; what is wrong with one of them is said today.
+        """
         files = files_of(path)
-        terms = list(_terms(read(files[0], _TERMS)))
+        if day and any(map(is_dated, files)):
+            Lexicon.load(path)
+        tables = read(files[0], _TERMS, day), read(files[1], _PATTERNS, day)
+        terms = list(_terms(tables[0]))
         _unmasked(terms, files[0])
-        rows = [_named(row, terms) for row in read(files[1], _PATTERNS)]
+        rows = [_named(row, terms) for row in tables[1]]
         patterns = tuple(_patterns(rows, terms))
-        return Lexicon(tuple(terms), patterns, sounds_of(files), _version(files))
+        return Lexicon(tuple(terms), patterns, sounds_of(files), _version(files, tables))
 
 
 def files_of(path: str | Path | None = None) -> list[Path]:
@@ -100,8 +107,10 @@ def _choose(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else _PACKAGED / name
 
 
-def _version(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
+def _version(files: Iterable[Path], tables: Iterable[list[Row]]) -> str:
+    """Of the files' content and of how many of their rows are in force."""
+    parts = [file.read_bytes() for file in files] + [str(len(rows)).encode() for rows in tables]
+    digest = hashlib.sha256(b"\0".join(parts))
     return f"lex-{digest.hexdigest()[:10]}"
 
 

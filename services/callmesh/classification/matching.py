@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, groupby
+from datetime import date
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 from callmesh.classification.compiled import Compiled
 from callmesh.classification.compiled_file import open_lexicon
@@ -21,6 +23,8 @@ from callmesh.classification.text import Text, words
 __all__ = ["PLAIN", "Hit", "Matcher"]
 
 _SAFE = frozenset({"mask", "category"})
+_FEW, _ALL = 64, 32
+"""A text with so few words is one cell, for cells only spare work in longer ones."""
 
 
 class Matcher:
@@ -36,25 +40,29 @@ class Matcher:
         self._heard = Words(lexicon.heard, lexicon.terms)
 
     @staticmethod
-    def load(path: str | Path | None = None) -> Matcher:
-        """The lexicon of a folder of tables, or the packaged one. Raises LexiconError."""
-        return Matcher(open_lexicon(path))
+    def load(path: str | Path | None = None, day: date | None = None) -> Matcher:
+        """The lexicon of a folder of tables, or the packaged one, on a day, today's. Raises LexiconError."""
+        return Matcher(open_lexicon(path, day=day))
 
     def find(self, text: Text) -> list[Hit]:
         """All hits that no mask covers, patterns included, in the order of the text."""
         raw = self._written.find(text.tight)
-        unbroken = _unbroken(text)
-        others = [*self._as_latin(text), *self._as_symbols(text)]
-        hits = [*others, *_written_hits(text, raw, unbroken)]
-        masked = _reach(text, (hit for hit in hits if hit.row.kind == "mask" and hit.sure))
-        known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
-        heard = [hit for hit in self._as_heard(text, known) if masked[hit.start] < hit.end]
-        present = _cells_by_class(raw, (*others, *heard))
+        scan = _Scan(text, list(accumulate(map(bool, text.gaps))), CELL if len(raw) > _FEW else _ALL)
+        hits = [*self._as_latin(text), *self._as_symbols(text), *_written_hits(scan, raw)]
+        masked = _reach(text, [hit for hit in hits if hit.row.kind == "mask" and hit.sure])
+        heard = [hit for hit in self._as_heard(text, hits) if masked[hit.start] < hit.end]
+        present = _cells_by_class(scan, raw, (*hits, *heard))
         patterns = self._patterns.possible(present)
-        hits += _class_hits(text, raw, unbroken, self._patterns.needed(patterns))
-        hits = [hit for hit in hits if _harmless(hit) or masked[hit.start] < hit.end] + heard
-        hits += find_patterns((pattern for pattern, _ in patterns), hits)
-        return sorted(_limited(hits), key=lambda hit: (hit.start, -hit.end))
+        hits = [hit for hit in hits if masked[hit.start] < hit.end or _harmless(hit)]
+        hits += _class_hits(scan, raw, self._patterns.needed(patterns), masked)
+        hits += heard
+        if patterns:
+            hits += find_patterns([pattern for pattern, _ in patterns], hits)
+        return sorted(_limited(hits), key=_order)
+
+    def is_pinyin(self, text: Text) -> bool:
+        """True for a report that is spelled out in pinyin."""
+        return self._sounds.is_pinyin(text)
 
     def _as_latin(self, text: Text) -> Iterator[Hit]:
         line, places = words(text)
@@ -75,60 +83,83 @@ class Matcher:
                 at = min(bisect_left(text.source, offset), len(text.tight) - 1)
                 yield Hit(at, at + 1, symbol, term, True, (at,))
 
-    def _as_heard(self, text: Text, known: set[int]) -> Iterator[Hit]:
+    def _as_heard(self, text: Text, hits: list[Hit]) -> Iterator[Hit]:
         """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
         heard, places = self._sounds.hear(text)
-        for last, bundle in self._heard.find(heard):
+        found = self._heard.find(heard)
+        if not found:
+            return
+        known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
+        for last, bundle in found:
             for entry in bundle.rules + bundle.classes:
                 first = last + 1 - len(entry.word)
-                start, end = places[first][0], places[last][1]
                 surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
                 sure = _alike(surface, entry)
-                if sure is None or not (text.whole(start, end) or text.tight[start:end].isascii()):
+                if sure is None:
+                    continue
+                start, end = places[first][0], places[last][1]
+                if not (text.whole(start, end) or text.tight[start:end].isascii()):
                     continue
                 slips = (at for at, char in enumerate(entry.word) if surface[at] != char)
                 if not any(places[first + at][0] in known for at in slips):
                     yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
 
-def _unbroken(text: Text) -> list[int]:
-    """How many letters up to each place follow a gap: a stretch without one reads as one word."""
-    return list(accumulate(map(bool, text.gaps)))
+class _Scan(NamedTuple):
+    """A text being searched. `gaps[i]`: how many letters up to place i follow a gap; a cell is 2**`cell` places."""
+
+    text: Text
+    gaps: list[int]
+    cell: int
+
+    def sure(self, start: int, last: int) -> bool:
+        """True when the stretch reads as one word."""
+        return self.gaps[last] == self.gaps[start] or self.text.whole(start, last + 1)
 
 
-def _written_hits(text: Text, raw: list[tuple[int, Bundle]], gaps: list[int]) -> Iterator[Hit]:
+def _written_hits(scan: _Scan, raw: list[tuple[int, Bundle]]) -> Iterator[Hit]:
     for last, bundle in raw:
         for entry in bundle.rules:
-            start, end = last + 1 - len(entry.word), last + 1
-            sure = gaps[last] == gaps[start] or text.whole(start, end)
+            start = last + 1 - len(entry.word)
+            sure = scan.sure(start, last)
             if sure or entry.term.kind == "trigger":
-                yield Hit(start, end, entry.word, entry.term, sure, (start,))
+                yield Hit(start, last + 1, entry.word, entry.term, sure, (start,))
 
 
-def _cells_by_class(raw: list[tuple[int, Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
+def _cells_by_class(scan: _Scan, raw: list[tuple[int, Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
     """For each class the cells of the text in which a word of it ends, as the bits of a number."""
-    cells: dict[str, int] = {}
-    for place, group in groupby(raw, lambda one: one[0] >> CELL):
-        for name in set().union(*(bundle.names for _, bundle in group)):
-            cells[name] = cells.get(name, 0) | 1 << place
+    ends: dict[int, list[Iterable[str]]] = {}
+    for last, bundle in raw:
+        if bundle.names:
+            ends.setdefault(last >> scan.cell, []).append(bundle.names)
     for hit in hits:
         if hit.row.kind == "class":
-            name = hit.row.target
-            cells[name] = cells.get(name, 0) | 1 << ((hit.end - 1) >> CELL)
+            ends.setdefault((hit.end - 1) >> scan.cell, []).append((hit.row.target,))
+    cells: dict[str, int] = {}
+    for place, names in ends.items():
+        for name in set().union(*names):
+            cells[name] = cells.get(name, 0) | 1 << place
     return cells
 
 
-def _class_hits(text: Text, raw: list[tuple[int, Bundle]], gaps: list[int], needed: dict[str, int]) -> Iterator[Hit]:
-    """Only of classes that some possible pattern, or the proof of ROUTE, asks for, and only where it asks."""
-    wanted = needed.keys()
+def _class_hits(scan: _Scan, raw: list[tuple[int, Bundle]], needed: dict[str, int], masked: list[int]) -> Iterator[Hit]:
+    """Only of classes that some possible pattern, or the proof of ROUTE, asks for, where it asks, and no flood."""
+    unwanted = needed.keys().isdisjoint
+    left = dict.fromkeys(needed, MOST_PER_WORD)
     for last, bundle in raw:
-        if wanted.isdisjoint(bundle.names):
+        if unwanted(bundle.names):
             continue
-        for entry in bundle.classes:
-            if needed.get(entry.term.target, 0) >> (last >> CELL) & 1:
-                start, end = last + 1 - len(entry.word), last + 1
-                sure = gaps[last] == gaps[start] or text.whole(start, end)
-                yield Hit(start, end, entry.word, entry.term, sure, (start,))
+        place = last >> scan.cell
+        for word, term in bundle.classes:
+            name = term.target
+            start = last + 1 - len(word)
+            if needed.get(name, 0) >> place & 1 and left[name] and (masked[start] <= last or name == PLAIN):
+                left[name] -= 1
+                yield Hit(start, last + 1, word, term, scan.sure(start, last), (start,))
+
+
+def _order(hit: Hit) -> tuple[int, int]:
+    return hit.start, -hit.end
 
 
 def _harmless(hit: Hit) -> bool:
@@ -153,14 +184,12 @@ def _alike(surface: list[str], entry: Entry) -> bool | None:
     return False if size > 3 and right + latin >= size - 1 else None
 
 
-def _reach(text: Text, hits: Iterable[Hit]) -> list[int]:
+def _reach(text: Text, hits: list[Hit]) -> list[int]:
     """For each place, how far a hit that began at or before it reaches."""
     reach = [0] * (len(text.tight) + 1)
     for hit in hits:
         reach[hit.start] = max(reach[hit.start], hit.end)
-    for place in range(1, len(reach)):
-        reach[place] = max(reach[place], reach[place - 1])
-    return reach
+    return list(accumulate(reach, max)) if hits else reach
 
 
 def _limited(hits: list[Hit]) -> Iterator[Hit]:

@@ -31,7 +31,6 @@ DEFAULT = Path(__file__).parent / "data" / "default.model"
 WINDOWS = (20, 40)
 """Characters that the emergency scorer looks at together: a half sentence in a letter, and a sentence or two."""
 MOST_LEAVES, MOST_GRAMS = 10, 5
-_ONE = np.ones(1, bool)
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -72,7 +71,7 @@ class Model:
         self.temperature = float(header["temperature"])
         self._confidence: list[float] | None = header.get("confidence")
         self.limits: Floats = arrays["conformal"]
-        self._alarm = _Alarm(arrays, header.get("emergency"), int(header["longest"]))
+        self._alarm = _Alarm(arrays, header.get("emergency"))
 
     @staticmethod
     def load(path: Path | None = None, *, any_signer: bool = False, keys: Path | None = None) -> Model:
@@ -92,20 +91,24 @@ class Model:
     def read(self, text: str) -> Reading:
         """Read a normalised text (`text.model_text`). Pure; takes time linear in its length."""
         found = self._vocabulary.find(text)
-        rows, values = self._features(found)
+        rows, values = self._features(found.ravel())
         weights = self._weights[rows]
         chances, order = of_one(values @ weights + self._bias, self.temperature, self._confidence)
         why = self._why(text, rows, values, weights, order)
-        emergency, start = self._alarm.score(found, len(text))
-        apart = self._alone(text, start) if len(text) > WINDOWS[-1] else ()
+        emergency, start = self._alarm.score(found)
+        apart = self._alone(found[:, start : start + WINDOWS[-1]]) if len(text) > WINDOWS[-1] else ()
         return Reading(self._named(chances, order), self._kept(chances, order), emergency, why, apart)
 
     def _named(self, chances: Floats, order: Places) -> tuple[tuple[str, float], ...]:
-        return tuple([(self.leaves[at], float(chances[at])) for at in order[:MOST_LEAVES].tolist()])
+        first = order[:MOST_LEAVES]
+        return tuple(
+            [(self.leaves[at], chance) for at, chance in zip(first.tolist(), chances[first].tolist(), strict=True)]
+        )
 
-    def _alone(self, text: str, start: int) -> tuple[tuple[str, float], ...]:
+    def _alone(self, found: Rows) -> tuple[tuple[str, float], ...]:
         """The leaves of a stretch, as if nothing else had been said: a letter's other matters would drown it."""
-        rows, values = self._features(self._vocabulary.find(text[start : start + WINDOWS[-1]]))
+        width = found.shape[1]
+        rows, values = self._features(np.concatenate([line[: width - at] for at, line in enumerate(found)]))
         return self._named(*of_one(values @ self._weights[rows] + self._bias, self.temperature, self._confidence))
 
     def chances(self, scores: Floats) -> Floats:
@@ -114,7 +117,7 @@ class Model:
 
     def scores(self, text: str) -> Floats:
         """The raw scores, one a leaf: what scikit-learn calls the decision function."""
-        rows, values = self._features(self._vocabulary.find(text))
+        rows, values = self._features(self._vocabulary.find(text).ravel())
         scores: Floats = values @ self._weights[rows] + self._bias
         return scores
 
@@ -122,11 +125,13 @@ class Model:
         """Rows that occur, and their weights: sublinear tf, idf, length 1."""
         known = found[found >= 0]
         known.sort()
-        first = np.flatnonzero(np.concatenate((_ONE, known[1:] != known[:-1]))) if known.size else known
-        rows, values = known[first], self._idf[known[first]]
-        if first.size < known.size:
-            counts = np.append(first[1:], known.size) - first
-            values = values * (1.0 + np.log(counts)).astype(np.float32)
+        fresh = np.ones(known.size + 1, bool)
+        np.not_equal(known[1:], known[:-1], out=fresh[1:-1])
+        first = fresh.nonzero()[0]  # and where the last one ends
+        rows = known[first[:-1]]
+        values = self._idf[rows]
+        if rows.size < known.size:
+            values = values * (1.0 + np.log(first[1:] - first[:-1])).astype(np.float32)
         length = np.sqrt(values @ values)
         return rows, values / length if length else values
 
@@ -143,62 +148,68 @@ class Model:
         beside = order[min(1, order.size - 1)]
         against = weights[:, beside] if order.size > 1 else np.float32(0)
         speaks = values * (weights[:, order[0]] - against) * self._long[rows]
+        loudest = (-speaks).argsort(kind="stable")[: 4 * MOST_GRAMS]
         spoken: list[tuple[int, int, float]] = []
-        for at in np.argsort(-speaks, kind="stable")[: 4 * MOST_GRAMS].tolist():
-            if speaks[at] <= 0 or len(spoken) == MOST_GRAMS:
+        for row, weight in zip(rows[loudest].tolist(), speaks[loudest].tolist(), strict=True):
+            if weight <= 0 or len(spoken) == MOST_GRAMS:
                 break
-            gram = self._vocabulary.grams[rows[at]]
+            gram = self._vocabulary.grams[row]
             start = text.find(gram)
-            if not any(begin < start + len(gram) and start < end for begin, end, _ in spoken):
-                spoken.append((start, start + len(gram), float(speaks[at])))
+            end = start + len(gram)
+            if all(stop <= start or end <= begin for begin, stop, _ in spoken):
+                spoken.append((start, end, weight))
         return tuple(spoken)
 
 
 class _Alarm:
     """The emergency scorer: a linear score of a stretch of text, over the worst stretch of it."""
 
-    def __init__(self, arrays: model_file.Arrays, header: dict[str, Any] | None, longest: int) -> None:
+    def __init__(self, arrays: model_file.Arrays, header: dict[str, Any] | None) -> None:
         self.present = bool(header)
-        self._longest = longest
         if header:
             idf = np.append(arrays["alarm_idf"], np.float32(0))
-            self._both = np.stack([idf * np.append(arrays["alarm_weight"], np.float32(0)), idf * idf], axis=1)
+            both = np.stack([idf * np.append(arrays["alarm_weight"], np.float32(0)), idf * idf], axis=1)
+            self._both: NDArray[np.float64] = both.astype(np.float64)
             self._slope, self._offset = float(header["slope"]), float(header["offset"])
             self._bias = float(header["bias"])
 
-    def score(self, found: Rows, size: int) -> tuple[float, int]:
+    def score(self, found: Rows) -> tuple[float, int]:
         """Probability that some stretch of the text reports an emergency, and where the worst one begins."""
+        size = found.shape[1]
         if not self.present or not size:
             return 0.0, 0
-        margin, start = (self._margin(found), 0) if size <= WINDOWS[0] else self.worst(found, size)
+        margin, start = (self.margin(found), 0) if size <= WINDOWS[0] else self.worst(found)
         return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset)))), start
 
-    def _margin(self, found: Rows) -> float:
-        speaks, square = self._both[found].sum(axis=0).tolist()
+    def margin(self, found: Rows) -> float:
+        """The margin of the text as one stretch."""
+        speaks, square = self._both[found.ravel()].sum(axis=0).tolist()
         return float(speaks / math.sqrt(max(square, 1e-9)) + self._bias)
 
-    def worst(self, found: Rows, size: int) -> tuple[float, int]:
+    def worst(self, found: Rows) -> tuple[float, int]:
         """The highest margin of any stretch as wide as a window; a text shorter than a window is one stretch.
 
-        And where the stretch of the wide window begins that holds it.
+        And where the stretch of the wide window begins that holds it. What a stretch holds is what ends before its end
+        without what begins before its start.
         """
-        running = np.zeros((len(found) + 1, 2))
-        np.cumsum(self._both[found], axis=0, out=running[1:])
+        size = found.shape[1]
+        begun, ended = self._sums(found)
         best, where = -math.inf, 0
         for width in WINDOWS:
-            margins = self._margins(running, size, min(size, width))
+            wide = min(size, width)
+            sums = ended[wide:] - begun[: size + 1 - wide]
+            margins = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1], 1e-9)) + self._bias
             at = int(margins.argmax())
             if margins[at] > best:
                 best, where = float(margins[at]), max(0, at - (WINDOWS[-1] - width) // 2)
         return best, where
 
-    def _margins(self, running: NDArray[np.float64], size: int, width: int) -> NDArray[np.float64]:
-        """The margin of every stretch of a width, from the running sums over all n-grams."""
-        places = size - width + 1
-        sums, start = np.zeros((places, 2)), 0
-        for length in range(1, self._longest + 1):
-            end = start + width - length + 1
-            sums += running[end : end + places] - running[start : start + places]
-            start += size - length + 1
-        scores: NDArray[np.float64] = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1], 1e-9)) + self._bias
-        return scores
+    def _sums(self, found: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """For each place the sums over all n-grams that begin, and that end, before it."""
+        longest, size = found.shape
+        worth = self._both[found]
+        begun, ended = np.zeros((2, size + 1, 2))
+        worth.sum(axis=0).cumsum(axis=0, out=begun[1:])
+        for at in range(min(longest, size)):
+            ended[at + 1 :] += worth[at, : size - at]
+        return begun, ended.cumsum(axis=0)

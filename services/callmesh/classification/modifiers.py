@@ -6,6 +6,7 @@ imagined or asked about (万一着火, 煤气中毒怎么报销) is discounted, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import Enum
 
 from callmesh.classification.matching import Hit
@@ -30,15 +31,18 @@ class Context:
     """The modifiers of one report."""
 
     def __init__(self, text: Text, hits: list[Hit]) -> None:
-        self._text = text
+        self._end = len(text.tight)
         self._found: dict[str, list[Hit]] = {}
         for hit in hits:
             if hit.row.kind == "modifier" and hit.sure:
                 self._found.setdefault(hit.row.target, []).append(hit)
+        self._clauses = text.clauses() if self._found else []
         self.used: set[Hit] = set()
 
     def standing(self, hit: Hit) -> Standing:
         """How a trigger stands. A threat or an attack (`hard`) is not softened by if or how."""
+        if not self._found:
+            return Standing.LIVE
         for name, standing in (
             ("joke", Standing.LOWERED),
             ("negation", Standing.LOWERED),
@@ -79,16 +83,14 @@ class Context:
     def _negates(self, modifier: Hit, hit: Hit) -> bool:
         """Directly before the word, in the same clause. 救护车没来流血了 denies the ambulance, not the blood."""
         reach = 0 if modifier.word in _SHORT_NEGATIONS else _NEGATION_REACH
-        return any(
-            0 <= head - modifier.end <= reach and self._text.clause_start(head) <= modifier.start for head in hit.heads
-        )
+        return any(0 <= head - modifier.end <= reach and self._clause(head)[0] <= modifier.start for head in hit.heads)
 
     def _imagines(self, modifier: Hit, hit: Hit) -> bool:
         """In front of the word and in its clause, with nothing that says it is happening."""
-        clause = self._text.clause_start(hit.start)
+        clause, _ = self._clause(hit.start)
         if not clause <= modifier.start < hit.end or hit.start - modifier.end > _IMAGINED_REACH:
             return self._follows(modifier, hit)
-        return not self._present_within(clause, self._text.clause_end(hit.end - 1))
+        return not self._present_within(clause, self._clause(hit.end - 1)[1])
 
     def _follows(self, modifier: Hit, hit: Hit) -> bool:
         """着火隐患, 触电风险: the noun right behind makes it a mere possibility."""
@@ -96,13 +98,18 @@ class Context:
 
     def _asks(self, modifier: Hit, hit: Hit) -> bool:
         """A question about rules or costs in the same clause, with no sign of now."""
-        start, end = self._text.clause_start(hit.start), self._text.clause_end(hit.end - 1)
-        return start <= modifier.start < end and not self._present_within(start, len(self._text.tight))
+        start, end = self._clause(hit.start)[0], self._clause(hit.end - 1)[1]
+        return start <= modifier.start < end and not self._present_within(start, self._end)
 
     def _is_over(self, modifier: Hit, hit: Hit) -> bool:
         """Near the word, and nothing after it says that it goes on (上周中毒，现在又有味道)."""
         near = -_PAST_REACH <= modifier.start - hit.start <= 8
-        return near and not self._present_within(modifier.end, len(self._text.tight))
+        return near and not self._present_within(modifier.end, self._end)
+
+    def _clause(self, place: int) -> tuple[int, int]:
+        """Where the clause around a place begins, and where it ends."""
+        at = bisect_right(self._clauses, place, 0, len(self._clauses) - 1)
+        return self._clauses[at - 1], self._clauses[at]
 
     def _present_within(self, start: int, end: int) -> bool:
         return any(start <= hit.start < end for hit in self._found.get("present", ()))

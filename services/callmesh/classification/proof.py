@@ -6,6 +6,7 @@ be excluded and none of them an emergency, nobody vulnerable beside a hazard. A 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from callmesh.classification.danger import points_of
@@ -18,10 +19,13 @@ from callmesh.domain.words import EmergencyRule
 _VULNERABLE = frozenset({"child", "elder", "vulnerable"})
 SUSPECTED = "模型疑似险情"
 _DECISIVE, _CERTAIN = 2.6, 0.95
+_DOUBT_SPELLED, _CONFIDENT_SPELLED = 0.05, 0.85
+"""Of a report in pinyin, which n-grams of Latin letters read badly and no word of the lexicon names."""
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _LONG, _FEW = 200, 20
 _UNNAMED = 2
 _EXAMINED = 2000
+_UNREAD = re.compile("[^\\x00-\\x7f\u4e00-\u9fff]+")
 
 
 def missing_proof(
@@ -38,6 +42,8 @@ def missing_proof(
         return "有疑似险情的词"
     if not enough(found, limits, proven, named):
         return "内容不足"
+    if found.pinyin and (learned >= _DOUBT_SPELLED or max(chances.values(), default=0.0) < _CONFIDENT_SPELLED):
+        return "拼音难以读准"
     return _not_one(chances, city, limits, _confident(found, limits, proven, named))
 
 
@@ -80,10 +86,10 @@ def enough(found: Findings, limits: Limits, proven: bool, named: bool) -> bool:
     """
     tight = found.text.tight
     head = tight[:_EXAMINED]
-    known = sum("一" <= char <= "鿿" or char.isascii() for char in head)
-    if not found.text.complete or known < 0.8 * len(head) or _babble(tight):
+    unread = sum(map(len, _UNREAD.findall(head)))
+    if not found.text.complete or len(head) - unread < 0.8 * len(head) or _babble(tight):
         return False
-    spoken = sum(not char.isdigit() for char in head)
+    spoken = len(head) - sum(map(str.isdigit, head))
     return spoken >= limits.characters + (0 if named else _UNNAMED) or (spoken > 1 and proven)
 
 

@@ -14,6 +14,8 @@ from callmesh.classification.tables import Row, cells
 from callmesh.classification.text import Text
 
 _LONGEST = 6
+_PINYIN = 0.7
+"""Share of the letters that are syllables; of English texts never more than half are."""
 _PRIVATE = 0xE000
 UNHEARD = chr(0xF8FF)
 _RUNS = re.compile("([^\\x00-\\x7f]+)|[\\x00-\\x7f]+")
@@ -76,12 +78,21 @@ class Sounds:
                 start = stop
         return "".join(codes), places
 
+    def is_pinyin(self, text: Text) -> bool:
+        """True for a report whose letters are mostly Latin and read as syllables, not as English words."""
+        latin = sum(map(str.isascii, text.tight))
+        if 2 * latin <= len(text.tight):
+            return False
+        spelled = [end - start for code, (start, end) in zip(*self.hear(text), strict=True) if code != UNHEARD]
+        return sum(spelled) > _PINYIN * len(text.tight)
+
     def _read_latin(self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]) -> None:
         """Spell one Latin word; a tone digit is passed over, any other word breaks the phrase."""
         word = text.tight[start:end]
         if word.isdigit() and len(word) == 1:
             return
-        for code, at, length in self._split(word.rstrip("12345")) or ((UNHEARD, 0, len(word)),):
+        spelled = None if word.isdigit() else self._split(word.rstrip("12345"))
+        for code, at, length in spelled or ((UNHEARD, 0, len(word)),):
             codes.append(code)
             places.append((start + at, start + at + length))
 

@@ -1,7 +1,8 @@
 """Finds which stretches of a line are words of a large set, all stretches at once.
 
+    the last two characters of a stretch -> the lengths of the words that end so; most pairs end no word
     code points -> running sum of code * base**place -> a stretch is the difference of two sums, moved back to place 0
-                -> a table of bits says no to nearly all of them -> a binary search says yes or no to the rest
+                -> a binary search in the numbers of all words says yes or no
 
 The set is one sorted array of 64-bit numbers, so nothing has to be built at start: an automaton of the same words took
 longer to make than all calls of a minute to judge (decisions/0041). Numbers are modulo 2**64 and the base is odd, so a
@@ -19,11 +20,16 @@ from numpy.typing import NDArray
 LONGEST = 48
 """Characters of the longest word a set may hold."""
 _BLOCK = 1_024
-_BASE, _SPREAD = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
-_BITS = 22
-_SHIFT = np.uint64(64 - _BITS)
+_MARGIN, _NOTHING = "\1", "\0"
+"""What stands before a line, and before the only character of a word; no word holds either."""
+_NONE = np.uint64(0)
+_BITS = 16
+_PAIR = np.uint64(0x9E3779B1)
+_BASE, _FIRST = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
+_SPREAD = np.uint64(_BASE)
 
 Numbers = NDArray[np.uint64]
+Endings = NDArray[np.uint64]
 
 
 def _powers(first: int, base: int, count: int) -> Numbers:
@@ -32,7 +38,7 @@ def _powers(first: int, base: int, count: int) -> Numbers:
     return np.multiply.accumulate(steps)
 
 
-_POWERS = _powers(_SPREAD, _BASE, _BLOCK + 2 * LONGEST)
+_POWERS = _powers(_FIRST, _BASE, _BLOCK + 2 * LONGEST)
 _BACK = _powers(1, pow(_BASE, -1, 1 << 64), _BLOCK + 2 * LONGEST)
 
 
@@ -54,46 +60,56 @@ def numbers_of(words: Sequence[str]) -> Numbers:
     return numbers
 
 
-class Spotter:
-    """A set of words to look for; `numbers` are theirs, rising, and `longest` is the length of the longest."""
+def endings_of(words: Sequence[str]) -> Endings:
+    """For the hash of two characters, the lengths of the words that may end so, as bits; of one, for words of one."""
+    endings = np.zeros(1 << _BITS, np.uint64)
+    last = _codes("".join(word[-1] for word in words)).astype(np.uint64)
+    before = _codes("".join(word[-2:-1] or _NOTHING for word in words)).astype(np.uint64)
+    sizes = np.array([len(word) for word in words], np.uint64)
+    np.bitwise_or.at(endings, _slots(before, last), np.uint64(1) << sizes)
+    return endings
 
-    def __init__(self, numbers: Numbers, longest: int) -> None:
-        self._numbers, self._longest = numbers, max(1, longest)
-        self._ended = np.append(numbers, np.uint64(0))
-        self._maybe = np.zeros(1 << _BITS, bool)
-        self._maybe[(numbers >> _SHIFT).view(np.int64)] = True
-        back = np.concatenate((np.zeros(self._longest, np.uint64), _BACK))
-        self._back = _stacked(back, _BLOCK + self._longest + 1, self._longest)
+
+def _slots(before: Numbers | np.uint64, last: Numbers) -> NDArray[np.int64]:
+    """Where the ends of words stand in the table; two ends in one place only mean that more is asked."""
+    return (((before * _PAIR + last) * _SPREAD) >> np.uint64(64 - _BITS)).view(np.int64)
+
+
+class Spotter:
+    """A set of words to look for; `numbers` are theirs, rising, and `endings` what `endings_of` says of them."""
+
+    def __init__(self, numbers: Numbers, endings: Endings) -> None:
+        self._numbers, self._ended = numbers, np.append(numbers, np.uint64(0))
+        self._endings = endings
+        every = int(np.bitwise_or.reduce(endings)) if numbers.size else 0
+        self._sizes = np.array([size for size in range(LONGEST, 0, -1) if every >> size & 1], np.int64)
+        self._bits = np.uint64(1) << self._sizes.astype(np.uint64)
+        self._ahead = _MARGIN * int(self._sizes.max(initial=1))
 
     def find(self, line: str) -> list[tuple[int, int, int]]:
         """(last place, length, row of `numbers`) of every word, by last place, of one place the longest first."""
-        codes = _codes(line)
-        if len(codes) <= _BLOCK:
-            return self._within(codes, 0, 0)
+        padded, ahead = self._ahead + line, len(self._ahead)
+        if len(line) <= _BLOCK:
+            return self._within(padded, -ahead)
         found: list[tuple[int, int, int]] = []
-        for start in range(0, len(codes), _BLOCK):
-            ahead = min(start, self._longest)
-            found += self._within(codes[start - ahead : start + _BLOCK], start - ahead, ahead)
+        for start in range(0, len(line), _BLOCK):
+            found += self._within(padded[start : start + ahead + _BLOCK], start - ahead)
         return found
 
-    def _within(self, codes: NDArray[np.uint32], offset: int, ahead: int) -> list[tuple[int, int, int]]:
-        """The words that end in a block, whose first `ahead` characters the block before has dealt with."""
-        size, longest = len(codes), self._longest
-        sums = np.zeros(longest + size + 1, np.uint64)
-        (codes * _POWERS[:size]).cumsum(out=sums[longest + 1 :])
-        numbers = sums[longest + 1 :, None] - np.ndarray((size, longest), np.uint64, sums, 8, (8, 8))
-        numbers *= self._back[1 : size + 1]
-        flat = (numbers[ahead:] if ahead else numbers).ravel()
-        at = self._maybe[(flat >> _SHIFT).view(np.int64)].nonzero()[0]
-        wanted = flat[at]
+    def _within(self, block: str, offset: int) -> list[tuple[int, int, int]]:
+        """The words that end in a block behind what is as long as the longest word and was dealt with before."""
+        codes, ahead = _codes(block).astype(np.uint64), len(self._ahead)
+        ends = codes[ahead:]
+        lengths = self._endings[_slots(codes[ahead - 1 : -1], ends)] | self._endings[_slots(_NONE, ends)]
+        place, which = (lengths[:, None] & self._bits).nonzero()
+        if not place.size:
+            return []
+        sums = np.zeros(codes.size + 1, np.uint64)
+        (codes * _POWERS[: codes.size]).cumsum(out=sums[1:])
+        size, last = self._sizes[which], place + ahead
+        start = last + 1 - size
+        wanted = (sums[last + 1] - sums[start]) * _BACK[start]
         rows = self._numbers.searchsorted(wanted)
         known = (self._ended[rows] == wanted).nonzero()[0]
-        at = at[known]
-        last = at // longest
-        length = longest - (at - last * longest)
-        return list(zip((last + (offset + ahead)).tolist(), length.tolist(), rows[known].tolist(), strict=True))
-
-
-def _stacked(line: Numbers, rows: int, width: int) -> Numbers:
-    """`line[i : i + width]` as row i, without a copy."""
-    return np.ndarray((rows, width), np.uint64, np.ascontiguousarray(line), 0, (8, 8))
+        met = (last[known] + offset).tolist(), size[known].tolist(), rows[known].tolist()
+        return list(zip(*met, strict=True))

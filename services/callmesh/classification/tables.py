@@ -1,12 +1,19 @@
-"""Reads the tab-separated tables of the lexicon, and says file, line and reason when one is wrong."""
+"""Reads the tab-separated tables of the lexicon, and says file, line and reason when one is wrong.
+
+Any table may have two more columns: from which day a row is in force, and who wrote it. A row whose day has not come is
+as if it were not there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import product
 from pathlib import Path
 
 _MOST = 12_000
+_RECORD = ("from", "author")
 
 
 class LexiconError(ValueError):
@@ -26,8 +33,11 @@ class Row:
         return LexiconError(f"{self.file}:{self.line}: {reason}")
 
 
-def read(path: Path, header: str) -> list[Row]:
-    """The rows of a table; blank lines and # comments are passed over, the header must be as expected."""
+def read(path: Path, header: str, day: date | None = None) -> list[Row]:
+    """The rows of a table that are in force on a day, all of them without one.
+
+    Blank lines and # comments are passed over, the header must be as expected, `from` and `author` may follow.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -37,9 +47,34 @@ def read(path: Path, header: str) -> list[Row]:
         for number, line in enumerate(lines, 1)
         if line.strip() and not line.startswith("#")
     ]
-    if not rows or rows[0].cells != tuple(header.split()):
-        raise LexiconError(f"{path}:{rows[0].line if rows else 0}: the header must be: {header}")
+    columns = tuple(header.split())
+    if rows and rows[0].cells == columns + _RECORD:
+        return list(_recorded(rows[1:], len(columns), day))
+    if not rows or rows[0].cells != columns:
+        raise LexiconError(f"{path}:{rows[0].line if rows else 0}: the header must be: {header} [{' '.join(_RECORD)}]")
     return rows[1:]
+
+
+def is_dated(path: Path) -> bool:
+    """True when rows of a table say from which day they are in force."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    except (OSError, UnicodeDecodeError):
+        return False  # reading the table will say what is wrong
+    return _RECORD[0] in header.split()
+
+
+def _recorded(rows: list[Row], count: int, day: date | None) -> Iterator[Row]:
+    """The rows in force, without the two columns."""
+    for row in rows:
+        given = cells(row, count + len(_RECORD))
+        try:
+            first = date.fromisoformat(given[count]) if given[count] not in ("", "-") else None
+        except ValueError:
+            raise row.wrong(f"from {given[count]!r} is no day; write it as 2026-03-01") from None
+        if first is None or day is None or first <= day:
+            yield replace(row, cells=given[:count])
 
 
 def cells(row: Row, count: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -22,6 +23,7 @@ _TAIL = 6_000
 _NO_GAP, _SOFT, _HARD = 0, 1, 2
 _MOST_SYMBOLS = 64
 _LATIN = re.compile("[a-z0-9]")
+_ASCII = re.compile("[\\x00-\\x7f]+")
 _RUNS = re.compile("([\u4e00-\u9fff]+)|([0-9A-Za-z]+)|.", re.DOTALL)
 _STUTTER = re.compile(r"(\D)\1\1", re.DOTALL)
 _LONG_NUMBER = re.compile(r"\d{5,}")
@@ -33,6 +35,14 @@ _DIALECT = str.maketrans(
     "咗唔冇佢喺嘅嚟畀俾攞搵嗌瞓啲睇咁啱嘈她妳您俺啦喽饮搬", "了不没他在的来被被拿找喊睡些看这刚吵他你你我了了喝搬"
 )
 _DIALECT_CHARS = frozenset(map(chr, _DIALECT))
+# Of two characters where one of them alone means something else (匿名).
+_HIDDEN = ("匿喺", "藏在")
+# What every work order says around the report: who called, and that somebody shall see to it.
+_FORM = re.compile(
+    "[来來][电電](?:人|者|市民|群众|居民)|(?:市民|群众|居民)[来來][电電]|[来來][电電](?=反映|反应|称|表示|咨询|投诉|求助|要求)"
+    "|(?:请|望|烦请|恳请)(?:有关|相关|承办|责任|主管|属地|职能)?(?:单位|部门)(?:尽快|及时|依法)?(?:核实|核查|调查)?(?:处理|办理|处置|解决)"
+    "(?:[并后])?(?:及时|尽快)?(?:(?:回复|答复|反馈|回访)(?:市民|群众|居民|诉求人|反映人|投诉人)?)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +71,10 @@ class Text:
             return True
         return all(inner) and (len(inner) > 1 or self._lone(start) or self._lone(end - 1))
 
-    def clause_start(self, position: int) -> int:
-        """Where the clause around `position` begins; spaced-out text is one clause."""
-        while position > 0 and not (self.gaps[position] == _HARD and not self._lone(position)):
-            position -= 1
-        return position
-
-    def clause_end(self, position: int) -> int:
-        """Where the clause around `position` ends (exclusive)."""
-        position += 1
-        while position < len(self.tight) and not (self.gaps[position] == _HARD and not self._lone(position)):
-            position += 1
-        return position
+    def clauses(self) -> list[int]:
+        """Where each clause begins, and where the last one ends; spaced-out text is one clause."""
+        begins = [at for at, gap in enumerate(self.gaps) if gap == _HARD and at and not self._lone(at)]
+        return [0, *begins, len(self.tight)]
 
     def alone(self, start: int, end: int) -> bool:
         """True when the stretch is all that its clause says, or all of one script: 反映：help。"""
@@ -104,15 +106,16 @@ def model_text(text: Text) -> str:
     return _LONG_NUMBER.sub("0", text.tight)
 
 
-def model_places(text: Text) -> list[tuple[int, int]]:
-    """For each character of `model_text`, the stretch of `tight` behind it."""
-    places: list[tuple[int, int]] = []
-    for found in _LONG_NUMBER.finditer(text.tight):
-        done = places[-1][1] if places else 0
-        places += [(at, at + 1) for at in range(done, found.start())]
-        places.append((found.start(), found.end()))
-    done = places[-1][1] if places else 0
-    return places + [(at, at + 1) for at in range(done, len(text.tight))]
+def model_places(text: Text) -> Sequence[int]:
+    """Where each character of `model_text` begins in `tight`, and at last where that ends."""
+    numbers = list(_LONG_NUMBER.finditer(text.tight))
+    if not numbers:
+        return range(len(text.tight) + 1)
+    places, done = list[int](), 0
+    for found in numbers:
+        places += range(done, found.start() + 1)
+        done = found.end()
+    return [*places, *range(done, len(text.tight) + 1)]
 
 
 @dataclass(slots=True)
@@ -188,19 +191,18 @@ def words(text: Text) -> tuple[str, list[int]]:
     built: list[str] = [" "]
     places: list[int] = [0]
     spelled = False
-    if not _LATIN.search(text.tight):
+    tight, gaps, size = text.tight, text.gaps, len(text.tight)
+    if not _LATIN.search(tight):
         return "", []
-    for place, char in enumerate(text.tight):
-        if not char.isascii():
-            _space(built, places, place)
-            continue
-        alone = text.gaps[place] > 0 and (place + 1 == len(text.tight) or text.gaps[place + 1] > 0)
-        if text.gaps[place] > 0 and not (spelled and alone):
-            _space(built, places, place)
-        spelled = alone
-        built.append(char)
-        places.append(place)
-    _space(built, places, len(text.tight))
+    for run in _ASCII.finditer(tight):
+        for place in range(*run.span()):
+            alone = gaps[place] > 0 and (place + 1 == size or gaps[place + 1] > 0)
+            if gaps[place] > 0 and not (spelled and alone):
+                _space(built, places, place)
+            spelled = alone
+            built.append(tight[place])
+            places.append(place)
+        _space(built, places, run.end())
     return "".join(built), places
 
 
@@ -211,11 +213,19 @@ def _space(built: list[str], places: list[int], place: int) -> None:
 
 
 def _examined(text: str) -> tuple[tuple[int, str], ...]:
-    """Offset and text of what is looked at, without pinyin in brackets after an ideograph."""
+    """Offset and text of what is looked at, without pinyin in brackets after an ideograph, without a form's words."""
     if len(text) <= EXAMINED:
-        return ((0, _without_readings(text)),)
+        return ((0, _without_form(_without_readings(text))),)
     tail = len(text) - _TAIL
-    return (0, _without_readings(text[: EXAMINED - _TAIL])), (tail, _without_readings(text[tail:]))
+    parts = (0, text[: EXAMINED - _TAIL]), (tail, text[tail:])
+    return tuple((at, _without_form(_without_readings(part))) for at, part in parts)
+
+
+def _without_form(text: str) -> str:
+    """Blank out 来电人 and 请承办单位核实处理并回复, keeping every offset: 来电 would be heard as electricity."""
+    if any(word in text for word in ("来电", "來電", "单位", "部门")):
+        return _FORM.sub(lambda found: "\u200b" * len(found[0]), text)
+    return text
 
 
 def _without_readings(text: str) -> str:
@@ -262,7 +272,7 @@ def _simplified(
     if len(converted) != len(joined):
         converted, source, gaps = _by_runs(joined, source, gaps)
     if not _DIALECT_CHARS.isdisjoint(converted):
-        converted = converted.translate(_DIALECT)
+        converted = converted.replace(*_HIDDEN).translate(_DIALECT)
     return Text(converted, source, gaps, symbols, complete)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LONG = 400
+_NO_CHARACTER = "\0"
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 Rows = NDArray[np.int32]
@@ -29,28 +30,31 @@ class Vocabulary:
         self._row = {gram: row for row, gram in enumerate(grams)}
 
     def find(self, text: str) -> Rows:
-        """The row at every position, all single characters first, then pairs and so on; -1 where there is none."""
+        """Line l, column p: the row of the n-gram of l + 1 characters that begins at p; -1 where there is none."""
         return self._at_once(text) if len(text) > _LONG else self._one_by_one(text)
 
     def _one_by_one(self, text: str) -> Rows:
         grams: list[str] = list(text)
-        every = list(grams)
-        for length in range(2, self.longest + 1):
-            grams = list(map(add, grams, text[length - 1 :]))
+        every, beyond = list(grams), text + _NO_CHARACTER * self.longest
+        for length in range(1, self.longest):
+            grams = list(map(add, grams, beyond[length:]))
             every += grams
-        return np.fromiter(map(self._row.get, every, repeat(-1)), np.int32, len(every))
+        rows = np.fromiter(map(self._row.get, every, repeat(-1)), np.int32, len(every))
+        return rows.reshape(self.longest, len(text))
 
     def _at_once(self, text: str) -> Rows:
         places, table = self._alphabet, self._table
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        single = places[np.minimum(codes, len(places) - 1)]
-        keys, parts = single.copy(), [table.rows(single, single > 0)]
-        known = single > 0
-        for length in range(2, self.longest + 1):
-            keys = keys[:-1] * self._base + single[length - 1 :]
-            known = known[:-1] & (single[length - 1 :] > 0)
-            parts.append(table.rows(keys, known))
-        return np.concatenate(parts)
+        single = np.zeros(codes.size + self.longest, np.uint64)
+        single[: codes.size] = places[np.minimum(codes, len(places) - 1)]
+        keys, known = np.zeros(codes.size, np.uint64), np.ones(codes.size, bool)
+        found = np.empty((self.longest, codes.size), np.int32)
+        for length in range(self.longest):
+            following = single[length : length + codes.size]
+            keys = keys * self._base + following
+            known &= following > 0
+            found[length] = table.rows(keys, known)
+        return found
 
     @cached_property
     def _alphabet(self) -> _Keys:

@@ -100,6 +100,7 @@ OPTIONS = {
     "support": Option("Agency that helps; may be repeated.", Kind.LIST),
     "text": Option("The words."),
     "trapped": Option("So many are trapped.", Kind.COUNT),
+    "with": Option("Agency to bring in; without it the one that leads."),
     "unit": Option("Unit of who takes it."),
     "until": Option("Until when: 2026-11-24T18:00, this machine's zone.", Kind.TIME),
     "waiver": Option("Why nobody was asked."),
@@ -139,7 +140,7 @@ ACTIONS = {
     "waive": Action("transfer", "WaiveReferral", On.REFERRAL, "免办", "Say that a helper is not needed."),
     "conference": Action(
         *("transfer", "ConferenceCase", On.CASE, "三方通话", "Bring an agency or an interpreter on the line."),
-        "agency language",
+        "with=agency language",
     ),
     "leave-call": Action(
         *("transfer", "LeaveCall", On.CASE, "退出通话", "Leave a conference: caller and agency talk on."), "leg"

@@ -164,7 +164,16 @@ def _case_lines(case: case_pb2.Case) -> list[str]:
     about += [case.classification.category, f"round {case.round}" if case.round > 1 else ""]
     about += [f"supervision {wording.COLOURS[case.supervision]}" if case.supervision in wording.COLOURS else ""]
     lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now(UTC))}"]
-    return [*lines, *_lines([one for one in case.referrals if one.round == case.round])]
+    return [*lines, *_lines([one for one in case.referrals if one.round == case.round]), *_calls(case)]
+
+
+def _calls(case: case_pb2.Case) -> list[str]:
+    """One line a call leg: its id, agency, where it stands, and whether somebody has to call back."""
+    owed = [one.HasField("call_back") and not one.call_back.HasField("done_at") for one in case.call_legs]
+    return [
+        f"通话  {one.leg}  {wording.fit(one.agency, 16)} {wording.LEGS.get(one.state, '')}{', 须回电 call back' * back}"
+        for one, back in zip(case.call_legs, owed, strict=True)
+    ]
 
 
 def _lines(referrals: Sequence[referral_pb2.Referral]) -> list[str]:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ route, stopped, right, top3}}, alarmed, asked (texts), rules {name: counts}, cla
 _EXAMPLES = """\
 callmesh classify check                               what is in force
 callmesh classify check --full                        every rule on every text, about a minute
-callmesh classify check --lexicon draft/ --model m.model"""
+callmesh classify check --lexicon draft/ --model m.model
+callmesh classify check --lexicon draft/ --day 2026-12-01    with the rows that come into force by then"""
 
 
 @click.command(
@@ -46,6 +48,12 @@ callmesh classify check --lexicon draft/ --model m.model"""
 )
 @click.option("--lexicon", type=click.Path(exists=True, path_type=Path), help="Folder of a draft lexicon.")
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of a draft model.")
+@click.option(
+    "--day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="Judge by the rows in force on this day (2026-12-01).",
+)
 @click.option("--full", is_flag=True, help="Every metamorphic rule on every text, not a few of them.")
 @click.option("--stopped", is_flag=True, help="List the everyday texts that were stopped, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a page.")
@@ -56,7 +64,13 @@ callmesh classify check --lexicon draft/ --model m.model"""
     show_default=False,
 )
 def command(
-    lexicon: Path | None, model: Path | None, full: bool, stopped: bool, as_json: bool, city: Path | None
+    lexicon: Path | None,
+    model: Path | None,
+    day: datetime | None,
+    full: bool,
+    stopped: bool,
+    as_json: bool,
+    city: Path | None,
 ) -> None:
     """Try lexicon and model on emergencies and everyday matters; fail when one must not take effect.
 
@@ -64,7 +78,7 @@ def command(
     """
     from callmesh.classification import suite as suites
 
-    engine = _engine(city, lexicon, model)
+    engine = _engine(city, lexicon, model, day.date() if day else None)
     started = time.perf_counter()
     with _watched(suites.load()) as samples:
         suite = suites.run(engine, full, samples)
@@ -83,12 +97,12 @@ def _watched(samples: Sequence[Sample]) -> AbstractContextManager[Iterable[Sampl
     return click.progressbar(samples, label="texts", file=sys.stderr)
 
 
-def _engine(city: Path | None, lexicon: Path | None, model: Path | None) -> Classifier:
+def _engine(city: Path | None, lexicon: Path | None, model: Path | None, day: date | None) -> Classifier:
     from callmesh.classification.engine import Refused, open_engine
     from callmesh.cli.directory import read_city
 
     try:
-        return open_engine(read_city(city_folder(city)).categories, lexicon, model)
+        return open_engine(read_city(city_folder(city)).categories, lexicon, model, day)
     except Refused as refused:
         raise BadInput(str(refused)) from None
 

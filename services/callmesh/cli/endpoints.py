@@ -30,6 +30,7 @@ NATS_PORT, MONITOR_PORT = 7422, 7423
 CONSOLE, CONSOLE_PORT = "console", 7400
 SWITCH, SWITCH_PORT = "switch", 7424
 _CONNECT_SECONDS = 2.0
+_ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and disks are busy at times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +154,7 @@ async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
     except (OSError, NatsError, TimeoutError):
         raise no_mesh(where.nats_url) from None
     try:
-        yield client.jetstream(timeout=5)
+        yield client.jetstream(timeout=_ANSWER_SECONDS)
     finally:
         await client.close()
 

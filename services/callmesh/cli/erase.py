@@ -11,9 +11,9 @@ from callmesh.cli import endpoints
 from callmesh.cli.output import FINDING, Failure, Manual
 
 _WHAT = """\
-goes    the report with caller, place and attachments; results, replies, notes and reasons in anybody's words;
-        the hash that the case is found by under the caller's number. In the log, its mirrors and its backups
-        they cannot be read any more: the key that sealed them is destroyed
+goes    the report with caller, place and attachments, and the web desk's pictures; results, replies, notes and reasons
+        in anybody's words; the hash that the case is found by under the caller's number. In the log, its mirrors
+        and its backups they cannot be read any more: the key that sealed them is destroyed
 stays   who had the case, when, how long, how it ended, category, level, the ground given here; figures count on"""
 _EXITS = """\
 0  erased, now or before
@@ -37,9 +37,10 @@ callmesh erase r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --reason "保存期满" --agency 
 def command(which: str, reason: str, agency: str, person: str, yes: bool) -> None:
     """Erase the personal data of a case that has ended. This cannot be undone.
 
-    CASE is a case's id or name. The mesh writes down who erased it, when and on what ground, destroys the case's
-    data key, and scrubs what can be searched. Backups of the stream KEYS made before still hold the key: see
-    deploy/README.md for how long to keep them.
+    CASE is a case's id or name. One that is still open is refused, since somebody works on it by what was said: end it
+    first (callmesh case close, or callmesh case cancel), then erase it. The mesh writes down who erased it, when and on
+    what ground, destroys the case's data key, and scrubs what can be searched. Backups of the stream KEYS made before
+    still hold the key: see deploy/README.md for how long to keep them.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if not yes:

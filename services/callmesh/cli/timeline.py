@@ -81,9 +81,9 @@ def turn(case: case_pb2.Case, now: datetime) -> str:
         ended = _at(case.closed_at) - _at(case.opened_at)
         return f"nobody's turn: {wording.state(case)} after {wording.span(ended.total_seconds())}"
     if case.state == _State.RECEIVED:
-        return f"{case.owner} has to classify it"
+        return f"{case.owner} has to classify it{_due(case.diversion_due, now)}"
     if case.state == _State.CLASSIFIED:
-        return f"{case.owner} has to decide where it goes (一键转接), or answer it"
+        return f"{case.owner} has to decide where it goes (一键转接), or answer it{_due(case.diversion_due, now)}"
     if case.state == _State.DISPUTED:
         return "a commander has to designate an agency (指定管辖)"
     if case.state == _State.FOLLOW_UP:

@@ -25,6 +25,13 @@ LIMITS = {
     common_pb2.LIMIT_RECTIFY: "mending (整改)",
     common_pb2.LIMIT_CALL_BACK: "call-back (回电)",
 }
+LEGS = {
+    case_pb2.CallLeg.RINGING: "响铃 ringing",
+    case_pb2.CallLeg.ANSWERED: "已接通 answered",
+    case_pb2.CallLeg.CONFERENCE: "三方通话 three-way",
+    case_pb2.CallLeg.ENDED: "已结束 ended",
+    case_pb2.CallLeg.FAILED: "未接通 failed",
+}
 COLOURS = {
     common_pb2.SUPERVISION_BLUE: "blue",
     common_pb2.SUPERVISION_YELLOW: "yellow",

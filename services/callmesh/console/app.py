@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from callmesh.console import clients, web
 from callmesh.console.accounts import Accounts
 from callmesh.console.drafts import Drafts
+from callmesh.console.erasing import Erasing
 from callmesh.console.links import Links
 from callmesh.console.oidc import Provider
 from callmesh.console.pages import (
@@ -109,7 +110,9 @@ class _Running:
         state.push = Push(state.mesh)
         self._nats = Client()
         state.js = self._nats.jetstream(timeout=5)
-        self._tasks = [asyncio.create_task(state.push.run()), asyncio.create_task(self._follow_city())]
+        erasing = Erasing(state.mesh.tracking, state.pictures)
+        works = (state.push.run(), erasing.run(state.push), self._follow_city())
+        self._tasks = [asyncio.create_task(one) for one in works]
 
     async def _follow_city(self) -> None:
         await connect(self._nats, self.app.state.settings.nats_url, "callmesh-console")

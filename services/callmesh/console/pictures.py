@@ -1,20 +1,23 @@
-"""Pictures that people at agencies send along: kept here by content, named in the mesh by reference only.
+"""Pictures that people at agencies send along: kept here by case and content, named in the mesh by reference only.
 
 A picture is a JPEG, PNG or WebP of at most MOST bytes. What a camera writes beside the picture (place, device, time)
 is cut off before it is kept: the mesh has its own. A reference is `console:<sha256>.<ending>`; who may see the case
-that names it may fetch it (pages/referral.py asks the mesh), nobody else.
+that names it may fetch it (pages/referral.py asks the mesh), nobody else. They lie in a folder of their case, which
+goes when the case is erased (erasing.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 
 from callmesh.api.v1 import report_pb2
 
 MOST = 8 * 1024 * 1024
 _PREFIX = "console:"
+_CASE = re.compile(r"cases/([A-Za-z0-9-]{1,64})")
 _NAME = re.compile(r"[0-9a-f]{64}\.(jpg|png|webp)")
 _TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _APPLICATION, _COMMENT, _SCAN = range(0xE1, 0xF0), 0xFE, 0xDA
@@ -32,34 +35,50 @@ class Pictures:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def keep(self, data: bytes) -> str:
-        """Stores a picture and returns its reference; raises NoPicture."""
-        ending = ending_of(data)
-        if not ending or len(data) > MOST:
+    def keep(self, case: str, data: bytes) -> str:
+        """Stores a picture of a case and returns its reference; raises NoPicture."""
+        ending, folder = ending_of(data), self._of(case)
+        if not ending or folder is None or len(data) > MOST:
             raise NoPicture
         bare = without_notes(data, ending)
         name = f"{hashlib.sha256(bare).hexdigest()}.{ending}"
-        path = self._folder / name
+        path = folder / name
         if not path.exists():
+            folder.mkdir(exist_ok=True, mode=0o700)
             draft = path.with_suffix(".new")
             draft.write_bytes(bare)
             draft.replace(path)
         return _PREFIX + name
 
-    def find(self, reference: str) -> Path | None:
-        """The file of a reference of ours, None when there is none."""
-        name = reference.removeprefix(_PREFIX)
-        path = self._folder / name
-        return path if _NAME.fullmatch(name) and path.is_file() else None
+    def find(self, case: str, reference: str) -> Path | None:
+        """The file of a reference of ours, None when the case has none."""
+        folder, name = self._of(case), reference.removeprefix(_PREFIX)
+        path = folder / name if folder and _NAME.fullmatch(name) else None
+        return path if path and path.is_file() else None
 
-    def attachment(self, reference: str) -> report_pb2.Attachment | None:
+    def attachment(self, case: str, reference: str) -> report_pb2.Attachment | None:
         """As the mesh is told of it; None for a reference that is not ours."""
-        path = self.find(reference)
+        path = self.find(case, reference)
         if path is None:
             return None
         return report_pb2.Attachment(
             reference=_PREFIX + path.name, media_type=media_type(path.name), size=path.stat().st_size
         )
+
+    def cases(self) -> list[str]:
+        """Names of the cases that have pictures here."""
+        return [f"cases/{one.name}" for one in self._folder.iterdir() if one.is_dir()]
+
+    def erase(self, case: str) -> None:
+        """Deletes the pictures of a case."""
+        folder = self._of(case)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _of(self, case: str) -> Path | None:
+        """Where the pictures of a case lie; None for what is no case's name."""
+        found = _CASE.fullmatch(case)
+        return self._folder / found[1] if found else None
 
 
 def media_type(name: str) -> str:

@@ -23,7 +23,7 @@ from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours, no_case, no_parent
 from callmesh.domain.referral import OPEN_REFERRAL
-from callmesh.domain.release import bare, mask_for, shielded, view
+from callmesh.domain.release import answering, bare, mask_for, shielded, view
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import ReferralState, Role
 
@@ -70,7 +70,8 @@ _OVERSEEING = frozenset({R.ORIGIN, R.OWNER, R.SENDER, R.WATCHER}) | ABOVE
 _JUDGING = frozenset({R.ORIGIN, R.SENDER}) | ABOVE
 _AFTER = _PART | {R.FOLLOW_UP}
 _FOLDING = frozenset({R.ORIGIN, R.OWNER, R.COMMANDER})
-_WHOLE = frozenset({R.ORIGIN, R.OWNER, R.FOLLOW_UP}) | ABOVE
+_ABOVE_ALL = frozenset({R.FOLLOW_UP}) | ABOVE
+_EVERYBODY = frozenset({R.ORIGIN, R.OWNER, R.OBSERVER}) | _ABOVE_ALL
 _OVER = {ReferralState.RETURNED, ReferralState.RECALLED, ReferralState.WAIVED}
 _RELATION_OF = {Role.LEAD: R.LEAD, Role.SUPPORT: R.SUPPORT}
 _ROLE_RELATION = {
@@ -262,15 +263,18 @@ def _require(method: str, standing: frozenset[Relation], actor: Actor, emergency
 def seen(case: Case, actor: Actor, city: City | None) -> Case:
     """As much of the case as the actor may know; raises NotFound when that is nothing.
 
-    Origin and owner see all of it, but who a confidential or silent caller is stays with the origin. Whoever else
-    works on it sees what the release policy of its kind allows. Who had it sees its way, without the report.
+    The origin sees all of it: it wrote it down. So do the roles that watch over the city's cases, but for who a
+    confidential or silent caller is. Whoever else works on it, the owner of record too, sees of the report what the
+    release policy of its kind allows. Who had it sees its way, without the report.
     """
     standing = relations(case, actor)
     if R.ORIGIN in standing:
         return case
-    if standing & _WHOLE:
+    if standing & _ABOVE_ALL:
         return shielded(case)
     if standing & PARTIES and city is not None:
+        if R.OWNER in standing:
+            return answering(case, actor.agency, city)
         return _with_sent(case, view(case, actor.agency, city), actor.agency, city)
     if R.OBSERVER in standing:
         return wordless(case)
@@ -281,7 +285,7 @@ def seen(case: Case, actor: Actor, city: City | None) -> Case:
 
 def sees_everybody(case: Case, actor: Actor) -> bool:
     """Whether the actor sees what all agencies do about the case, not only its own part."""
-    return bool(relations(case, actor) & (_WHOLE | {R.OBSERVER}))
+    return bool(relations(case, actor) & _EVERYBODY)
 
 
 def _with_sent(case: Case, shown: Case, agency: str, city: City | None = None) -> Case:

@@ -78,7 +78,7 @@ def _new(case: Case, command: c.Ring, stamp: f.Stamp) -> f.CallLegChanged:
     )
     if not command.targets:
         unrung = replace(leg, state=_S.FAILED, reason=_R.NO_LINE, due=None)
-        return f.CallLegChanged(unrung, bool(leg.referral), command.flags)
+        return f.CallLegChanged(unrung, _waits(case, leg), command.flags)
     return f.CallLegChanged(leg, flags=command.flags)
 
 
@@ -112,7 +112,7 @@ def hang_up(case: Case, command: c.HangUp, stamp: f.Stamp) -> f.CallLegChanged |
     if not leg.is_live:
         return None
     over = replace(leg, state=_S.ENDED, at=stamp.at, reason=_R.HUNG_UP, due=None)
-    return f.CallLegChanged(over, bool(leg.referral) and leg.state == _S.RINGING)
+    return f.CallLegChanged(over, _waits(case, leg) and leg.state == _S.RINGING)
 
 
 def hear(case: Case, command: c.Hear, stamp: f.Stamp) -> f.CallLegChanged | None:
@@ -151,7 +151,13 @@ def _failed(case: Case, leg: CallLeg, reason: LegReason, rules: CallRules, stamp
     back = CallBack(case.origin, stamp.at + length(rules.call_back)) if lost else None
     over = replace(leg, state=_S.FAILED, at=stamp.at, reason=reason, due=None, call_back=back)
     alone = (NO_INTERPRETER,) if leg.language and not more else ()
-    return f.CallLegChanged(over, bool(leg.referral) and not talked and not more, alone)
+    return f.CallLegChanged(over, _waits(case, leg) and not talked and not more, alone)
+
+
+def _waits(case: Case, leg: CallLeg) -> bool:
+    """Whether the referral whose data went with the call still waits for somebody."""
+    referral = case.referral(leg.referral)
+    return referral is not None and referral.is_open
 
 
 def call_back(case: Case, command: c.RecordCallBack, stamp: f.Stamp) -> f.CallLegChanged | None:

@@ -15,7 +15,7 @@ from callmesh.domain import facts_privacy as p
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.decide_watch import need_overseer
 from callmesh.domain.errors import Invalid, WrongState, missing
-from callmesh.domain.guards import find_referral, need_referral_state, need_state, own_referral
+from callmesh.domain.guards import CASE_ZH, find_referral, need_referral_state, own_referral
 from callmesh.domain.referral import WORKING_REFERRAL, Disclosure, Referral
 from callmesh.domain.release import FIELDS, IDENTITY, is_shielded
 from callmesh.domain.words import ActorKind, DisclosureState, ReferralState
@@ -81,7 +81,10 @@ def erase(case: Case, command: c.Erase, stamp: f.Stamp) -> p.CaseErased | None:
     """Only of what has ended: who still works on a case needs it. A second time changes nothing."""
     if case.erased_at is not None:
         return None
-    need_state(case, ENDED_CASE, "删除个人信息")
+    if case.state not in ENDED_CASE:
+        zh = f"事件单{CASE_ZH[case.state]}, 尚在办理, 不能删除个人信息; 请先归档或撤销, 再删除"
+        why = f"the case is {case.state}: who works on it needs it; close or cancel it first, then erase it"
+        raise WrongState(why, zh, case.state.value, ("CloseCase", "CancelCase"))
     if not command.reason:
         raise missing("reason", "删除依据")
     return p.CaseErased(command.reason)

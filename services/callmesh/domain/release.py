@@ -1,9 +1,10 @@
 """Least disclosure: the case as one agency may see it (domain.md invariant 9).
 
 Release policies are data: the first entry whose kind and category match names the personal fields that go out, and
-what for; what was granted to the agency of a referral comes on top. Everything else personal is left empty, other
-agencies' referrals are left out, and a confidential or silent caller is never exposed. A caller's name or number that
-is kept back is masked where it stands in the text beside it: people tell who they are.
+what for; what was granted to the agency of a referral comes on top. Everything else personal is left empty, for the
+owner of record too, who sees what everybody does about the case; others see no referrals but their own. A confidential
+or silent caller is never exposed. A caller's name or number that is kept back is masked where it stands in the text
+beside it: people tell who they are.
 """
 
 from __future__ import annotations
@@ -43,8 +44,15 @@ def view(case: Case, agency: str, city: City) -> Case:
     return _part(case, agency, _report(case.report, allowed), _Mask(case.report.caller, allowed))
 
 
+def answering(case: Case, agency: str, city: City) -> Case:
+    """What the owner of record may know: what everybody does about the case, of the report what its policy allows."""
+    allowed = allowed_fields(case, agency, city)
+    mask = _Mask(case.report.caller, allowed)
+    return mask(replace(case, report=_report(case.report, allowed), caller_key="", operator=""))
+
+
 def shielded(case: Case) -> Case:
-    """What whoever answers for the case may know: all, but who a confidential or silent caller is."""
+    """What whoever watches over the city's cases may know: all, but who a confidential or silent caller is."""
     caller = case.report.caller
     if not is_shielded(caller):
         return case

@@ -18,7 +18,7 @@ from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import allowed_fields, mask_for, released
 from callmesh.domain.report import Attachment
-from callmesh.gateway.pump import Pumps
+from callmesh.gateway.pumps import Pumps
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
@@ -48,7 +48,7 @@ class Actions:
         elif more := self._released_since(head, request.name):
             head = (await self._record_release(request.name, more)).head
         if request.delivery_id:
-            await self._pumps.of(self._mesh.caller().agency).receipted(request.delivery_id)
+            await self._pumps.receipted(self._mesh.caller().agency, request.delivery_id)
         return self._own(head, request.name)
 
     def _received(self, head: Head, name: str) -> bool:

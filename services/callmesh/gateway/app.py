@@ -7,7 +7,7 @@ from callmesh.gateway.actions import Actions
 from callmesh.gateway.bus import Bus
 from callmesh.gateway.inbox import Inbox
 from callmesh.gateway.presence import Presences
-from callmesh.gateway.pump import Pumps
+from callmesh.gateway.pumps import Pumps
 from callmesh.gateway.servicer import GatewayServicer
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
@@ -23,6 +23,6 @@ def build(runtime: Runtime) -> None:
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*gateway_service_pb2.DESCRIPTOR.services_by_name.values())
     runtime.consume_log("gateway", Inbox(mesh).on_facts)
-    runtime.on_start += [presences.start, Bus(mesh, actions, pumps).start]
+    runtime.on_start += [pumps.start, presences.start, Bus(mesh, actions, pumps).start]
     runtime.on_drain.append(pumps.hang_up)
     runtime.on_stop += [presences.close, pumps.close]

@@ -28,7 +28,7 @@ from callmesh.domain.words import ActorKind
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.inbox import opened
 from callmesh.gateway.outcomes import outcome_of, request_of
-from callmesh.gateway.pump import Pumps
+from callmesh.gateway.pumps import Pumps
 from callmesh.kernel import headers
 from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import unreachable

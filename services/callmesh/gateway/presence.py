@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.gateway.pump import Pumps
+from callmesh.gateway.pumps import Pumps
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.runtime import Runtime
 from callmesh.kernel.telemetry import clock

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -24,6 +23,7 @@ from nats.js.api import AckPolicy
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Unreachable
 from callmesh.gateway.inbox import opened
+from callmesh.gateway.seats import Seat, state_of
 from callmesh.kernel.ids import now
 from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
@@ -37,18 +37,6 @@ PULL_SECONDS = 0.3
 ACK_WAIT_SECONDS = 10.0
 MAX_ACK_PENDING = 10_000
 LOCKED_SECONDS = 30.0
-Send = Callable[[pb.Delivery], None]
-
-
-@dataclass(eq=False)
-class Seat:
-    """One connected stream: how many items it may still be given, how to hand one over, whether it answers."""
-
-    room: int
-    send: Send
-    hang_up: Callable[[], None]
-    held: set[str] = field(default_factory=set)
-    silent: bool = False
 
 
 class Pump:
@@ -98,7 +86,7 @@ class Pump:
 
     def _note(self) -> None:
         """Keeps `presence` up to date, and tells when its state changed."""
-        state = _state(self._seats)
+        state = state_of(self._seats)
         self.presence.streams = len(self._seats)
         if state != self.presence.state:
             self.presence.state = state
@@ -111,17 +99,19 @@ class Pump:
         message = self._in_flight.get(delivery_id)
         return int(message.metadata.num_delivered) if message is not None else 0
 
-    async def receipted(self, delivery_id: str) -> None:
-        """The partner has it: the server may forget it."""
+    async def receipted(self, delivery_id: str) -> bool:
+        """The partner has it: the server may forget it. False when it was not given out here."""
         message = self._in_flight.pop(delivery_id, None)
         for seat in self._seats:
             if delivery_id in seat.held:
                 seat.held.discard(delivery_id)
                 seat.room += 1
                 self._room.set()
-        if message is not None:
-            with contextlib.suppress(NatsError, OSError):
-                await message.ack()
+        if message is None:
+            return False
+        with contextlib.suppress(NatsError, OSError):
+            await message.ack()
+        return True
 
     async def pull(self, count: int) -> list[pb.Delivery]:
         """What waits now, for partners without a stream."""
@@ -257,13 +247,6 @@ class Pump:
                 await message.nak()
 
 
-def _state(seats: Iterable[Seat]) -> "pb.Presence.State.ValueType":
-    silent = [one.silent for one in seats]
-    if not silent:
-        return pb.Presence.AWAY
-    return pb.Presence.SILENT if all(silent) else pb.Presence.PRESENT
-
-
 async def _ended(task: asyncio.Task[None]) -> None:
     """Cancelled until it is over: a request to NATS that is answered at the same moment swallows a cancellation."""
     while not task.done():
@@ -277,31 +260,3 @@ async def _return(messages: Iterable[Msg]) -> None:
     for message in messages:
         with contextlib.suppress(NatsError, OSError):
             await message.nak()
-
-
-class Pumps:
-    """The pumps of all agencies that ever connected to this process."""
-
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
-        self._pumps: dict[str, Pump] = {}
-        self.changed = asyncio.Event()
-        """Set when somebody came, went, fell silent or spoke again."""
-
-    def of(self, agency: str) -> Pump:
-        """The agency's pump."""
-        return self._pumps.setdefault(agency, Pump(self._mesh, agency, self.changed.set))
-
-    def presences(self) -> list[pb.Presence]:
-        """Of all agencies that ever had a stream to this process."""
-        return [one.presence for one in self._pumps.values() if one.presence.HasField("since")]
-
-    def hang_up(self) -> None:
-        """Ends the streams of all agencies."""
-        for pump in self._pumps.values():
-            pump.hang_up()
-
-    async def close(self) -> None:
-        """Gives everything back."""
-        for pump in self._pumps.values():
-            await pump.close()

@@ -11,7 +11,7 @@ from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceServicer
 from callmesh.domain.errors import Invalid
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.presence import Presences
-from callmesh.gateway.pump import Pumps
+from callmesh.gateway.pumps import Pumps
 from callmesh.gateway.stream import PartnerStream
 from callmesh.ledger.boot import Mesh
 

@@ -21,7 +21,8 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Invalid, Unreachable
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.outcomes import outcome_of, request_of
-from callmesh.gateway.pump import Pump, Seat
+from callmesh.gateway.pump import Pump
+from callmesh.gateway.seats import Seat
 from callmesh.kernel import telemetry
 from callmesh.kernel.telemetry import clock
 

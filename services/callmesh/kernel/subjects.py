@@ -129,6 +129,10 @@ class Names:
         """Where a process of the gateway says who is connected to it; nothing stores it."""
         return f"pr.{self.region}.{process}"
 
+    def receipt(self, agency: str) -> str:
+        """Where a process of the gateway tells the others of a receipt for what they gave out; nothing stores it."""
+        return f"rp.{self.region}.{agency}"
+
     @staticmethod
     def inbox_durable(agency: str) -> str:
         """An agency's durable consumer."""

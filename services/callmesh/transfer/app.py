@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -44,8 +45,16 @@ def _calls(mesh: Mesh) -> list[Handler]:
         return []
     legs = Legs(mesh, partial(LineSwitch, runtime.settings.switch))
 
+    attending: list[asyncio.Task[None]] = []
+
     async def attend() -> None:
-        runtime.background(legs.switch.run())
+        attending.append(asyncio.create_task(legs.switch.run()))
+
+    async def leave() -> None:
+        for task in attending:
+            task.cancel()
+        await asyncio.gather(*attending, return_exceptions=True)
 
     runtime.on_start.append(attend)
+    runtime.on_stop.append(leave)
     return [legs.on_facts]

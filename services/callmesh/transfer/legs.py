@@ -21,7 +21,7 @@ from functools import partial
 from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 
-from callmesh.api.v1 import common_pb2, referral_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import ringing
@@ -43,7 +43,8 @@ from callmesh.transfer.calls import Heard, Listener, Ringing, Switch, SwitchAway
 
 _CHANGED, _TRANSFERRED, _OPENED = "call_leg_changed", "case_transferred", "case_opened"
 _FOR_EVER = float("inf")
-_KINDS = frozenset({_CHANGED, _TRANSFERRED, _OPENED})
+_TAKEN_BACK = frozenset({"referral_recalled", "case_cancelled", "case_merged"})
+_KINDS = frozenset({_CHANGED, _TRANSFERRED, _OPENED}) | _TAKEN_BACK
 _VOICE = frozenset(one.value for one in Channel if one.attended)
 
 
@@ -57,7 +58,7 @@ class Legs:
     # what the log wants
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Reports in another language, transfers with the call, and every change of a leg."""
+        """Reports in another language, transfers with the call, what is taken back, and every change of a leg."""
         await each(self._mesh, messages, self._on_fact, _concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
@@ -67,6 +68,8 @@ class Legs:
             await self._follow(case_id, body.leg.leg, sequence)
         elif isinstance(body, f.CaseTransferred):
             await self._transferred(head.case, body, sequence)
+        elif not isinstance(body, f.CaseOpened):
+            await self._taken_back(head.case, sequence)
         elif has_voice(head.case):
             await self._interpret(head.case, sequence)
 
@@ -75,6 +78,13 @@ class Legs:
         wanted = ringing.agency(self._mesh.city, lead.agency, lead.name, body.conference)
         if has_voice(case) and wanted.targets:
             await self._mesh.by_policy(case.id, wanted, "ring", sequence)
+
+    async def _taken_back(self, case: Case, sequence: int) -> None:
+        """A phone does not ring on for a referral that was taken back."""
+        for leg in case.call_legs:
+            referral = case.referral(leg.referral)
+            if leg.state == LegState.RINGING and referral is not None and not referral.is_open:
+                await self._mesh.by_policy(case.id, c.HangUp(leg.leg), f"hang_up:{leg.leg[-8:]}", sequence)
 
     async def _interpret(self, case: Case, sequence: int) -> None:
         """The interpreter joins while the call-taker still writes."""
@@ -168,6 +178,8 @@ def _concerns(case_id: str, message: Msg) -> bool:
     record = decode(message.data)
     if kind == _TRANSFERRED:
         return any(map(_with_call, record.fact.case_transferred.referrals))
+    if kind in _TAKEN_BACK:
+        return any(one.state == case_pb2.CallLeg.RINGING for one in record.case.call_legs)
     return kind == _CHANGED or record.case.channel in _VOICE
 
 

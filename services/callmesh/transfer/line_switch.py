@@ -7,17 +7,18 @@
 
 One connection, opened again by itself. News are handed on one after the other, each until the listener has
 written it down, so nothing overtakes anything. When the connection is gone, and is not back within `PATIENCE`, the
-listener is told once; what was missed it learns from `known`.
+listener is told once; what was missed it learns from `known`. A line that cannot be digested ends the connection,
+and the next one begins with `known` again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import msgspec
 
 from callmesh.domain.words import LegReason, LegState
+from callmesh.kernel import telemetry
 from callmesh.kernel.telemetry import log
 from callmesh.transfer.calls import Heard, Listener, Ringing, SwitchAway
 
@@ -88,8 +89,12 @@ class LineSwitch:
         """Connects, hands on what the switch says, connects again; until cancelled."""
         self._gone = _now()
         while True:
-            with contextlib.suppress(OSError, msgspec.MsgspecError):
+            try:
                 await self._converse()
+            except OSError:
+                pass  # not there: told below, when it lasts
+            except Exception as wrong:
+                log.error("the switch said what nobody could write down", error=telemetry.fault(wrong))
             if not self._told and self._left() <= 0:
                 self._told = True
                 log.warning("the switch is away")

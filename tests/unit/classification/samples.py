@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from callmesh.classification.corpus import load
 from callmesh.classification.engine import open_engine
 from callmesh.classification.verdict import Classifier
 from callmesh.domain.directory import Category
@@ -37,6 +38,11 @@ def samples(name: str) -> list[Sample]:
     with (_HERE / name).open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
     return [Sample(*row[: len(Sample._fields)]) for row in rows]  # split and note are for who reads the table
+
+
+def first(name: str) -> list[Sample]:
+    """The reports that the corpus began with: `everyday` or `emergency`."""
+    return [Sample(one.text, one.verdict, one.category) for one in load() if one.file == f"{name}_first.tsv"]
 
 
 def calls() -> Iterator[tuple[str, str, str, str]]:

@@ -14,7 +14,7 @@ from callmesh.classification.compiled_file import open_lexicon
 from callmesh.classification.corpus import load
 from callmesh.classification.lexicon import Lexicon
 from callmesh.classification.matching import Hit, Matcher
-from callmesh.classification.spotting import LONGEST, Spotter, numbers_of
+from callmesh.classification.spotting import LONGEST, Spotter, endings_of, numbers_of
 from callmesh.classification.text import normalise
 
 TERMS = "term\tkind\ttarget\tweight\tflags\tnote\n"
@@ -42,7 +42,7 @@ def test_every_word_of_a_line_is_spotted_and_nothing_else() -> None:
     words = sorted({"".join(dice.choices("水火人的大", k=dice.randint(1, 6))) for _ in range(400)})
     numbers = numbers_of(words)
     order = np.argsort(numbers)
-    spotter = Spotter(numbers[order], 6)
+    spotter = Spotter(numbers[order], endings_of(words))
     for size in (0, 1, 5, 1_023, 1_024, 1_025, 3_000):
         line = "".join(dice.choices("水火人的大小", k=size))
         met = [(last, length, words[order[row]]) for last, length, row in spotter.find(line)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -39,6 +39,21 @@ def test_a_bad_table_changes_nothing_until_it_is_mended(tmp_path: Path) -> None:
     assert rules.refresh().matcher.version != first.matcher.version
     (tmp_path / "default.model").write_bytes(b"no model")
     assert rules.refresh().model.version == first.model.version
+
+
+def test_a_row_comes_into_force_on_its_day_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = HEADER.rstrip("\n") + "\tfrom\tauthor\n"
+    (tmp_path / "patterns.tsv").write_text("parts\tkind\ttarget\twindow\tweight\tflags\tnote\n", encoding="utf-8")
+    rows = "停水\tcategory\twater_outage\n走水\ttrigger\tfire\t3\t\t\t2026-03-02\tduty desk\n"
+    (tmp_path / "lexicon.tsv").write_text(header + rows, encoding="utf-8")
+    rules, met = RulesInForce(str(tmp_path)), []
+    for day in (NOON - timedelta(days=1), NOON):
+        for module in ("engine", "compiled_file"):
+            monkeypatch.setattr(f"callmesh.classification.{module}.now", lambda day=day: day)
+        found = rules.refresh().matcher.find(normalise("隔壁走水了"))
+        met.append((rules.refresh().matcher.version, [hit.word for hit in found]))
+    assert [words for _, words in met] == [[], ["走水"]]
+    assert met[0][0] != met[1][0]
 
 
 def test_without_any_usable_rules_there_is_no_engine(tmp_path: Path) -> None:
@@ -162,5 +177,5 @@ def test_long_numbers_are_redacted_and_offsets_kept() -> None:
     text = normalise("电话13912345678，三栋201停水")
     assert model_text(text) == "电话0三栋201停水"
     places = model_places(text)
-    assert len(places) == len(model_text(text))
-    assert text.tight[slice(*places[2])] == "13912345678"
+    assert len(places) == len(model_text(text)) + 1
+    assert text.tight[places[2] : places[3]] == "13912345678"

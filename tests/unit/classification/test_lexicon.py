@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,33 @@ def test_the_version_follows_the_content(tmp_path: Path) -> None:
     two = Lexicon.load(folder(tmp_path, "起火\ttrigger\tfire\n")).version
     assert one.startswith("lex-")
     assert one != two
+
+
+DATED = HEADER.rstrip("\n") + "\tfrom\tauthor\n"
+
+
+def test_a_row_is_in_force_from_its_day(tmp_path: Path) -> None:
+    rows = "着火\ttrigger\tfire\t3\n走水\ttrigger\tfire\t3\t-\t-\t2026-03-01\tduty desk\n"
+    (folder(tmp_path, "") / "lexicon.tsv").write_text(DATED + rows, encoding="utf-8")
+    before, after = (Lexicon.load(tmp_path, date(2026, month, 1)) for month in (2, 3))
+    assert [term.words for term in before.terms] == [("着火",)]
+    assert [term.words for term in after.terms] == [("着火",), ("走水",)]
+    assert before.version != after.version
+    met = [bool(Matcher.load(tmp_path, date(2026, month, 1)).find(normalise("走水了"))) for month in (2, 3)]
+    assert met == [False, True]
+
+
+def test_what_is_wrong_with_a_row_is_said_before_its_day(tmp_path: Path) -> None:
+    row = "走水\ttrigger\tfire\t9\t\t\t2026-03-01\n"
+    (folder(tmp_path, "") / "lexicon.tsv").write_text(DATED + row, encoding="utf-8")
+    with pytest.raises(LexiconError, match=r"lexicon\.tsv:2: weight '9'"):
+        Lexicon.load(tmp_path, date(2026, 2, 1))
+
+
+def test_a_day_that_is_none_is_named(tmp_path: Path) -> None:
+    (folder(tmp_path, "") / "lexicon.tsv").write_text(f"{DATED}着火\ttrigger\tfire\t3\t\t\t1 March\n", encoding="utf-8")
+    with pytest.raises(LexiconError, match=r"lexicon\.tsv:2: from '1 March' is no day"):
+        Lexicon.load(tmp_path)
 
 
 def test_templates_multiply_and_nest() -> None:

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from growth import shortened, variants
-from samples import calls, classifier, samples
+from samples import calls, classifier, first
 
+from callmesh.classification.metamorphic import RULES
+from callmesh.classification.suite import Seed, seeds
 from callmesh.domain.words import Channel, Level, Verdict
 
-SEEDS = [json.loads(line) for line in Path(__file__).with_name("seeds.jsonl").read_text(encoding="utf-8").splitlines()]
-EMERGENCIES = [sample.text for sample in samples("emergencies.tsv")] + [
-    seed["text"] for seed in SEEDS if seed["expected"] == "emergency"
-]
+SEEDS = seeds()
+EMERGENCIES = [one.text for one in first("emergency")] + [one.text for one in SEEDS if one.expected == "emergency"]
+HOMOPHONES = str.maketrans("命劫楼杀火烟血刀抢跳打气电救晕", "名结搂傻伙言雪到枪挑达汽店旧云")
 
 
 def verdict(text: str, channel: Channel = Channel.SMS) -> Verdict:
     return classifier().assess(text, channel).verdict
 
 
-@pytest.mark.parametrize("seed", SEEDS, ids=[seed["id"] for seed in SEEDS])
+@pytest.mark.parametrize("seed", SEEDS, ids=[seed.id for seed in SEEDS])
 @pytest.mark.parametrize("channel", Channel)
-def test_seed_holds_on_every_channel(seed: dict[str, str], channel: Channel) -> None:
+def test_seed_holds_on_every_channel(seed: Seed, channel: Channel) -> None:
     allowed = {
         "emergency": {Verdict.EMERGENCY},
         "ask_or_emergency": {Verdict.ASK, Verdict.EMERGENCY},
         "route": {Verdict.ROUTE, Verdict.ASK},
     }
-    assert verdict(seed["text"], channel) in allowed[seed["expected"]]
+    assert verdict(seed.text, channel) in allowed[seed.expected]
 
 
 def test_no_variant_of_an_emergency_is_routed() -> None:
-    grown = [(name, text) for source in EMERGENCIES for name, text in variants(source)]
+    faithful = [rule for rule in RULES if not rule.harms]
+    grown = [(rule.name, text) for source in EMERGENCIES for rule in faithful for text in rule.make(source)]
+    grown += [("homophones", source.translate(HOMOPHONES)) for source in EMERGENCIES if not source.isascii()]
     assert len(EMERGENCIES) >= 250
     assert len(grown) > 3000
     assert [one for one in grown if verdict(one[1]) is Verdict.ROUTE] == []
 
 
 def test_a_lost_character_hardly_ever_routes_an_emergency() -> None:
-    grown = [text for source in EMERGENCIES for _, text in shortened(source)]
+    grown = [source[:at] + source[at + 1 :] for source in EMERGENCIES for at in range(len(source))]
     routed = [text for text in grown if verdict(text) is Verdict.ROUTE]
     assert len(routed) <= len(grown) // 1000
 
@@ -50,7 +50,7 @@ def test_a_lost_character_hardly_ever_routes_an_emergency() -> None:
 @pytest.mark.parametrize(("held_out", "most_stopped"), [(False, 0.08), (True, 0.10)])
 def test_everyday_matters_are_routed_to_the_right_category(held_out: bool, most_stopped: float) -> None:
     """The held-out quarter measured 8.8 %, over the aim of 8 %: its bound states what is, not what we want."""
-    chosen = [sample for sample in samples("everyday.tsv") if sample.held_out is held_out]
+    chosen = [sample for sample in first("everyday") if sample.held_out is held_out]
     found = [(sample, classifier().assess(sample.text, Channel.PHONE)) for sample in chosen]
     routable = [(sample, said) for sample, said in found if sample.verdict == "route"]
     stopped = [sample for sample, said in routable if said.verdict is not Verdict.ROUTE]
@@ -75,8 +75,12 @@ def test_demonstration_calls_report() -> None:
      "停水" * 500_000 + "救命", "啊" * 10_000, "1" * 10_000, "((((" * 5_000],
     ids=range(12),
 )  # fmt: skip
-def test_odd_input_gets_an_answer_and_is_never_routed(text: str) -> None:
+def test_odd_input_gets_an_answer_in_bounded_time_and_is_never_routed(text: str) -> None:
+    """The bound is CPU of this thread, far above what it takes: work that grows with the square would take a minute."""
+    classifier()
+    begun = time.thread_time()
     assert verdict(text) is not Verdict.ROUTE
+    assert time.thread_time() - begun < 3
 
 
 def test_head_and_tail_of_a_huge_text_are_read() -> None:

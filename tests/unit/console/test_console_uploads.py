@@ -9,6 +9,7 @@ import pytest
 
 from callmesh.console.pictures import MOST, NoPicture, Pictures, without_notes
 
+CASE = "cases/r1-0-A"
 NOTE = b"GPS 30.2,120.3 phone of a person"
 
 
@@ -46,23 +47,40 @@ def test_a_webp_announces_no_notes_that_are_gone() -> None:
     assert int.from_bytes(bare[4:8], "little") == len(bare) - 8
 
 
-def test_the_same_picture_is_kept_once_and_found_by_its_reference(tmp_path: Path) -> None:
+def test_the_same_picture_of_a_case_is_kept_once_and_found_by_its_reference(tmp_path: Path) -> None:
     pictures = Pictures(tmp_path)
-    reference = pictures.keep(JPEG)
-    assert pictures.keep(JPEG) == reference
-    assert len(list(tmp_path.iterdir())) == 1
-    found = pictures.attachment(reference)
+    reference = pictures.keep(CASE, JPEG)
+    assert pictures.keep(CASE, JPEG) == reference
+    assert len(list(tmp_path.rglob("*.*"))) == 1
+    found = pictures.attachment(CASE, reference)
     assert found is not None
     assert (found.reference, found.media_type) == (reference, "image/jpeg")
-    assert found.size == (pictures.find(reference) or tmp_path).stat().st_size
+    assert found.size == (pictures.find(CASE, reference) or tmp_path).stat().st_size
+    assert pictures.find("cases/r1-0-B", reference) is None, "another case's"
+
+
+def test_an_erased_cases_pictures_are_gone_and_others_stay(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path)
+    reference = pictures.keep(CASE, JPEG)
+    assert pictures.keep("cases/r1-0-B", JPEG) == reference
+    pictures.erase(CASE)
+    pictures.erase("cases/..")
+    assert pictures.cases() == ["cases/r1-0-B"]
+    assert pictures.find(CASE, reference) is None and pictures.find("cases/r1-0-B", reference) is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg onload=alert(1)>", b"%PDF-1.7", b"\xff\xd8\xff" + b"\0" * MOST])
 def test_anything_else_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(NoPicture):
-        Pictures(tmp_path).keep(data)
+        Pictures(tmp_path).keep(CASE, data)
+
+
+@pytest.mark.parametrize("case", ["cases/..", "cases/", "..", "cases/a/b", "cases/.hidden"])
+def test_what_is_no_cases_name_has_no_folder(tmp_path: Path, case: str) -> None:
+    with pytest.raises(NoPicture):
+        Pictures(tmp_path / "pictures").keep(case, JPEG)
 
 
 @pytest.mark.parametrize("reference", ["console:../../accounts.json", "console:", "s3:" + "a" * 64 + ".jpg", ""])
 def test_a_foreign_reference_finds_nothing(tmp_path: Path, reference: str) -> None:
-    assert Pictures(tmp_path / "pictures").attachment(reference) is None
+    assert Pictures(tmp_path / "pictures").attachment(CASE, reference) is None

@@ -209,11 +209,24 @@ class TestSees:
     def test_the_origin_all_of_it(self, case: Case) -> None:
         assert access.seen(case, somebody("12345"), None) is case
 
-    def test_the_owner_all_but_a_hidden_caller(self, case: Case) -> None:
-        assert access.seen(case, somebody("110"), None) is case
+    def test_the_owner_everybodys_part_and_of_the_report_what_its_policy_says(
+        self, case: Case, demo_city: City
+    ) -> None:
+        shown = access.seen(case, somebody("110"), demo_city)
+        assert (shown.report, len(shown.referrals)) == (SECRET, 3), "police has a row with every field"
+        said = replace(case, owner="gas", result="已告知张三", annotations=())
+        owned = access.seen(said, somebody("gas"), demo_city)
+        assert [one.agency for one in owned.referrals] == ["water", "110", "gas"]
+        assert (owned.report.caller.name, owned.report.caller.number) == ("", "")
+        assert (owned.report.narrative, owned.result) == (SECRET.narrative, "已告知***")
+        assert (owned.caller_key, owned.operator) == ("", "")
+        assert access.sees_everybody(said, somebody("gas"))
+
+    def test_the_owner_not_who_a_hidden_caller_is(self, case: Case, demo_city: City) -> None:
         hidden = replace(case, report=replace(SECRET, caller=replace(SECRET.caller, confidential=True)))
-        shown = access.seen(hidden, somebody("110"), None).report
-        assert (shown.caller.number, shown.caller.name, shown.narrative) == ("", "", SECRET.narrative)
+        for who in (somebody("110"), somebody("119", "supervisor")):
+            shown = access.seen(hidden, who, demo_city).report
+            assert (shown.caller.number, shown.caller.name, shown.narrative) == ("", "", SECRET.narrative)
         assert access.seen(hidden, somebody("12345"), None) is hidden
 
     def test_who_helps_what_its_policy_says(self, case: Case, demo_city: City) -> None:
@@ -232,6 +245,7 @@ class TestSees:
 
     def test_without_a_city_nothing_personal_goes_out(self, case: Case) -> None:
         assert access.seen(case, somebody("gas"), None).report == Report()
+        assert access.seen(case, somebody("110"), None).report == Report(), "the owner of record neither"
 
     def test_ops_the_way_and_no_report(self, case: Case) -> None:
         shown = access.seen(case, OPS, None)

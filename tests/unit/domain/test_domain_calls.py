@@ -12,11 +12,12 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain import ringing
 from callmesh.domain.calls import CallBack, CallLeg, case_of_leg, leg_of
-from callmesh.domain.case import Caller, Case, Report
+from callmesh.domain.case import Case
 from callmesh.domain.city_calls import CallRules
 from callmesh.domain.decide_calls import NO_INTERPRETER, UNSUPPORTED_LANGUAGE
 from callmesh.domain.errors import Invalid, NotFound, NotYours, WrongState
 from callmesh.domain.release import view
+from callmesh.domain.report import Caller, Report
 from callmesh.domain.watch import Alarm, next_watch
 from callmesh.domain.words import LegReason, LegState, Limit, Mode, Supervision
 from support.builders import (

@@ -415,9 +415,8 @@ class TestLimits:
         case = told(*BASE, received(), f.DeadlineMissed(ONE, Limit.ACCEPT, due, Supervision.YELLOW))
         assert case.supervision == Supervision.YELLOW
         assert self.missed(case, Limit.ACCEPT, due) is None
-        assert next_limit(case) == Watch(
-            NOW + timedelta(hours=24), Alarm.MISS, "water", case.referrals[0].name, Limit.RESOLVE
-        )
+        one = case.referrals[0]
+        assert next_limit(case) == Watch(NOW + timedelta(hours=24), Alarm.MISS, one.agency, one.name, Limit.RESOLVE)
 
     def test_the_result_limit_turns_red_and_watch_only_rises(self) -> None:
         case = told(*BASE, received(), accepted(), progressed())

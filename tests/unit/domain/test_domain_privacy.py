@@ -139,7 +139,8 @@ class TestErasing:
         return replace(case, state=CaseState.CLOSED, result="修好了", public_reply="请放心")
 
     def test_only_what_has_ended(self) -> None:
-        given(report(), offered()).when(c.Erase("保存期满"), BOSS).then_refused(WrongState)
+        refused = given(report(), offered()).when(c.Erase("保存期满"), BOSS)
+        refused.then_refused(WrongState, state="referred", allowed=("CloseCase", "CancelCase"))
         given(self.ended()).when(c.Erase("保存期满"), BOSS).then(p.CaseErased("保存期满"))
         given(self.ended()).when(c.Erase(""), BOSS).then_missing("reason")
 

@@ -24,6 +24,9 @@ GIVEN_BACK = R(round=1, state=R.RETURNED)
 ASKED_BACK = R(round=1, state=R.RETURN_REQUESTED, pending=[referral_pb2.Pending(kind=referral_pb2.Pending.RETURN)])
 FOUND = case_pb2.Finding(state=case_pb2.Finding.OPEN)
 MENDED = case_pb2.Finding(state=case_pb2.Finding.VERIFIED)
+L = case_pb2.CallLeg
+OWED = case_pb2.CallBack(due=at(6))
+CALLED = case_pb2.CallBack(due=at(6), done_at=at(5))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,10 @@ MENDED = case_pb2.Finding(state=case_pb2.Finding.VERIFIED)
         (case(supervision=common_pb2.SUPERVISION_BLUE), []),
         (case(GIVEN_BACK, ASKED_BACK, state=C.CLOSED, findings=[FOUND]), [F.FINDING]),
         (case(findings=[MENDED]), []),
+        (case(call_legs=[L(state=L.RINGING), L(state=L.FAILED)]), [F.ON_CALL]),
+        (case(call_legs=[L(state=L.FAILED, call_back=OWED)]), [F.CALL_BACK]),
+        (case(call_legs=[L(state=L.FAILED, call_back=CALLED)]), []),
+        (case(state=C.CLOSED, call_legs=[L(state=L.FAILED, call_back=OWED)]), []),
     ],
 )
 def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
@@ -59,6 +66,8 @@ def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
         (case(R(state=R.OFFERED, resolve_due=at(9)), state=C.CLOSED), None),
         (case(state=C.CLASSIFIED, diversion_due=at(2)), 2),
         (case(state=C.FOLLOW_UP, follow_up_due=at(8)), 8),
+        (case(call_legs=[L(state=L.RINGING, due=at(2)), L(state=L.FAILED, call_back=OWED)]), 6),
+        (case(call_legs=[L(state=L.FAILED, call_back=CALLED)]), None),
     ],
 )
 def test_when_the_next_limit_ends(given: C, wanted: int | None) -> None:

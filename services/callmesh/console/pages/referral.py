@@ -78,15 +78,16 @@ async def act_on(request: Request, door: Door) -> Response:
 
 async def _typed(request: Request, form: FormData) -> tuple[Typed, str]:
     """What was sent, and a sentence when one of the files is no picture."""
+    case = name_of(request).partition("/referrals/")[0]
     kept, bad = [str(one) for one in form.getlist("picture") if isinstance(one, str)], ""
     for one in form.getlist("photo"):
         if isinstance(one, UploadFile) and one.size:
             try:
-                kept.append(await asyncio.to_thread(_pictures(request).keep, await one.read()))
+                kept.append(await asyncio.to_thread(_pictures(request).keep, case, await one.read()))
             except pictures.NoPicture:
                 bad = View(request).say("That file is no picture, or larger than 8 MB. Choose another one.")
     texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    found = [made for one in kept if (made := _pictures(request).attachment(one))]
+    found = [made for one in kept if (made := _pictures(request).attachment(case, one))]
     return Typed(texts, found), bad
 
 
@@ -178,7 +179,7 @@ async def picture_of(request: Request, door: Door) -> Response:
     case, _ = await own(door, name_of(request))
     reference = f"console:{request.path_params['picture']}"
     named = {file.reference for one in case.referrals for note in one.feedback for file in note.attachments}
-    path = _pictures(request).find(reference) if reference in named else None
+    path = _pictures(request).find(case.name, reference) if reference in named else None
     if path is None:
         return Response(status_code=404)
     return FileResponse(
