@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from nats.aio.client import Client
-
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import Wrapping
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.publisher import Publisher
@@ -15,14 +14,14 @@ from support.nats_server import NatsServer
 from support.service import KEK, NAMES
 
 
-async def vault_of(client: Client) -> Vault:
+async def vault_of(client: Connection) -> Vault:
     """A vault on a connection, with the key-encryption key that services under test have."""
     vault = Vault(client, client.jetstream(timeout=5), Publisher(client), NAMES)
     await vault.start(Wrapping([KEK]))
     return vault
 
 
-async def ledger_of(client: Client) -> JetStreamLedger:
+async def ledger_of(client: Connection) -> JetStreamLedger:
     """A ledger on a connection."""
     return JetStreamLedger(client, client.jetstream(timeout=5), NAMES, "test", await vault_of(client))
 
@@ -32,11 +31,11 @@ class Real:
 
     def __init__(self, server: NatsServer) -> None:
         self.server = server
-        self.clients: list[Client] = []
+        self.clients: list[Connection] = []
 
     async def ledger(self) -> JetStreamLedger:
         """A ledger with a connection and cache of its own, like another process."""
-        client = Client()
+        client = Connection()
         await asyncio.wait_for(connect(client, self.server.url, "test"), 20)
         self.clients.append(client)
         return await ledger_of(client)

@@ -37,4 +37,4 @@ def build(runtime: Runtime) -> None:
 
     runtime.on_start.append(start)
     mesh.directory.on_change.append(lambda _: runtime.background(service.warm()))
-    runtime.consume_log("classification", service.on_facts, LINGER_SECONDS)
+    mesh.consume_log("classification", service.on_facts, LINGER_SECONDS)

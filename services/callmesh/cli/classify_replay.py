@@ -86,16 +86,16 @@ async def _from_log(since: datetime) -> list[Recorded]:
     from nats.errors import Error as NatsError
 
     from callmesh.classification.recorded import cases_since
-    from callmesh.cli.endpoints import at, find, jetstream
+    from callmesh.cli.endpoints import at, connected, find
     from callmesh.kernel.kek import BadKey
     from callmesh.kernel.subjects import Names
     from callmesh.kernel.vault import open_vault
 
     where = find()
     settings = at(where)
-    async with jetstream(where) as js:
+    async with connected(where) as (client, js):
         try:
-            vault = await open_vault(js._nc, js, settings)
+            vault = await open_vault(client, js, settings)
             return await cases_since(js, Names(settings.region), settings.shard, since, vault)
         except BadKey as wrong:
             raise BadInput(str(wrong)) from None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import grpc
     from nats.js import JetStreamContext
 
+    from callmesh.kernel.connection import Connection
     from callmesh.kernel.rpc.secure import Wallet
 
 FILE = "endpoints.json"
@@ -134,27 +135,36 @@ def no_mesh(address: str) -> Away:
 
 @contextlib.asynccontextmanager
 async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
-    """A connection to NATS for one command; Failure when nothing answers."""
-    import nats
+    """JetStream for one command; Failure when nothing answers."""
+    async with connected(where) as (_, js):
+        yield js
+
+
+@contextlib.asynccontextmanager
+async def connected(where: Endpoints) -> AsyncIterator[tuple[Connection, JetStreamContext]]:
+    """The same beside its connection."""
     from nats.errors import Error as NatsError
+
+    from callmesh.kernel.connection import Connection
 
     async def quiet(_: Exception) -> None:
         return None
 
+    client = Connection()
     try:
-        client = await nats.connect(
+        await client.connect(
             where.nats_url.split(","),
             name="callmesh-cli",
-            connect_timeout=_CONNECT_SECONDS,
+            connect_timeout=_CONNECT_SECONDS,  # type: ignore[arg-type]
             allow_reconnect=False,
             max_reconnect_attempts=1,  # else the first connection is tried for two minutes
-            reconnect_time_wait=0.05,
+            reconnect_time_wait=0.05,  # type: ignore[arg-type]
             error_cb=quiet,
         )
     except (OSError, NatsError, TimeoutError):
         raise no_mesh(where.nats_url) from None
     try:
-        yield client.jetstream(timeout=_ANSWER_SECONDS)
+        yield client, client.jetstream(timeout=_ANSWER_SECONDS)
     finally:
         await client.close()
 

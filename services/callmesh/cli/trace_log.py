@@ -43,8 +43,8 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
     """The timeline of `cases/{case}` as ops see it; Failure when NATS is away too or there is no such case."""
     case_id = name.removeprefix("cases/")
     names = Names(case_id.split("-", 1)[0])
-    async with endpoints.jetstream(where) as js:
-        ledger = JetStreamLedger(js._nc, js, names, "trace", NoKeys())
+    async with endpoints.connected(where) as (client, js):
+        ledger = JetStreamLedger(client, js, names, "trace", NoKeys())
         try:
             heads = await ledger.history(case_id)
         except DomainError as wrong:
@@ -63,13 +63,13 @@ async def known_as(where: Endpoints, number: str) -> list[case_pb2.Case]:
     """The cases that another system numbered so, else those of that caller, the newest first; Failure without NATS."""
     settings = endpoints.at(where)
     stream = Names(settings.region).log_stream(settings.shard)
-    async with endpoints.jetstream(where) as js:
+    async with endpoints.connected(where) as (client, js):
         try:
             by_other = parse(pb.CaseFilter(external_id=number), settings.number_key)
             found = [one async for one in _cases(js, stream, NoKeys()) if by_other.matches(one)]
             if not found:
                 by_caller = parse(pb.CaseFilter(number=number), settings.number_key)
-                keys = await open_vault(js._nc, js, settings)
+                keys = await open_vault(client, js, settings)
                 found = [one async for one in _cases(js, stream, keys) if by_caller.matches(one)]
         except BadKey as wrong:
             raise Failure(f"the caller's number cannot be looked up: {wrong}") from None

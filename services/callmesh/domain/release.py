@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
-from typing import Any, TypeVar
+from functools import cache
+from operator import is_
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
@@ -191,22 +193,41 @@ class _Mask:
         return found
 
     def _masked(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(self._masked, value))
-        return self._parts(value) if is_dataclass(value) else value
+        words, below = _places(value.__class__)
+        changed = {name: self._text(text) for name in words if (text := getattr(value, name))}
+        changed |= {name: self._parts(part) for name in below if (part := getattr(value, name))}
+        fresh = {name: after for name, after in changed.items() if after is not getattr(value, name)}
+        return replace(value, **fresh) if fresh else value
 
     def _parts(self, value: Any) -> Any:
-        changed: dict[str, Any] = {}
-        for one in fields_of(value):
-            before = getattr(value, one.name)
-            words = one.name in _WORDS and type(before) is str  # a code is no text, whatever its name
-            after = self._text(before) if words else self._masked(before)
-            if after != before:
-                changed[one.name] = after
-        return replace(value, **changed) if changed else value
+        if not isinstance(value, tuple):
+            return self._masked(value)
+        after = tuple(map(self._masked, value))
+        return value if all(map(is_, after, value)) else after
 
     def _text(self, text: str) -> str:
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        """The very same text when there is nothing to take out."""
+        return self._pattern.sub(MASK, text) if self._pattern and self._pattern.search(text) else text
+
+
+@cache
+def _places(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Fields of a dataclass with somebody's words, and those that have such fields below; found once for each class."""
+    hints = get_type_hints(kind)
+    inner: dict[str, Any] = {name: _inner(hint) for name, hint in hints.items()}
+    below = (name for name, one in inner.items() if is_dataclass(one) and _has_words(one))
+    words = (name for name in hints if name in _WORDS and hints[name] is str)  # a code is no text, whatever its name
+    return tuple(words), tuple(below)
+
+
+def _has_words(kind: Any) -> bool:
+    return any(_places(kind))
+
+
+def _inner(hint: Any) -> Any:
+    """X of X | None and of tuple[X, ...]."""
+    args = [one for one in get_args(hint) if one not in (NoneType, ...)]
+    return _inner(args[0]) if args else hint
 
 
 def _spaced(number: str) -> str:

@@ -22,7 +22,7 @@ def build(runtime: Runtime) -> None:
     servicer = GatewayServicer(mesh, actions, pumps, presences)
     gateway_service_pb2_grpc.add_GatewayServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(*gateway_service_pb2.DESCRIPTOR.services_by_name.values())
-    runtime.consume_log("gateway", Inbox(mesh).on_facts)
+    mesh.consume_log("gateway", Inbox(mesh).on_facts)
     runtime.on_start += [pumps.start, presences.start, Bus(mesh, actions, pumps).start]
     runtime.on_drain.append(pumps.hang_up)
     runtime.on_stop += [presences.close, pumps.close]

@@ -30,4 +30,4 @@ def build(runtime: Runtime) -> None:
         await repeats.on_facts(messages)
         await folding.on_facts(messages)
 
-    runtime.consume_log("intake", on_facts, LINGER_SECONDS)
+    mesh.consume_log("intake", on_facts, LINGER_SECONDS)

@@ -62,8 +62,10 @@ class Repeats:
 
     async def _linked(self, case_id: str, message: Msg) -> None:
         case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
-        for kind, key in self._keys(case, self._new(message, case)):
-            await self._link(case, kind, key, sequence)
+        keys, me = self._keys(case, self._new(message, case)), Seen(case.id, case.opened_at)
+        came = await asyncio.gather(*(self._recent.come(key, me) for _, key in keys))
+        for (kind, _), before in zip(keys, came, strict=True):
+            await self._link(case, kind, before, sequence)
         head = await self._mesh.ledger.head(case_id)
         if head is not None:
             await self._review(head.case, case.category, sequence)
@@ -83,8 +85,7 @@ class Repeats:
         secret = self._mesh.runtime.settings.number_key
         return [(kind, keyed_hash(secret, text)) for kind, text in common_keys(case, kinds)]
 
-    async def _link(self, case: Case, kind: LinkKind, key: str, sequence: int) -> None:
-        before = await self._recent.come(key, Seen(case.id, case.opened_at))
+    async def _link(self, case: Case, kind: LinkKind, before: list[Seen], sequence: int) -> None:
         near = _within(before, case, self._mesh.city.linking.window)
         if near:
             link = Link(f"cases/{near[-1].id}", kind.value, len(near) + 1)

@@ -10,23 +10,23 @@ import asyncio
 import json
 from typing import Any
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import require_connection, unreachable
 
 READ_SECONDS = 2.0
 _ENDS = ("204", "404")
 
 
-async def read_batch(client: Client, stream: str, request: dict[str, Any]) -> list[Msg]:
+async def read_batch(client: Connection, stream: str, request: dict[str, Any]) -> list[Msg]:
     """The messages that the stream's direct get gives for `request`, oldest first; raises Unreachable."""
     require_connection(client)
     found: list[Msg] = []
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    async def arrived(message: Msg) -> None:
+    def arrived(message: Msg) -> None:
         status = (message.headers or {}).get("Status")
         if status is None:
             found.append(message)
@@ -35,7 +35,7 @@ async def read_batch(client: Client, stream: str, request: dict[str, Any]) -> li
 
     inbox = client.new_inbox()
     try:
-        answers = await client.subscribe(inbox, cb=arrived)
+        answers = await client.listen(inbox, arrived)
         try:
             await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
             complete = await asyncio.wait_for(ended, READ_SECONDS)

@@ -27,6 +27,7 @@ from nats.js.errors import NotFoundError
 
 from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.pull import LOOK_SECONDS, Lost, Puller
 from callmesh.kernel.subjects import Names
@@ -105,7 +106,7 @@ async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subjec
 class Consumer:
     """A durable reader of one stream. Start with `run`, which returns when `stopping` is set."""
 
-    client: Client
+    client: Connection
     js: JetStreamContext
     stream: str
     durable: str
@@ -114,12 +115,14 @@ class Consumer:
     batch: int = FETCH
     linger: float = 0.0
     """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
+    notice: Callable[[Msg], object] = lambda message: None
+    """Told of every message as it arrives, before the batch it is handled in; must not fail."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Reads and handles until told to stop; survives any loss of NATS."""
         while not self.stopping.is_set():
-            puller = Puller(self.client, self.stream, self.durable)
+            puller = Puller(self.client, self.stream, self.durable, self.notice)
             try:
                 await ensure_durable(self.js, self.stream, self.durable, self.subject)
                 await self.js.reset_consumer(self.stream, self.durable)
@@ -196,7 +199,7 @@ class Consumer:
 
 
 async def publish_once(
-    client: Client, publisher: Publisher, subject: str, payload: bytes, message_id: str, **more: str
+    client: Connection, publisher: Publisher, subject: str, payload: bytes, message_id: str, **more: str
 ) -> int:
     """Publishes with a message id (a repeat within two minutes is stored once); the sequence."""
     require_connection(client)

@@ -12,9 +12,10 @@ import asyncio
 from itertools import count
 
 import msgspec
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+
+from callmesh.kernel.connection import Connection
 
 WAIT_SECONDS = 3.0
 
@@ -50,7 +51,7 @@ _decode = msgspec.json.Decoder(Ack).decode
 class Publisher:
     """One a process and connection."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self._client = client
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
         self._tokens = count()
@@ -78,9 +79,9 @@ class Publisher:
     async def _listen(self) -> None:
         prefix = self._client.new_inbox() + "."
         self._prefix = prefix
-        await self._client.subscribe(f"{prefix}*", cb=self._arrived)
+        await self._client.listen(f"{prefix}*", self._arrived)
 
-    async def _arrived(self, message: Msg) -> None:
+    def _arrived(self, message: Msg) -> None:
         future = self._waiting.get(message.subject[len(self._prefix) :])
         if future is not None and not future.done():
             future.set_result(message)

@@ -3,7 +3,8 @@
 nats-py's `fetch` asks anew for every batch and waits for the server's "no more", two to three extra
 messages each time. Here one request stands until it expires and is topped up before it is used up,
 so a quiet consumer costs one heartbeat now and then, and a busy one a request every few hundred
-messages. What arrives while the last batch is handled is the next batch.
+messages. What arrives while the last batch is handled is the next batch. Whoever needs to know of a message
+before its batch is handled is told as it arrives (`notice`, which must not fail).
 
 The request is lost when the connection is (asked again), when the consumer is deleted or the stream
 has no leader (`Lost` is raised, whoever uses this binds anew), and when heartbeats stay away.
@@ -15,12 +16,13 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from collections.abc import Callable
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.telemetry import clock
 
 EXPIRES_SECONDS = 30.0
@@ -37,8 +39,10 @@ class Lost(NatsError):
 class Puller:
     """Reads one durable through one inbox. Open it, `take` batches, close it."""
 
-    def __init__(self, client: Client, stream: str, durable: str) -> None:
-        self._client = client
+    def __init__(
+        self, client: Connection, stream: str, durable: str, notice: Callable[[Msg], object] = lambda message: None
+    ) -> None:
+        self._client, self._notice = client, notice
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._messages: deque[Msg] = deque()
         self._news = asyncio.Event()
@@ -52,7 +56,7 @@ class Puller:
     async def open(self) -> None:
         """Subscribes; nothing is asked for yet."""
         self._inbox = self._client.new_inbox()
-        self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived)
+        self._subscription = await self._client.listen(self._inbox, self._arrived)
 
     async def close(self) -> None:
         """Stops; what was delivered but not acknowledged comes again to somebody."""
@@ -102,12 +106,13 @@ class Puller:
             await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
             self._asked = room
 
-    async def _arrived(self, message: Msg) -> None:
+    def _arrived(self, message: Msg) -> None:
         self._heard = clock()
         status = (message.headers or {}).get("Status", "") if not message.data else ""
         if not status:
             self._asked -= 1
             self._messages.append(message)
+            self._notice(message)
         elif status in (_TIMED_OUT, _NO_MESSAGES):
             self._asked = max(0, self._asked - int((message.headers or {}).get("Nats-Pending-Messages", "0")))
         elif status != _HEARTBEAT:

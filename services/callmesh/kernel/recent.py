@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from callmesh.kernel import headers
 from callmesh.kernel.batch import read_batch
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import publish_once, require_connection, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
@@ -36,7 +36,7 @@ class Seen:
 class Recent:
     """Notes who comes under a key, and tells who came before."""
 
-    def __init__(self, client: Client, publisher: Publisher, names: Names) -> None:
+    def __init__(self, client: Connection, publisher: Publisher, names: Names) -> None:
         self._client, self._publisher, self._names = client, publisher, names
 
     async def come(self, key: str, one: Seen) -> list[Seen]:

@@ -15,6 +15,7 @@ import json
 import signal
 import urllib.request
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from nats.errors import Error as NatsError
 
@@ -58,15 +59,14 @@ class Runtime:
         self._watching: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
-    def consume_log(self, durable: str, handle: Handler, linger: float = 0.0) -> None:
-        """Adds a durable reader of this process's shard of the log."""
+    def consume_log(self, durable: str, handle: Handler, linger: float = 0.0, **more: Any) -> None:
+        """Adds a durable reader of this process's shard of the log; see Consumer for `linger` and the rest."""
         shard = self.settings.shard
-        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, linger)
+        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, linger=linger, **more)
 
-    def consume(self, stream: str, durable: str, subject: str, handle: Handler, linger: float = 0.0) -> None:
-        """Adds a durable reader of a stream; see Consumer for `linger`."""
-        consumer = Consumer(self.client, self.js, stream, durable, subject, handle, linger=linger)
-        self._consumers.append(consumer)
+    def consume(self, stream: str, durable: str, subject: str, handle: Handler, **more: Any) -> None:
+        """Adds a durable reader of a stream; see Consumer."""
+        self._consumers.append(Consumer(self.client, self.js, stream, durable, subject, handle, **more))
 
     def background(self, work: Awaitable[None]) -> None:
         """Runs something beside the calls until the process stops."""

@@ -25,7 +25,6 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -34,6 +33,7 @@ from nats.js.errors import NotFoundError
 from callmesh.kernel import headers
 from callmesh.kernel.batch import read_batch
 from callmesh.kernel.config import Settings
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import KEY_BYTES, NONCE_BYTES, BadKey, Wrapping, wrapping
 from callmesh.kernel.messaging import require_connection, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
@@ -116,7 +116,7 @@ class NoKeys:
         return {name: await self.load(name) for name in names}
 
 
-async def open_vault(client: Client, js: JetStreamContext, settings: Settings) -> Vault:
+async def open_vault(client: Connection, js: JetStreamContext, settings: Settings) -> Vault:
     """The vault of a process that is no service; raises BadKey that says what to do."""
     vault = Vault(client, js, Publisher(client), Names(settings.region))
     await vault.start(await asyncio.to_thread(wrapping, settings))
@@ -126,7 +126,7 @@ async def open_vault(client: Client, js: JetStreamContext, settings: Settings) -
 class Vault:
     """The data keys of one process."""
 
-    def __init__(self, client: Client, js: JetStreamContext, publisher: Publisher, names: Names) -> None:
+    def __init__(self, client: Connection, js: JetStreamContext, publisher: Publisher, names: Names) -> None:
         self._client, self._js, self._publisher, self._names = client, js, publisher, names
         self._wrapping: Wrapping | None = None
         self._held: OrderedDict[str, DataKey] = OrderedDict()
@@ -135,7 +135,7 @@ class Vault:
     async def start(self, wrapping: Wrapping) -> None:
         """Listens for keys that others make and destroy; once, however often it is asked."""
         if self._wrapping is None:
-            await self._client.subscribe(self._names.key_news_all, cb=self._heard)
+            await self._client.listen(self._names.key_news_all, self._heard)
         self._wrapping = wrapping
 
     async def make(self, name: str) -> DataKey:
@@ -224,7 +224,7 @@ class Vault:
             raise unreachable()
         return self._wrapping
 
-    async def _heard(self, message: Msg) -> None:
+    def _heard(self, message: Msg) -> None:
         self._note(self._names.case_id(message.subject), message.data)
 
     def _note(self, name: str, wrapped: bytes | None) -> DataKey:

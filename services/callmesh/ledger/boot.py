@@ -11,7 +11,7 @@ from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, NotFound, NotYours
-from callmesh.kernel.messaging import unreachable
+from callmesh.kernel.messaging import Handler, unreachable
 from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger import stamps
@@ -38,6 +38,11 @@ class Mesh:
         if not self.directory.looked:
             raise unreachable()
         return self.directory.city
+
+    def consume_log(self, durable: str, handle: Handler, linger: float = 0.0) -> None:
+        """Adds a durable reader of the log. The cache of heads learns of every fact as it arrives, so that a command
+        right behind it need not read the head, however long the reader lingers."""
+        self.runtime.consume_log(durable, handle, linger, notice=self.ledger.observe)
 
     def caller(self) -> Actor:
         """Who calls: a known agency of the city; raises Unauthenticated or NotYours."""

@@ -1,7 +1,7 @@
 """Reading the log: which facts concern a service, each handled under its own span.
 
-Every message feeds the cache of heads; only kinds that the service acts on are handled, at once
-for different cases. A refusal by the domain means the case moved on: nothing is left to do.
+Only kinds that the service acts on are handled, at once for different cases (the cache of heads had every message as
+it arrived: Mesh.consume_log). A refusal by the domain means the case moved on: nothing is left to do.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Conce
     """Hands every fact that `concerns` the service to `act`; raises only what a later try can mend."""
     wanted = []
     for message in messages:
-        case_id = mesh.ledger.observe(message)
+        case_id = mesh.runtime.names.case_id(message.subject)
         if concerns(case_id, message):
             wanted.append(_one(case_id, message, act))
     if wanted:

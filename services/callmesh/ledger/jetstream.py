@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -20,6 +19,7 @@ from nats.js.errors import APIError, NotFoundError
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
 from callmesh.kernel.batch import read_batch
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import require_connection, sequence_of, unreachable
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
@@ -39,17 +39,16 @@ _HISTORY_BATCH = 256
 class JetStreamLedger:
     """The real log."""
 
-    def __init__(self, client: Client, js: JetStreamContext, names: Names, source: str, vault: Keys) -> None:
+    def __init__(self, client: Connection, js: JetStreamContext, names: Names, source: str, vault: Keys) -> None:
         self._client, self._js, self._names, self._vault = client, js, names, vault
         self._publisher = Publisher(client)
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
 
-    def observe(self, message: Msg) -> str:
-        """Notes a message that a consumer of the log was given; the case id."""
+    def observe(self, message: Msg) -> None:
+        """Notes a message that a consumer of the log was given."""
         case_id = self._names.case_id(message.subject)
         self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
-        return case_id
 
     def glance(self, message: Msg) -> facts_pb2.Record:
         """What a message of the log tells without its words, and without a key."""

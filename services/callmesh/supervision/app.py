@@ -36,7 +36,7 @@ def build(runtime: Runtime) -> None:
         await erasure.on_facts(messages)
         await ended.on_facts(messages)
 
-    runtime.consume_log("supervision", on_facts, LINGER_SECONDS)
+    mesh.consume_log("supervision", on_facts, LINGER_SECONDS)
     due = f"due.{runtime.names.region}.>"
     runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)
     runtime.on_start.append(Notary(runtime).start)

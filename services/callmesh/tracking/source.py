@@ -12,12 +12,12 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from callmesh.domain.errors import Unreachable
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.pull import Puller
 from callmesh.kernel.subjects import Names
@@ -43,7 +43,7 @@ class Source(Protocol):
 class LogSource:
     """The log of one shard on JetStream."""
 
-    def __init__(self, client: Client, js: JetStreamContext, names: Names, shard: int, vault: Vault) -> None:
+    def __init__(self, client: Connection, js: JetStreamContext, names: Names, shard: int, vault: Vault) -> None:
         self._client, self._js, self._vault = client, js, vault
         self._stream, self._subject = names.log_stream(shard), names.log_all(shard)
 

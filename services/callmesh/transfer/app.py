@@ -35,7 +35,7 @@ def build(runtime: Runtime) -> None:
         for rule in rules:
             await rule(messages)
 
-    runtime.consume_log("transfer", on_facts, LINGER_SECONDS)
+    mesh.consume_log("transfer", on_facts, LINGER_SECONDS)
 
 
 def _calls(mesh: Mesh) -> list[Handler]:

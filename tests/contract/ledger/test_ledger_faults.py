@@ -11,7 +11,7 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.errors import DomainError, Unreachable
 from callmesh.domain.evolve import evolve
-from callmesh.kernel import publisher
+from callmesh.kernel import batch, publisher
 from callmesh.kernel.ids import case_id
 from callmesh.ledger import jetstream
 from callmesh.ledger.handle import handle
@@ -31,6 +31,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is taken for silence sooner, so that the tests need not wait as long as a service does."""
     monkeypatch.setattr(publisher, "WAIT_SECONDS", 1.0)
     monkeypatch.setattr(jetstream, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(batch, "READ_SECONDS", 1.0)
 
 
 async def open_case(ledger: JetStreamLedger) -> None:

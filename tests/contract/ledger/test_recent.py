@@ -6,9 +6,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from nats.aio.client import Client
 
 from callmesh.domain.errors import Unreachable
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.publisher import Publisher
 from callmesh.kernel.recent import KEPT, Recent, Seen
@@ -21,8 +21,8 @@ def seen(number: int) -> Seen:
     return Seen(f"r1-0-{number:026d}", NOW + timedelta(seconds=number))
 
 
-async def recent_of(real: Real) -> tuple[Recent, Client]:
-    client = Client()
+async def recent_of(real: Real) -> tuple[Recent, Connection]:
+    client = Connection()
     await asyncio.wait_for(connect(client, real.server.url, "test"), 20)
     real.clients.append(client)
     return Recent(client, Publisher(client), NAMES), client

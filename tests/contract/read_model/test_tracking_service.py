@@ -18,7 +18,6 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from nats.aio.client import Client
 from tracking_play import Play, until
 
 from callmesh.api.v1 import case_pb2
@@ -27,6 +26,7 @@ from callmesh.api.v1.tracking_service_pb2_grpc import TrackingServiceStub
 from callmesh.domain import commands as c
 from callmesh.kernel import streams
 from callmesh.kernel.config import Settings
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.retry import patiently
 from callmesh.kernel.rpc.client import channel, identity, reason_of
 from callmesh.kernel.runtime import Runtime
@@ -121,7 +121,7 @@ async def _serving(through: grpc.aio.Channel) -> bool:
 class World:
     """A log on the real NATS with somebody to write on it."""
 
-    def __init__(self, client: Client, settings: Settings, ledger: JetStreamLedger) -> None:
+    def __init__(self, client: Connection, settings: Settings, ledger: JetStreamLedger) -> None:
         self.client, self.js, self.settings = client, client.jetstream(), settings
         self.play = Play(ledger)
 
@@ -136,7 +136,7 @@ class World:
 @pytest.fixture
 async def world(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[World]:
     url = await nats_server.listening()
-    client = Client()
+    client = Connection()
     await client.connect(url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
     await streams.apply(client.jetstream(), streams.wanted(NAMES, range(1), 1))
     settings = Settings(

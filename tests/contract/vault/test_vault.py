@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from nats.aio.client import Client
 
 from callmesh.domain.errors import Unreachable
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import BadKey, Wrapping, wrapping_keys
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.publisher import Publisher
@@ -29,10 +29,10 @@ class Site:
 
     def __init__(self, server: NatsServer) -> None:
         self.server = server
-        self.clients: list[Client] = []
+        self.clients: list[Connection] = []
 
     async def vault(self, *keks: bytes) -> Vault:
-        client = Client()
+        client = Connection()
         await connect(client, self.server.url, "test")
         self.clients.append(client)
         made = Vault(client, client.jetstream(timeout=5), Publisher(client), NAMES)

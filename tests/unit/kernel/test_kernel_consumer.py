@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.kernel import messaging
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import ATTEMPTS, Consumer, connect, ensure_durable, publish_once
 from callmesh.kernel.publisher import Publisher
 from support.nats_server import NatsServer
@@ -25,7 +25,7 @@ STREAM, SUBJECT, DURABLE = NAMES.log_stream(0), NAMES.log_all(0), "reader"
 class Bench:
     """A connection, a stream, and consumers on it that are stopped in the end."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self.client = client
         self.js: JetStreamContext = client.jetstream(timeout=5)
         self.running: list[tuple[Consumer, asyncio.Task[None]]] = []
@@ -55,7 +55,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def bench(server: NatsServer) -> AsyncIterator[Bench]:
     await lay_out(server)
-    client = Client()
+    client = Connection()
     await connect(client, server.url, "test")
     made = Bench(client)
     try:

@@ -14,13 +14,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from callmesh.cli.bench.measure import times
 from callmesh.cli.bench.samples import FACTS
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers, ids, streams
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import wrapping_keys
 from callmesh.kernel.messaging import connect, sequence_of
 from callmesh.kernel.publisher import Publisher
@@ -42,7 +42,7 @@ class Log:
     def __init__(self, folder: Path) -> None:
         self._names, self._folder = Names(REGION), folder
         self._stream = self._names.log_stream(0)
-        self._client = Client()
+        self._client = Connection()
 
     async def start(self, url: str, furnish: bool = False) -> dict[str, Any]:
         """Connects; `furnish`: makes the streams."""
