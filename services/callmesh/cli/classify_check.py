@@ -48,7 +48,12 @@ callmesh classify check --lexicon draft/ --day 2026-12-01    with the rows that 
 )
 @click.option("--lexicon", type=click.Path(exists=True, path_type=Path), help="Folder of a draft lexicon.")
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of a draft model.")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Judge by the rows in force on this day, not today.")
+@click.option(
+    "--day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="Judge by the rows in force on this day (2026-12-01).",
+)
 @click.option("--full", is_flag=True, help="Every metamorphic rule on every text, not a few of them.")
 @click.option("--stopped", is_flag=True, help="List the everyday texts that were stopped, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a page.")

@@ -245,15 +245,14 @@ class LocalMesh:
         return local_tls.settings(Path(self.endpoints.identities), name)
 
     async def _furnish(self, settings: Settings) -> None:
-        """Streams, and the city if there is one."""
-        from callmesh.cli import streams
+        """Streams, and the city if there is one: read first, for NATS drops a client that is busy for seconds."""
+        from callmesh.cli import directory, streams
 
+        city = directory.read_city(self.city) if self.city is not None else None
         async with jetstream(self.endpoints) as js:
             self._tell("streams", await streams.put(js, settings, settings.shard + 1, replicas=1))
-            if self.city is not None:
-                from callmesh.cli import directory
-
-                self._tell("directory", await directory.put(js, directory.read_city(self.city)))
+            if city is not None:
+                self._tell("directory", await directory.put(js, city))
 
     def _write(self) -> None:
         """Addresses and process ids for others; again whenever a process was started again."""

@@ -36,8 +36,8 @@ NO_ETAG = {"OpenCase", "AcceptReferral", "ReportProgress", "ReturnReferral", "Re
     "RequestSuspension",
     "RequestDisclosure",
 }
-HASHED_OR_SEALED = {"previous", "sealed", "callmesh.facts.v1.SealedField.value"}
-"""Bytes by nature: what links and what is encrypted in the log."""
+HASHED_OR_SEALED = {"previous", "sealed", "squeezed", "callmesh.facts.v1.SealedField.value"}
+"""Bytes by nature: what links and what is encrypted in the log, and a large file on its way."""
 RESOURCES = ("Case", "Referral", "CaseEvent")
 
 
