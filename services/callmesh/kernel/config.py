@@ -61,7 +61,7 @@ class Settings:
     partner_rate: float = setting(20.0, "calls a second of a partner agency, in the long run")
     partner_burst: int = setting(100, "calls of a partner agency at once, after a pause")
     partner_at_once: int = setting(
-        2, "calls of a partner agency served at the same time; eight times as many wait, and 32 at least"
+        2, "calls of a partner agency served at the same time; eight times as many wait, or 32"
     )
     partner_streams: int = setting(32, "streams that a partner agency has open")
     desk_rate: float = setting(200.0, "calls a second of an agency that answers calls (role desk)")
