@@ -10,6 +10,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core writes to standard e
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from callmesh.domain.directory import City
 from support import city
@@ -20,10 +21,10 @@ settings.register_profile("callmesh", deadline=None, suppress_health_check=[Heal
 settings.load_profile("callmesh")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Dealer:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Dealer:
     """See support/dealing.py."""
     config.option.loadscopereorder = False
-    return Dealer(config)
+    return Dealer(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
