@@ -18,20 +18,18 @@ from callmesh.domain.commands_calls import Lapse as Lapse
 from callmesh.domain.commands_calls import LeaveCall as LeaveCall
 from callmesh.domain.commands_calls import RecordCallBack as RecordCallBack
 from callmesh.domain.commands_calls import Ring as Ring
-from callmesh.domain.commands_clocks import (
-    ClocksCommand,
-    DecideExtension,
-    DenySuspension,
-    LiftSupervision,
-    MissDeadline,
-    RaiseSupervision,
-    Remind,
-    RequestExtension,
-    RequestSuspension,
-    Resume,
-    Suspend,
-    WarnDeadline,
-)
+from callmesh.domain.commands_clocks import ClocksCommand
+from callmesh.domain.commands_clocks import DecideExtension as DecideExtension
+from callmesh.domain.commands_clocks import DenySuspension as DenySuspension
+from callmesh.domain.commands_clocks import LiftSupervision as LiftSupervision
+from callmesh.domain.commands_clocks import MissDeadline as MissDeadline
+from callmesh.domain.commands_clocks import RaiseSupervision as RaiseSupervision
+from callmesh.domain.commands_clocks import Remind as Remind
+from callmesh.domain.commands_clocks import RequestExtension as RequestExtension
+from callmesh.domain.commands_clocks import RequestSuspension as RequestSuspension
+from callmesh.domain.commands_clocks import Resume as Resume
+from callmesh.domain.commands_clocks import Suspend as Suspend
+from callmesh.domain.commands_clocks import WarnDeadline as WarnDeadline
 from callmesh.domain.commands_life import Annotate as Annotate
 from callmesh.domain.commands_life import Approve as Approve
 from callmesh.domain.commands_life import ChangeSupervisor as ChangeSupervisor
@@ -47,20 +45,6 @@ from callmesh.domain.facts import CaseOpened
 from callmesh.domain.oversight import Oversight
 from callmesh.domain.report import Attachment, Situation
 from callmesh.domain.words import Mode, Role
-
-__all__ = [
-    "DecideExtension",
-    "DenySuspension",
-    "LiftSupervision",
-    "MissDeadline",
-    "RaiseSupervision",
-    "Remind",
-    "RequestExtension",
-    "RequestSuspension",
-    "Resume",
-    "Suspend",
-    "WarnDeadline",
-]
 
 
 @dataclass(frozen=True, slots=True)
