@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 from fault_check import Entry
@@ -23,11 +24,14 @@ from callmesh.domain.directory import Calendar, LimitProfile, Span
 from callmesh.domain.report import Report
 from callmesh.domain.words import ActorKind, Level, Limit, Mode, Role, Verdict
 from callmesh.kernel.ids import new_id, now
+from callmesh.kernel.retry import patiently
 from callmesh.ledger.handle import handle
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.ledger.record import fact_of
 
 AT_ONCE = 64
+_PATIENCE = 30.0
+"""Seconds for which a command is repeated as it is while the log does not answer, as every client does."""
 FACTS = 3
 """Each case is opened, classified and offered; then its deadline fires."""
 CALENDAR = Calendar()
@@ -79,7 +83,7 @@ class Crowd:
         target = c.Target("water", Role.LEAD, planned.limits, "派单目录")
         for command in (c.Open(opened), c.Classify(classified), c.Transfer((target,), Mode.PUSH, CALENDAR)):
             stamp = f.Stamp(f"{planned.case_id}:110:{new_id()}", now(), DESK)
-            outcome = await handle(self._ledger, planned.case_id, command, stamp)
+            outcome = await patiently(partial(handle, self._ledger, planned.case_id, command, stamp), _PATIENCE)
         referral = outcome.head.case.referrals[0]
         at = referral.resolve_warn_at if planned.warning else referral.accept_due
         assert at is not None

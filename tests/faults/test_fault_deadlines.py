@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator
 from random import Random
 
-import nats
 import pytest
 import pytest_asyncio
 from fault_check import NAMES, check_log, whole_log
@@ -22,6 +21,8 @@ from mesh_play import CITY, until
 from callmesh.cli.endpoints import jetstream
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
+from callmesh.kernel.connection import Connection
+from callmesh.kernel.messaging import connect
 from callmesh.kernel.vault import open_vault
 from callmesh.ledger.jetstream import JetStreamLedger
 
@@ -43,9 +44,8 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalM
 async def test_each_deadline_fires_once_whatever_is_killed(mesh: LocalMesh, seed: int) -> None:
     random = Random(f"{seed}-deadlines")
 
-    async def quiet(_: Exception) -> None: ...
-
-    client = await nats.connect(mesh.nats_url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=quiet)
+    client = Connection()
+    await connect(client, mesh.nats_url, "test")
     js = client.jetstream(timeout=5)
     vault = await open_vault(client, js, Settings(data_dir=str(mesh.data_dir)))
     crowd, begun = Crowd(JetStreamLedger(client, js, NAMES, "test", vault)), time.monotonic()

@@ -18,11 +18,11 @@ from typing import Any
 import grpc
 import psutil
 import pytest
-from nats.aio.client import Client
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from callmesh.domain.directory import City
+from callmesh.kernel.connection import Connection
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import channel_credentials
@@ -51,7 +51,7 @@ class Gateway:
     """Who is there, and how to reach it."""
 
     at: Served
-    client: Client
+    client: Connection
     vault: Vault
 
     async def put(self, agency: str, number: int, filling: str = "") -> str:

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
-from nats.aio.client import Client
 from nats.js import JetStreamContext
+
+from callmesh.kernel.connection import Connection
 
 START_SECONDS = 30.0
 _POLL = 0.005
@@ -94,12 +94,13 @@ def _found(pattern: str, text: str) -> str:
 
 
 @asynccontextmanager
-async def connected(server: NatsServer) -> AsyncIterator[Client]:
+async def connected(server: NatsServer) -> AsyncIterator[Connection]:
     """A connection that comes back by itself and says nothing about it."""
 
     async def quiet(_: Exception) -> None: ...
 
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=quiet)
+    client = Connection()
+    await client.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=quiet)  # type: ignore[arg-type]
     try:
         yield client
     finally:
