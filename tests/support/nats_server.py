@@ -111,4 +111,4 @@ async def connected(server: NatsServer) -> AsyncIterator[Connection]:
 async def jetstream(server: NatsServer) -> AsyncIterator[JetStreamContext]:
     """JetStream of such a connection."""
     async with connected(server) as client:
-        yield client.jetstream(timeout=5)
+        yield client.jetstream(timeout=30)  # a busy disk syncs late

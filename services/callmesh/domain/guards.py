@@ -174,14 +174,16 @@ def need_part_of(case: Case, actor: Actor, action: str, *roles: str) -> None:
     if actor.kind != ActorKind.PERSON or actor.role == COMMANDER:
         return
     lead = case.lead
-    answering = {case.origin, case.owner, lead.agency if lead else "", *(one.sender for one in case.this_round)}
-    if actor.agency in answering or (actor.role in (SUPERVISOR, *roles) and not _helps(case, actor)):
+    if actor.agency in (case.origin, case.owner, lead.agency if lead else ""):
+        return
+    sent = any(one.sender == actor.agency for one in case.this_round)
+    if (sent or actor.role in (SUPERVISOR, *roles)) and not _helps(case, actor):
         return
     raise _not_yours(case, actor, action)
 
 
 def _helps(case: Case, actor: Actor) -> bool:
-    """An agency that only supports decides nothing, whoever of it asks."""
+    """An agency that only supports decides nothing, whoever of it asks; nor when it called others to an emergency."""
     return any(one.agency == actor.agency and one.role == Role.SUPPORT for one in case.this_round)
 
 

@@ -281,6 +281,13 @@ class TestFollowUpCloseReopen:
         given(case).when(c.Close("免回访"), HOTLINE).then_refused(NotFound)
         given(case).when(c.Close("免回访"), GAS).then(f.CaseClosed("免回访"))
 
+    def test_nor_when_it_called_others_to_an_emergency(self) -> None:
+        helper, called = referral("water", 2, Role.SUPPORT), replace(referral("power", 3, Role.SUPPORT), sender="water")
+        ended = [f.ReferralWaived(one.name, "x") for one in (helper, called)]
+        case = told(opened(), classified(), offered(referral(), helper, called), *ended)
+        case = evolve(evolve(case, f.Fact(stamp(), accepted())), f.Fact(stamp(), resolved()))
+        given(case).when(c.Close("免回访"), replace(GAS, agency="water")).then_refused(NotYours)
+
     def test_a_new_round_keeps_the_old_one(self) -> None:
         asker = replace(HOTLINE, role="follow_up")
         answer = given(*self.done).when(c.Reopen("未解决", target(), CALENDAR), asker)
