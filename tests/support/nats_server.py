@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -70,9 +71,11 @@ class NatsServer:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Hung but alive: connections stay, nothing is answered."""
+        """Hung but alive: connections stay, nothing is answered. Returns when its last thread has stopped."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(self._process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), f"nats-server ended: {status}"
 
     def resume(self) -> None:
         """Goes on after `pause`."""
