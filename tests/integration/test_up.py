@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ from callmesh.cli.endpoints import FILE, jetstream, read
 from callmesh.cli.mesh import LocalMesh
 from callmesh.cli.output import BadInput, Failure
 from callmesh.kernel.config import SERVICES
+from support.waiting import until
 
 CITY = Path(__file__).parents[2] / "deploy" / "city"
 THERE = tuple(name for name in SERVICES if find_spec(f"callmesh.{name}.app"))
@@ -29,20 +30,8 @@ FEW = THERE[:1]
 pytestmark = pytest.mark.skipif(not THERE, reason="no service is written yet")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
-
-
-async def not_serving(address: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if await health.status(address) == "NOT_SERVING":
-                return
-            await asyncio.sleep(0.02)
+async def not_serving(address: str) -> bool:
+    return await health.status(address) == "NOT_SERVING"
 
 
 @pytest.fixture
@@ -95,7 +84,7 @@ async def test_stay_down_until_restart(mesh: LocalMesh) -> None:
 async def test_without_nats_a_service_is_not_serving_and_takes_it_back(mesh: LocalMesh) -> None:
     address = mesh.endpoints.address(FEW[0])
     await mesh.kill("nats", stay_down=True)
-    await not_serving(address)
+    await until(lambda: not_serving(address), "it does not serve without NATS")
     await mesh.restart("nats")
     await mesh.serving(FEW[0])
 
