@@ -141,6 +141,14 @@ def up(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def lives(one: psutil.Process) -> bool:
+    """Whether it runs; nobody may be there to take note of its end."""
+    try:
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def started(folder: Path) -> list[psutil.Process]:
     await until((folder / FILE).exists)
     return [psutil.Process(pid) for name, pid in read(folder / FILE).pids.items() if name != "supervisor"]
@@ -165,6 +173,6 @@ async def test_a_killed_up_leaves_no_orphans_and_its_folder_can_be_used_again(tm
     with up(tmp_path / "mesh") as process:
         children = await started(tmp_path / "mesh")
         process.kill()
-        await until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in children))
+        await until(lambda: not any(lives(one) for one in children), "all of them to end")
     async with LocalMesh(tmp_path / "mesh", services=()) as mesh:
         await mesh.serving("nats")
