@@ -30,7 +30,6 @@ class Head:
     data: bytes
     """As it is stored: with its words sealed."""
     sequence: int
-    cached: bool = False
     traceparent: str = ""
     key: DataKey | None = None
     """The case's data key; None for a log that seals nothing."""
