@@ -63,6 +63,7 @@ async def test_no_page_has_a_word_of_the_other_language(person: Person, clients:
             "/admin/guides",
             "/admin/plans/0",
             "/admin/calendar",
+            "/admin/devices",
         ),
         "kiosk": ("/board",),
         "op110": ("/desk", "/cases?state=all", f"/{case.name}", f"/{case.name[:-1]}0", "/help/keys", "/sign-in"),

@@ -24,9 +24,10 @@ from callmesh.cli import clients, endpoints, trace, wording
 from callmesh.cli.case_actions import Action, On
 from callmesh.cli.clients import SECONDS, Clients
 from callmesh.cli.output import BadInput, Failure
-from callmesh.cli.timeline import OPEN, ROLES, turn
+from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
+from callmesh.states import OPEN
 
 Person = Sequence[tuple[str, str]]
 _LIVE = OPEN | {referral_pb2.Referral.RESOLVED}

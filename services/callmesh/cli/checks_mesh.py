@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callmesh.cli import monitor
-from callmesh.cli.checks import Check, Look, listening
+from callmesh.cli.checks import Check, Look, answers_at, listening
 from callmesh.cli.endpoints import Endpoints, jetstream
 from callmesh.cli.output import Failure, size
 from callmesh.kernel.config import SERVICES, from_environment
@@ -130,6 +130,25 @@ def service(name: str) -> Look:
     return look
 
 
+async def console(where: Endpoints) -> Check:
+    """Is the web desk of this mesh there? One that runs elsewhere is not known here."""
+    if not where.console:
+        return Check("web desk", "ok", "none is part of this mesh")
+    if await answers_at(where.console.removeprefix("http://")):
+        return Check("web desk", "ok", f"answers at {where.console}")
+    return Check("web desk", "FAIL", f"nothing answers at {where.console}", "callmesh serve console, and see its log")
+
+
+async def switch(where: Endpoints) -> Check:
+    """Can agencies be rung?"""
+    if not where.switch:
+        return Check("telephone switch", "ok", "none: data goes without a call (CALLMESH_SWITCH)")
+    if await answers_at(where.switch):
+        return Check("telephone switch", "ok", f"answers at {where.switch}")
+    advice = "start it: until then every call fails, the data goes alone and the caller is owed a call-back"
+    return Check("telephone switch", "FAIL", f"nothing answers at {where.switch}", advice)
+
+
 def looks() -> Sequence[tuple[str, Look]]:
     """The checks by name, in the order they are printed."""
     return (
@@ -142,4 +161,6 @@ def looks() -> Sequence[tuple[str, Look]]:
         ("directory", directory),
         ("certificates", certificates),
         *((name, service(name)) for name in SERVICES),
+        ("web desk", console),
+        ("telephone switch", switch),
     )

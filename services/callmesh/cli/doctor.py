@@ -29,7 +29,8 @@ def command(local: bool, as_json: bool) -> None:
     """Check that everything is as it must be, and say what to do about what is not.
 
     This machine: Python, libraries, generated code, nats-server, disk. The mesh: its ports, NATS, that
-    acknowledged means on disk, the store's limit, the clock, streams, the city in force, each service.
+    acknowledged means on disk, the store's limit, the clock, streams, the city in force, each service, the
+    web desk, the telephone switch.
     """
     found = asyncio.run(_look(default() if local else find(), local))
     if as_json:
