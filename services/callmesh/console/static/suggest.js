@@ -72,10 +72,10 @@ function line(target, place) {
   button.dataset.place = place;
   const where = element("span", `${target.name} → `);
   where.append(element("b", target.to));
-  button.append(element("kbd", `Alt+${place + 1}`), where, element("span", target.score.toFixed(2), "score"));
+  button.append(element("kbd", `Alt+${place + 1}`), where);
   const with_ = at("targets").dataset.support;
   const beside = target.support.length ? `${with_} ${target.support.join(at("targets").dataset.and)}` : "";
-  const more = [target.basis, beside].filter(Boolean).join(" · ");
+  const more = [target.score.toFixed(2), target.basis, beside].filter(Boolean).join(" · ");
   made.append(button, element("div", more, "soft"));
   return made;
 }
