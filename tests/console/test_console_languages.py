@@ -21,6 +21,7 @@ from callmesh.cli.clients import Clients, me
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 FOREIGN = {"en": re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+"), "zh": re.compile(r"\b[A-Z]?[a-z]{2,}\b")}
+NARROW = (390, 1024)
 SPOKEN = """() => [...document.querySelectorAll("[aria-label], [title]")].map(
     (one) => `${one.getAttribute("aria-label") || ""} ${one.getAttribute("title") || ""}`)"""
 KEYS = re.compile(r"\b(Alt|Ctrl)\+\w+")
@@ -33,6 +34,16 @@ async def foreign(page: Page, language: str) -> list[str]:
     await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
     read = [await page.locator("body").inner_text(), await page.title(), *await page.evaluate(SPOKEN)]
     return FOREIGN[language].findall(KEYS.sub("", " ".join(read).replace("callmesh", "")))
+
+
+async def fits(page: Page, width: int) -> bool:
+    """Whether nobody must scroll the page sideways on a screen of that width."""
+    before = page.viewport_size
+    assert before is not None
+    await page.set_viewport_size({"width": width, "height": 800})
+    found: bool = await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    await page.set_viewport_size(before)
+    return found
 
 
 async def lived(clients: Clients) -> case_pb2.Case:
@@ -50,7 +61,9 @@ async def lived(clients: Clients) -> case_pb2.Case:
     return await now(clients, case)
 
 
-async def test_no_page_has_a_word_of_the_other_language(person: Person, clients: Clients, browsing: Browsing) -> None:
+async def test_no_page_has_a_word_of_the_other_language_or_is_too_wide(
+    person: Person, clients: Clients, browsing: Browsing
+) -> None:
     case = await lived(clients)
     short = case.name.removeprefix("cases/")
     pages = {
@@ -77,6 +90,10 @@ async def test_no_page_has_a_word_of_the_other_language(person: Person, clients:
                 await desk.page.goto(address)
                 if left := await foreign(desk.page, language):
                     found.append(f"{address} in {language}: {sorted(set(left))}")
+                if language == "en":
+                    found += [
+                        f"{address} is wider than {width}" for width in NARROW if not await fits(desk.page, width)
+                    ]
     assert not found, "\n".join(found)
 
 
