@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
+from nats.aio.msg import Msg
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
@@ -21,6 +23,7 @@ from callmesh.ledger.record import encode, fact_of
 from support.builders import CASE_ID, opened, speaks, stamp, told
 from support.ledgers import Real
 from support.nats_server import NatsServer
+from support.service import NAMES
 from support.waiting import until, within
 
 BOUND = 5.0
@@ -147,6 +150,26 @@ async def test_two_processes_with_caches_of_their_own(real: Real) -> None:
     assert stale is not None
     assert fresh is not None
     assert stale.sequence <= fresh.sequence == (await other.head(CASE_ID, fresh=True)).sequence  # type: ignore[union-attr]
+
+
+async def test_a_message_that_a_reader_is_given_first_is_still_the_one_that_its_writer_knows(real: Real) -> None:
+    """A reader of the log in the same process notes it before the acknowledgement is there."""
+    ledger, elsewhere, given = await real.ledger(), await real.ledger(), []
+
+    def notes(message: Msg) -> None:
+        given.append(replace(message, reply="$JS.ACK.LOG.reader.1.1.1.0.0"))
+        ledger.observe(given[-1])
+
+    await ledger._client.listen(NAMES.case(CASE_ID), notes)
+    outcome = await handle(ledger, CASE_ID, c.Open(opened()), stamp())
+    assert len(given) == 1
+    assert await ledger.head(CASE_ID) is outcome.head
+    assert "case" in vars(outcome.head), "decoded again"
+    elsewhere.observe(given[0])
+    read_anew = await elsewhere.head(CASE_ID, fresh=True)
+    assert read_anew is not None
+    assert read_anew.case == outcome.head.case
+    assert await elsewhere.head(CASE_ID) is read_anew
 
 
 async def test_many_processes_on_one_case_lose_none(real: Real) -> None:
