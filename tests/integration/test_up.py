@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from callmesh.cli import health
 from callmesh.cli.endpoints import FILE, jetstream, read
@@ -27,16 +28,20 @@ from support.waiting import until
 CITY = Path(__file__).parents[2] / "deploy" / "city"
 THERE = tuple(name for name in SERVICES if find_spec(f"callmesh.{name}.app"))
 FEW = THERE[:1]
-pytestmark = pytest.mark.skipif(not THERE, reason="no service is written yet")
+pytestmark = [
+    pytest.mark.skipif(not THERE, reason="no service is written yet"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 async def not_serving(address: str) -> bool:
     return await health.status(address) == "NOT_SERVING"
 
 
-@pytest.fixture
-async def mesh(tmp_path: Path) -> AsyncIterator[LocalMesh]:
-    async with LocalMesh(tmp_path / "mesh", services=FEW) as entered:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+    """One service, for the tests that leave the mesh as it was."""
+    async with LocalMesh(tmp_path_factory.mktemp("up") / "mesh", services=FEW) as entered:
         yield entered
 
 
@@ -159,7 +164,7 @@ async def test_up_says_what_runs_and_ends_with_status_0(tmp_path: Path, number: 
     with up(tmp_path / "mesh") as process:
         children = await started(tmp_path / "mesh")
         process.send_signal(number)
-        said, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        said, _ = await asyncio.to_thread(process.communicate, timeout=120)
     assert process.returncode == 0
     for told in ("nats", FEW[0], "ready after", "all serving after", "MiB resident", "stopped"):
         assert told in said

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -173,15 +173,8 @@ def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     table = tmp_path / "corrected.jsonl"
     table.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in lines), encoding="utf-8")
     poor, to = tmp_path / "refit" / "refit.model", tmp_path / "in-force.model"
-    measured, told = promotion.standing, list[Standing]()
-
-    def noted(path: Path | None, categories: Any) -> Standing:
-        told.append(measured(path, categories))
-        return told[-1]
-
     with monkeypatch.context() as little:
         little.setattr(corpus, "load", lambda: few)
-        little.setattr(promotion, "standing", noted)
         said = _run("refit", "--cases", table, "--out", tmp_path / "refit", "--quiet")
         assert said.exit_code == 0, said.output
         learned = Model.load(poor).info
@@ -191,8 +184,8 @@ def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     assert refused.exit_code != 0 and "not promoted, what is in force stays" in refused.output
     assert "held-out reports that are read right" in refused.output
     assert not to.exists()
-    _, shipped = told
-    monkeypatch.setattr(promotion, "standing", lambda path, categories: shipped)  # measured a moment ago, in 13 s
+    shipped = promotion.standing(None, read_city(CITY).categories)
+    monkeypatch.setattr(promotion, "standing", lambda path, categories: shipped)  # 13 s each
     done = _run("promote", "--model", DEFAULT, "--to", to)
     assert done.exit_code == 0, done.output
     assert Model.load(to).info["suite"]["failures"] == 0
