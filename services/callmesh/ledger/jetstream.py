@@ -9,7 +9,7 @@ once with Unreachable; a publish that got no answer raises Ambiguous, since NATS
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -25,12 +25,14 @@ from callmesh.kernel.messaging import require_connection, sequence_of, unreachab
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
-from callmesh.kernel.vault import Keys
+from callmesh.kernel.vault import DataKey, Keys
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
 from callmesh.ledger.sealing import seal
 
 READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
+DECODED_HEADS = 4_000
+"""Decoded a head takes 12 KiB, stored 1.5: only the last ones that were written or opened stay so."""
 _WRONG_SEQUENCE = {10071, 10164}
 _KNOWN_IN_BATCH = {10201}
 _HISTORY_BATCH = 256
@@ -44,6 +46,7 @@ class JetStreamLedger:
         self._publisher = Publisher(client)
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
+        self._decoded: deque[Head] = deque()
 
     def observe(self, message: Msg) -> None:
         """Notes a message that a consumer of the log was given."""
@@ -87,8 +90,14 @@ class JetStreamLedger:
         """The head as it is held, with its key."""
         held = self._remember(case_id, head)
         if held.key is None or held.key.missing:
-            held.opened_with(await self._vault.load(case_id))
+            self._open(held, await self._vault.load(case_id))
         return held
+
+    def _open(self, head: Head, key: DataKey) -> Head:
+        self._decoded.append(head)
+        if len(self._decoded) > DECODED_HEADS:
+            self._decoded.popleft().forget()
+        return head.opened_with(key)
 
     async def append(self, case_id: str, record: facts_pb2.Record, expected: int) -> Head:
         """One publish with the guard; the new head."""
@@ -108,7 +117,7 @@ class JetStreamLedger:
         if ack.duplicate:
             raise Conflict
         facts_total.add(1, {"fact": kind})
-        return self._remember(case_id, Head(data, ack.seq)).opened_with(key)
+        return self._open(self._remember(case_id, Head(data, ack.seq)), key)
 
     async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
         """One atomic batch with both guards, committed by the second message; the new heads."""
@@ -136,7 +145,7 @@ class JetStreamLedger:
             facts_total.add(1, {"fact": kind})
         stored = Head(data[0], ack.seq - 1), Head(data[1], ack.seq)
         one, other = map(self._remember, (first.case_id, second.case_id), stored)
-        return one.opened_with(keys[0]), other.opened_with(keys[1])
+        return self._open(one, keys[0]), self._open(other, keys[1])
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""

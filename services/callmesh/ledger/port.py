@@ -64,6 +64,11 @@ class Head:
         self.case, self.record = case, record
         return self
 
+    def forget(self) -> None:
+        """Lets go of what was decoded, several times the stored bytes; it is decoded again when it is needed."""
+        for name in ("stored", "record", "case"):
+            self.__dict__.pop(name, None)
+
     @property
     def etag(self) -> str:
         """Guards a command against a change meanwhile."""

@@ -172,6 +172,18 @@ async def test_a_message_that_a_reader_is_given_first_is_still_the_one_that_its_
     assert await elsewhere.head(CASE_ID) is read_anew
 
 
+async def test_only_the_last_heads_stay_decoded(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream, "DECODED_HEADS", 1)
+    ledger, other_id = await real.ledger(), case_id("r1", 0, "other")
+    head = (await handle(ledger, CASE_ID, c.Open(opened()), stamp())).head
+    written = head.case
+    other = (await handle(ledger, other_id, c.Open(opened(name=f"cases/{other_id}")), stamp())).head
+    assert ("case" in vars(head), "case" in vars(other)) == (False, True)
+    again = await ledger.head(CASE_ID)
+    assert again is head
+    assert again.case == written
+
+
 async def test_many_processes_on_one_case_lose_none(real: Real) -> None:
     ledgers = [await real.ledger() for _ in range(4)]
     await open_case(ledgers[0])
