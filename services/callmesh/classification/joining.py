@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from callmesh.classification.lexicon import Pattern, Term
 
-__all__ = ["CELL", "MOST_PER_WORD", "PLAIN", "Hit", "PatternIndex", "find_patterns"]
+__all__ = ["CELL", "MOST_PER_WORD", "OF_PROOF", "PLAIN", "Hit", "PatternIndex", "find_patterns"]
 
 MOST_PER_WORD = 32
 _UNSURE_WEIGHT = 2
@@ -25,7 +25,8 @@ _EVERYWHERE = (1 << 2_000) - 1
 _BESIDE = 8
 _NEAR = 48
 """How far from a pattern's words the words that speak against it can end: beside it, and a long word's length."""
-_OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
+OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
+"""Classes that speak by themselves, too (proof.py)."""
 
 
 class Hit(NamedTuple):
@@ -83,7 +84,7 @@ class PatternIndex:
     @staticmethod
     def needed(patterns: Iterable[tuple[Pattern, int]]) -> dict[str, int]:
         """The classes these patterns speak of and the cells where; those that the proof looks for are everywhere."""
-        needed = dict.fromkeys(_OF_PROOF, _EVERYWHERE)
+        needed = dict.fromkeys(OF_PROOF, _EVERYWHERE)
         for pattern, cells in patterns:
             around = _widened(cells, pattern.window + _NEAR)
             for name in chain(pattern.without, *pattern.parts):
