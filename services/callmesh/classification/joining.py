@@ -106,8 +106,8 @@ def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[tupl
     return met
 
 
-def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
-    """The patterns whose classes stand near each other."""
+def find_patterns(patterns: Iterable[tuple[Pattern, int]], hits: list[Hit], cell: int) -> list[Hit]:
+    """The patterns whose classes stand near each other; each is looked for in its cells of 2**`cell` places."""
     classes: dict[str, list[Hit]] = {}
     for hit in hits:
         if hit.row.kind == "class":
@@ -115,15 +115,20 @@ def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
             if len(found) < MOST_PER_WORD:
                 found.append(hit)
     absent = classes.keys().isdisjoint
-    return [hit for pattern in patterns if not any(map(absent, pattern.parts)) for hit in _join(pattern, classes)]
+    return [
+        hit
+        for pattern, cells in patterns
+        if not any(map(absent, pattern.parts))
+        for hit in _join(pattern, cells, cell, classes)
+    ]
 
 
-def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
+def _join(pattern: Pattern, cells: int, cell: int, classes: dict[str, list[Hit]]) -> list[Hit]:
     """The first place where the pattern holds, preferring one without unsure words."""
     pools = [[hit for name in part for hit in classes.get(name, ())] for part in pattern.parts]
     best: Hit | None = None
     for anchor in pools[0]:
-        chosen = _nearest(pattern, anchor, pools[1:])
+        chosen = _nearest(pattern, anchor, pools[1:]) if cells >> ((anchor.end - 1) >> cell) & 1 else None
         if chosen is None or _excluded(pattern, chosen, classes):
             continue
         made = _hit(pattern, chosen)

@@ -10,14 +10,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
+
+import numpy as np
 
 from callmesh.classification.class_words import ClassWords
 from callmesh.classification.compiled import Compiled
 from callmesh.classification.compiled_file import open_lexicon
 from callmesh.classification.entries import Entry, Words
 from callmesh.classification.joining import MOST_PER_WORD, OF_PROOF, PLAIN, Hit, PatternIndex, find_patterns
+from callmesh.classification.sounds import Heard
 from callmesh.classification.spotting import Spotted
 from callmesh.classification.text import Text, words
 
@@ -46,7 +49,7 @@ class Matcher:
     def find(self, text: Text) -> list[Hit]:
         """All hits that no mask covers, patterns included, in the order of the text; of classes those of the proof."""
         heard, latin = self._sounds.hear(text), words(text)
-        lines = (text.tight, heard[0], latin[0])
+        lines = (text.tight, heard.codes, latin[0])
         written, sounding, spelled = _apart(self._words.find(_BETWEEN.join(lines)), lines)
         sure = _Sure(text)
         hits = [*self._as_latin(text, latin, spelled), *self._as_symbols(text), *self._as_written(sure, written)]
@@ -58,7 +61,7 @@ class Matcher:
         hits += self._of_classes(sure, classes, self._patterns.needed(patterns), masked)
         hits += alike
         if patterns:
-            hits += find_patterns([pattern for pattern, _ in patterns], hits)
+            hits += find_patterns(patterns, hits, classes.cell)
         return sorted(filter(_speaks, _limited(hits)), key=_order)
 
     def is_pinyin(self, text: Text) -> bool:
@@ -89,26 +92,24 @@ class Matcher:
                 if term.kind != "class" and (whole or term.kind == "trigger"):
                     yield Hit(start, last + 1, word, term, whole, (start,))
 
-    def _as_heard(
-        self, text: Text, heard: tuple[str, list[tuple[int, int]]], found: Spotted, hits: list[Hit]
-    ) -> Iterator[Hit]:
+    def _as_heard(self, text: Text, heard: Heard, found: Spotted, hits: list[Hit]) -> Iterator[Hit]:
         """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
         if not found.row.size:
             return
-        places = heard[1]
+        codes, begins, ends = heard
         known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
-        for last, entries in self._words.entries(heard[0], found):
+        for last, entries in self._words.entries(codes, found):
             for entry in entries:
                 first = last + 1 - len(entry.word)
-                start, end = places[first][0], places[last][1]
+                start, end = begins[first], ends[last]
                 if text.tight[start:end] == entry.word:
                     continue
-                surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
+                surface = [text.tight[begins[at] : ends[at]] for at in range(first, last + 1)]
                 sure = _alike(surface, entry)
                 if sure is None or not (text.whole(start, end) or text.tight[start:end].isascii()):
                     continue
                 slips = (at for at, char in enumerate(entry.word) if surface[at] != char)
-                if not any(places[first + at][0] in known for at in slips):
+                if not any(begins[first + at] in known for at in slips):
                     yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
     def _of_classes(self, sure: _Sure, classes: ClassWords, needed: dict[str, int], masked: list[int]) -> Iterator[Hit]:
@@ -134,11 +135,10 @@ class _Sure:
 
 def _apart(found: Spotted, lines: Sequence[str]) -> Iterator[Spotted]:
     """What was found in lines that were searched as one, each by its own places."""
-    first = offset = 0
-    for line in lines:
-        stop = int(found.last.searchsorted(offset + len(line)))
+    offset, behind = 0, list(accumulate(len(line) + len(_BETWEEN) for line in lines))
+    for first, stop in pairwise([0, *found.last.searchsorted(behind).tolist()]):
         yield Spotted(found.last[first:stop] - offset, found.size[first:stop], found.row[first:stop])
-        first, offset = stop, offset + len(line) + len(_BETWEEN)
+        offset = behind.pop(0)
 
 
 def _order(hit: Hit) -> tuple[int, int]:
@@ -177,7 +177,7 @@ def _reach(text: Text, hits: list[Hit]) -> list[int]:
     reach = [0] * (len(text.tight) + 1)
     for hit in hits:
         reach[hit.start] = max(reach[hit.start], hit.end)
-    return list(accumulate(reach, max)) if hits else reach
+    return np.maximum.accumulate(reach).tolist() if hits else reach
 
 
 def _limited(hits: list[Hit]) -> Iterator[Hit]:
