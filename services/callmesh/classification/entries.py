@@ -101,7 +101,7 @@ class Words:
         ]
 
     def rules(self, line: str, found: Spotted) -> list[tuple[int, tuple[Entry, ...]]]:
-        """The same of the words that say more than that they belong to a class; mind that they may say that, too."""
+        """The same of the words that say more than that they belong to a class; what says so comes last."""
         chosen = self._rules[found.row]
         return self.entries(line, Spotted(*(column[chosen] for column in found)))
 

@@ -87,9 +87,11 @@ class Matcher:
     def _as_written(self, sure: _Sure, found: Spotted) -> Iterator[Hit]:
         for last, entries in self._words.rules(sure.text.tight, found):
             for word, term in entries:
+                if term.kind == "class":
+                    break  # and so are all that follow
                 start = last + 1 - len(word)
                 whole = sure.of(start, last)
-                if term.kind != "class" and (whole or term.kind == "trigger"):
+                if whole or term.kind == "trigger":
                     yield Hit(start, last + 1, word, term, whole, (start,))
 
     def _as_heard(self, text: Text, heard: Heard, found: Spotted, hits: list[Hit]) -> Iterator[Hit]:

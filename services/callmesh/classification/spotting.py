@@ -23,7 +23,7 @@ LONGEST = 48
 _BLOCK = 4_096
 _MARGIN, _NOTHING = "\1", "\0"
 """What stands before a line, and before the only character of a word; no word holds either."""
-_SINGLE = np.uint64(1 << 1)
+_WIDTH, _TOP = 6, 63
 _BITS = 16
 _SIEVE = 22
 _BEGIN = np.uint64(64 - _SIEVE)
@@ -66,15 +66,23 @@ def numbers_of(words: Sequence[str]) -> Numbers:
 
 
 def endings_of(words: Sequence[str]) -> Endings:
-    """For the hash of two characters, the lengths of the words that may end so, as bits; those of one may anywhere."""
+    """For the hash of two characters, the lengths of the words that may end so, as bits (see `_bits`).
+
+    Words of one character may end anywhere.
+    """
     endings = np.zeros(1 << _BITS, np.uint64)
     last = _codes("".join(word[-1] for word in words)).astype(np.uint64)
     before = _codes("".join(word[-2:-1] or _NOTHING for word in words)).astype(np.uint64)
-    sizes = np.array([len(word) for word in words], np.uint64)
-    np.bitwise_or.at(endings, _slots(before, last), np.uint64(1) << sizes)
-    if np.bitwise_or.reduce(endings) & _SINGLE:
-        endings |= _SINGLE
+    sizes = np.array([len(word) for word in words], np.int64)
+    np.bitwise_or.at(endings, _slots(before, last), _bits(sizes))
+    if 1 in sizes:
+        endings |= _bits(np.ones(1, np.int64))
     return endings
+
+
+def _bits(sizes: Places) -> Endings:
+    """The bit that stands for a length; the longest word's is the lowest, so that it is met first."""
+    return np.uint64(1) << (_TOP - sizes).astype(np.uint64)
 
 
 def _slots(before: Numbers, last: Numbers) -> NDArray[np.int64]:
@@ -96,30 +104,26 @@ class Spotter:
     def __init__(self, numbers: Numbers, endings: Endings) -> None:
         self._numbers, self._ended = numbers, np.append(numbers, np.uint64(0))
         self._endings = endings
-        every = int(np.bitwise_or.reduce(endings)) if numbers.size else 0
-        self._sizes = np.array([size for size in range(LONGEST, 0, -1) if every >> size & 1], np.int64)
-        self._bits = np.uint64(1) << self._sizes.astype(np.uint64)
-        self._ahead = _MARGIN * int(self._sizes.max(initial=1))
         self._begun = np.zeros(1 << _SIEVE, bool)
         self._begun[numbers >> _BEGIN] = True
 
     def find(self, line: str) -> Spotted:
         """Every word of a line, overlapping ones, too."""
-        padded, ahead = self._ahead + line, len(self._ahead)
+        padded = _MARGIN * LONGEST + line
         if len(line) <= _BLOCK:
-            return self._within(padded, -ahead)
+            return self._within(padded, -LONGEST)
         starts = range(0, len(line), _BLOCK)
-        blocks = [self._within(padded[start : start + ahead + _BLOCK], start - ahead) for start in starts]
+        blocks = [self._within(padded[start : start + LONGEST + _BLOCK], start - LONGEST) for start in starts]
         return Spotted(*map(np.concatenate, zip(*blocks, strict=True)))
 
     def _within(self, block: str, offset: int) -> Spotted:
         """The words that end in a block behind what is as long as the longest word and was dealt with before."""
-        codes, ahead = _codes(block).astype(np.uint64), len(self._ahead)
-        lengths = self._endings[_slots(codes[ahead - 1 : -1], codes[ahead:])]
-        place, which = (lengths[:, None] & self._bits).nonzero()
+        codes = _codes(block).astype(np.uint64)
+        lengths = self._endings[_slots(codes[LONGEST - 1 : -1], codes[LONGEST:])]
+        possible = np.flatnonzero(np.unpackbits(lengths.view(np.uint8), bitorder="little").view(bool))
+        size, last = _TOP - (possible & _TOP), (possible >> _WIDTH) + LONGEST
         sums = np.zeros(codes.size + 1, np.uint64)
         (codes * _POWERS[: codes.size]).cumsum(out=sums[1:])
-        size, last = self._sizes[which], place + ahead
         start = last + 1 - size
         wanted = (sums[last + 1] - sums[start]) * _BACK[start]
         likely = self._begun[wanted >> _BEGIN].nonzero()[0]
