@@ -117,7 +117,7 @@ async def test_start_catches_up_with_the_log(
     """In transactions larger than what the source hands over, and indexed when all is there."""
     monkeypatch.setattr(projector, "FILLING", filling)
     model.items = await model.play.items()
-    await model.store.open()
+    await model.store.on_writer(model.store.wipe_now)
     assert not _indexes(model.store)
     await model.projector.start()
     assert model.projector.position == len(model.items)
