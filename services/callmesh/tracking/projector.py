@@ -2,8 +2,9 @@
 
 A message travels: the durable consumer hands over a batch; what lies at or below the position is known
 and dropped; when something between the position and the batch is missing (a restored database, a durable
-ahead of it, a message parked before), that stretch is read from the log first; then rows and position are
-stored in one transaction, and only then waiting readers wake up and watchers are told.
+ahead of it, a message parked before), that stretch is read from the log first, in large transactions, and indexes
+that a new model still lacks are made at its end; then rows and position are stored in one transaction, and only
+then waiting readers wake up and watchers are told.
 
 Database or NATS away: the batch waits here and is tried again for as long as it takes, unacknowledged
 (handing the error to the consumer would park good messages after five attempts). A message that cannot be
