@@ -22,17 +22,21 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 FOREIGN = {"en": re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+"), "zh": re.compile(r"\b[A-Z]?[a-z]{2,}\b")}
 NARROW = (390, 1024)
-SPOKEN = """() => [...document.querySelectorAll("[aria-label], [title]")].map(
-    (one) => `${one.getAttribute("aria-label") || ""} ${one.getAttribute("title") || ""}`)"""
+READ = """(no) => {
+    document.querySelectorAll(no).forEach((one) => one.remove());
+    document.querySelectorAll("details").forEach((one) => { one.open = true; });
+    const aloud = [...document.querySelectorAll("[aria-label], [title]")].map(
+        (one) => `${one.getAttribute("aria-label") || ""} ${one.getAttribute("title") || ""}`);
+    return [document.body.innerText, document.title, ...aloud];
+}"""
+"""In one step: the page lives, and what is taken out may come back with the next news."""
 KEYS = re.compile(r"\b(Alt|Ctrl)\+\w+")
 NO_WORDS = "[data-said], [lang]:not(html), code, kbd, script, style"
 
 
 async def foreign(page: Page, language: str) -> list[str]:
     """Words of the other language that the page shows or reads aloud."""
-    await page.evaluate("no => document.querySelectorAll(no).forEach((one) => one.remove())", NO_WORDS)
-    await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
-    read = [await page.locator("body").inner_text(), await page.title(), *await page.evaluate(SPOKEN)]
+    read = await page.evaluate(READ, NO_WORDS)
     return FOREIGN[language].findall(KEYS.sub("", " ".join(read).replace("callmesh", "")))
 
 

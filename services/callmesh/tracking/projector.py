@@ -26,6 +26,8 @@ from callmesh.tracking.source import PASSING, Source
 from callmesh.tracking.store import Away, Moved, Store
 
 PAUSE_SECONDS = 0.5
+FILLING = 4096
+"""Facts of a transaction while the model catches up: the larger, the fewer pages are written again and again."""
 Listener = Callable[[Sequence[Change]], None]
 
 
@@ -92,11 +94,11 @@ class Projector:
             await self._store_items(fresh, _read_all)
 
     async def _catch_up(self, until: int) -> None:
-        if until <= self.position:
-            return
-        async with contextlib.aclosing(_ahead(self._source.read(self.position, until))) as batches:
-            async for batch in batches:
-                await self._store_items(batch, read_digestible)
+        if until > self.position:
+            async with contextlib.aclosing(_ahead(_large(self._source.read(self.position, until)))) as batches:
+                async for batch in batches:
+                    await self._store_items(batch, read_digestible)
+        await self._store.on_writer(self._store.index_now)
 
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
         old, new, threshold = self.position, items[-1].sequence, self._threshold()
@@ -120,6 +122,19 @@ class Projector:
             await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
         with contextlib.suppress(Away):
             self.position = await self._store.open()
+
+
+async def _large(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
+    """The same items in batches of at least FILLING; the last one may be smaller."""
+    held: list[Item] = []
+    async with contextlib.aclosing(batches):
+        async for batch in batches:
+            held += batch
+            if len(held) >= FILLING:
+                yield held
+                held = []
+    if held:
+        yield held
 
 
 async def _ahead(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
