@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
-from callmesh.states import ENDED, LIVE, OPEN, WORKING, is_owed
+from callmesh.states import ENDED, LIVE, OPEN, dues, is_owed
 from callmesh.tracking.words import micros
 
 _Case, _Referral, _Repeat = case_pb2.Case, referral_pb2.Referral, case_pb2.Repeat
@@ -32,7 +30,7 @@ def attention(case: case_pb2.Case) -> int:
 
 def next_due(case: case_pb2.Case) -> int | None:
     """When the next limit ends, in microseconds since 1970; a missed one is past, so it counts until it is met."""
-    return min(map(micros, _dues(case)), default=None)
+    return min((micros(one.at) for one in dues(case)), default=None)
 
 
 def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
@@ -58,30 +56,3 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
 
 def _this_round(case: case_pb2.Case) -> Iterable[referral_pb2.Referral]:
     return (one for one in case.referrals if one.round == case.round)
-
-
-def _dues(case: case_pb2.Case) -> Iterator[Timestamp]:
-    if case.state in ENDED:
-        return
-    for one in case.referrals:
-        yield from _of_referral(one)
-    if case.state in (_Case.RECEIVED, _Case.CLASSIFIED) and case.HasField("diversion_due"):
-        yield case.diversion_due
-    if case.state == _Case.FOLLOW_UP and case.HasField("follow_up_due"):
-        yield case.follow_up_due
-    yield from (one.call_back.due for one in case.call_legs if is_owed(one))
-
-
-def _of_referral(one: referral_pb2.Referral) -> Iterator[Timestamp]:
-    """The limits that nobody has met yet; a pause stops them all, an undecided return does not."""
-    if one.state not in OPEN or one.state == _Referral.SUSPENDED:
-        return
-    running = {
-        "accept_due": one.state == _Referral.OFFERED,
-        "feedback_due": one.state in WORKING and not one.HasField("feedback_at"),
-        "resolve_due": True,
-        "answer_due": True,
-    }
-    for name, runs in running.items():
-        if runs and one.HasField(name):  # type: ignore[arg-type]
-            yield getattr(one, name)

@@ -12,8 +12,8 @@ from starlette.routing import Route
 from callmesh.api.v1 import case_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import links
 from callmesh.console.listing import page_of
-from callmesh.console.pages.referral import Door, act_on, links_of, name_of, next_of, own, picture_of, receipt, shown
-from callmesh.console.rows import Due
+from callmesh.console.pages.referral import Door, act_on, links_of, name_of, own, picture_of, receipt, shown
+from callmesh.console.rows import Due, next_of
 from callmesh.console.web import acting, page
 from callmesh.states import OPEN
 
