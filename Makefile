@@ -39,7 +39,9 @@ demo: setup ## start the whole mesh, play a day of calls; ONCE=1 ends by itself
 screenshots: setup ## pictures of every page of the console, in screenshots/ (needs Chromium)
 	@CALLMESH_SCREENSHOTS=$(CURDIR)/screenshots $(BIN)/python -m pytest tests/console/test_console_pictures.py
 
+# Collected once before, so that not every worker compiles all the test modules anew: they read what this one left.
 test: setup ## all tests
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 check: lint types layers protos ## style, types, layers, contract

@@ -18,18 +18,7 @@ from urllib.parse import quote
 import grpc
 import pytest
 import pytest_asyncio
-from mesh_play import (
-    Desk,
-    Kind,
-    Partner,
-    State,
-    city_with,
-    partners,
-    referral_of,
-    refused,
-    request_id,
-    until,
-)
+from mesh_play import CALL_SECONDS, Desk, Kind, Partner, State, city_with, partners, referral_of, refused, request_id
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace
@@ -50,6 +39,7 @@ from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import open_vault
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.partner import WrongState
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAME, NUMBER, CONTACT = "欧阳哨兵甲", "13977301236", "057288123467"
@@ -163,7 +153,7 @@ async def _disputed_and_mediated(desk: Desk) -> None:
         now = await desk.until(case, lambda one, hop=hop: len(one.referrals) > hop, "offered to the next")
         one = now.referrals[hop]
         back = gw.ReturnReferralRequest(request_id=request_id(), name=one.name, reason=reason, basis=f"{WORDS} {NAME}")
-        await stub.ReturnReferral(back, metadata=identity(one.agency, "h1"), timeout=10)
+        await stub.ReturnReferral(back, metadata=identity(one.agency, "h1"), timeout=CALL_SECONDS)
     await desk.until(case, lambda one: one.state == State.DISPUTED, "two refused: a dispute")
     said = sup.RecordMediationRequest(
         request_id=request_id(), name=case.name, outcome=f"{WORDS} {NAME}同意", settled=True
@@ -279,7 +269,7 @@ async def test_nothing_of_it_is_stored_logged_or_exported_in_the_clear(
     async def exported() -> bool:
         return any(b"callmesh.case" in one for one in collector[0].received)
 
-    await until(exported, "spans were exported", 30)
+    await until(exported, "spans were exported")
     hits = [f"{place}: {one}" for place, data in await _everything(mesh, collector[0]) for one in _found_in(data)]
     assert not hits, hits[:20]
 
@@ -334,7 +324,7 @@ async def test_an_erased_case_can_be_told_but_not_read(mesh: LocalMesh, clients:
 
 async def _by_number(clients: Clients, case: case_pb2.Case, agency: str = "110", role: str = "operator") -> bool:
     request = trk.ListCasesRequest(filter=trk.CaseFilter(number=NUMBER), page_size=500)
-    found = await clients.tracking.ListCases(request, metadata=identity(agency, "007", role), timeout=10)
+    found = await clients.tracking.ListCases(request, metadata=identity(agency, "007", role), timeout=CALL_SECONDS)
     return case.name in [one.name for one in found.cases]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToJson
-from mesh_play import CITY, Desk, Partner, city_with, patiently, until
+from mesh_play import CALL_SECONDS, CITY, Desk, Partner, city_with, patiently
 from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
@@ -29,6 +29,7 @@ from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
 from callmesh.tracking.digest import digest
 from callmesh.tracking.rebuild import rebuild
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THRESHOLD = 3
@@ -64,7 +65,7 @@ async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
         stderr=subprocess.PIPE,
         env=os.environ | {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE), "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
     return Ran(process.returncode, out, err)
@@ -73,7 +74,7 @@ async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
 async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
     async def ask() -> trk.GetFiguresResponse:
         answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
-            trk.GetFiguresRequest(**more), metadata=me("110", "supervisor"), timeout=10
+            trk.GetFiguresRequest(**more), metadata=me("110", "supervisor"), timeout=CALL_SECONDS
         )
         return answer
 
@@ -82,7 +83,7 @@ async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
 
 async def current(clients: Clients, case: case_pb2.Case) -> None:
     request = trk.GetCaseRequest(name=case.name, min_etag=case.etag)
-    await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
+    await clients.tracking.GetCase(request, metadata=me("110"), timeout=CALL_SECONDS)
 
 
 class Watch:
@@ -105,7 +106,7 @@ class Watch:
         async def there() -> bool:
             return any(one.case.name == case.name and one.case.etag == case.etag for one in self.seen)
 
-        await until(there, f"{case.name} at {case.etag} on the screen", 30)
+        await until(there, f"{case.name} at {case.etag} on the screen")
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -184,7 +185,7 @@ async def test_row_19_a_redone_case_by_any_of_its_numbers(mesh: LocalMesh, clien
     by_name = await desk.timeline(case)
     for given in ({"external_id": "J-1"}, {"external_id": "G-1"}, {"number": CALLER}, {"number": CALLER, "index": 1}):
         request = trk.GetTimelineRequest(**given)
-        assert await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10) == by_name
+        assert await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=CALL_SECONDS) == by_name
     assert [one.attempts for one in by_name.deliveries] == [again.attempt, 1]
     assert [(one.round, one.follow_up.solved) for one in by_name.rounds] == [(1, False), (2, True)]
     for which in (case.name, "J-1", "G-1", CALLER):
@@ -205,11 +206,13 @@ async def test_a_number_with_several_cases_asks_which(mesh: LocalMesh, clients: 
     newer = await desk.open(channel="phone", report=report)
     await current(clients, newer)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await clients.tracking.GetTimeline(trk.GetTimelineRequest(number=CALLER), metadata=me("110"), timeout=10)
+        await clients.tracking.GetTimeline(
+            trk.GetTimelineRequest(number=CALLER), metadata=me("110"), timeout=CALL_SECONDS
+        )
     assert reason_of(refused.value) == "INVALID_FIELD"
     for index, name in ((1, newer.name), (2, None)):
         request = trk.GetTimelineRequest(number=CALLER, index=index)
-        found = await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10)
+        found = await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=CALL_SECONDS)
         assert (found.case.name == newer.name) == (name is not None)
     listed = await callmesh(mesh, "trace", CALLER)
     assert listed.status == 1 and listed.out.index(newer.name) < listed.out.index("water_outage")
@@ -248,7 +251,7 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
 async def told_to_ops(clients: Clients, **asked: Any) -> Any:
     """What tracking tells operations of a case, as JSON."""
     request = trk.GetTimelineRequest(**asked)
-    told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=10)
+    told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=CALL_SECONDS)
     told.case.ClearField("report")
     return json.loads(MessageToJson(told, preserving_proto_field_name=True, ensure_ascii=False))
 

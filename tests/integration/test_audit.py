@@ -45,9 +45,9 @@ async def fill(mesh: LocalMesh, prefix: str) -> None:
         for number in range(CASES):
             report = report_pb2.Report(narrative="路灯不亮")
             opening = intake_service_pb2.OpenCaseRequest(request_id=f"{prefix}-{number}", report=report)
-            case = await clients.intake.OpenCase(opening, metadata=me("110"), timeout=10)
+            case = await clients.intake.OpenCase(opening, metadata=me("110"), timeout=60)
             more = intake_service_pb2.AmendCaseRequest(request_id="more", name=case.name, text="两盏")
-            await clients.intake.AmendCase(more, metadata=me("110"), timeout=10)
+            await clients.intake.AmendCase(more, metadata=me("110"), timeout=60)
 
 
 async def signed_until(mesh: LocalMesh, sequence: int) -> None:

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.states import ENDED
 
 _C, _R = case_pb2.Case, referral_pb2.Referral
-OPEN_STATES = (_C.RECEIVED, _C.CLASSIFIED, _C.REFERRED, _C.DISPUTED, _C.FOLLOW_UP)
+OPEN_STATES = tuple(one for one in _C.State.values() if one and one not in ENDED)
 _AT_WORK = (_R.ACCEPTED, _R.IN_PROGRESS, _R.RETURN_REQUESTED)
 
 

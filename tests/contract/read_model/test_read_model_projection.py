@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from read_model_kit import HAS_POSTGRES, Model
 from sqlalchemy import create_engine, func, inspect, select, text, update
-from tracking_play import STREAM, TRACE, MemorySource, Play, message, until
+from tracking_play import STREAM, TRACE, MemorySource, Play, message
 
 from callmesh.ledger.record import Damaged
 from callmesh.tracking import projector, schema
@@ -18,6 +18,7 @@ from callmesh.tracking.items import Item, item_of
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.rebuild import refill
 from callmesh.tracking.store import Store
+from support.waiting import until
 
 
 @pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL: set CALLMESH_TEST_POSTGRES or install initdb and pg_ctl")

@@ -13,7 +13,8 @@ from callmesh.console.drafts import Drafts
 from callmesh.console.handling import moment, offered_acts, zone_of
 from callmesh.console.oversight import ACTS, chances
 from callmesh.console.pages import board, supervise
-from callmesh.console.parts import PARTS, shown
+from callmesh.console.pages.admin import LABELS
+from callmesh.console.parts import PARTS, WHOLE_FILES, shown
 from callmesh.console.rows import rows
 from callmesh.directory.load import load_city
 from callmesh.directory.write import files_of
@@ -125,6 +126,12 @@ def test_a_part_read_into_forms_and_saved_again_is_the_same(demo_city: City, tmp
     for file, text in files.items():
         (tmp_path / file).write_text(text, encoding="utf-8")
     assert load_city(tmp_path) == demo_city
+
+
+def test_every_file_of_a_city_but_its_map_is_edited_here(demo_city: City) -> None:
+    edited = {part.file for part in PARTS.values()} | set(WHOLE_FILES.values())
+    assert files_of(demo_city).keys() - edited == {"divisions.geojson"}
+    assert LABELS.keys() == PARTS.keys() | WHOLE_FILES.keys()
 
 
 def test_a_draft_holds_what_differs_and_nothing_else(tmp_path: Path) -> None:

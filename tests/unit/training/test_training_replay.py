@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -128,7 +128,7 @@ async def test_cases_and_facts_come_back_from_the_log(real: Real) -> None:
     said = classified("gas_leak", emergency=True)
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
-    js = real.clients[0].jetstream(timeout=5)
+    js = real.clients[0].jetstream(timeout=30)
     vault = await vault_of(real.clients[0])
     told = [fact.body async for _, fact in facts_since(js, NAMES, 0, started, vault)]
     assert [type(one).__name__ for one in told] == ["CaseOpened", "CaseClassified"]
@@ -155,7 +155,7 @@ async def test_a_service_that_starts_takes_up_what_was_taught(real: Real) -> Non
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
     settings, vault = SimpleNamespace(rules_dir="", shard=0), await vault_of(real.clients[0])
-    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=5), names=NAMES, settings=settings, vault=vault)
+    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=30), names=NAMES, settings=settings, vault=vault)
     service = Classification(cast(Mesh, SimpleNamespace(runtime=runtime, city=read_city(CITY))))
     before = service.assess("厨房停气了", "phone", "110")
     await service.remember()
@@ -173,8 +173,15 @@ def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     table = tmp_path / "corrected.jsonl"
     table.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in lines), encoding="utf-8")
     poor, to = tmp_path / "refit" / "refit.model", tmp_path / "in-force.model"
+    measured, told = promotion.standing, list[Standing]()
+
+    def noted(path: Path | None, categories: Any) -> Standing:
+        told.append(measured(path, categories))
+        return told[-1]
+
     with monkeypatch.context() as little:
         little.setattr(corpus, "load", lambda: few)
+        little.setattr(promotion, "standing", noted)
         said = _run("refit", "--cases", table, "--out", tmp_path / "refit", "--quiet")
         assert said.exit_code == 0, said.output
         learned = Model.load(poor).info
@@ -184,8 +191,8 @@ def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     assert refused.exit_code != 0 and "not promoted, what is in force stays" in refused.output
     assert "held-out reports that are read right" in refused.output
     assert not to.exists()
-    shipped = promotion.standing(None, read_city(CITY).categories)
-    monkeypatch.setattr(promotion, "standing", lambda path, categories: shipped)  # 13 s each
+    _, shipped = told
+    monkeypatch.setattr(promotion, "standing", lambda path, categories: shipped)  # measured a moment ago, in 13 s
     done = _run("promote", "--model", DEFAULT, "--to", to)
     assert done.exit_code == 0, done.output
     assert Model.load(to).info["suite"]["failures"] == 0

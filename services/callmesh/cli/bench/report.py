@@ -205,7 +205,9 @@ def _targets(found: Mapping[str, Any]) -> Iterator[Row]:
     for one in judge(found):
         target = one.target
         floor = f"{one.floor:.4g} {target.unit}" if one.floor is not None else ""
-        bound = f"{'>=' if target.at_least else '<='} {target.limit:g}{'x' if target.floor else ' ' + target.unit}"
+        bound = (
+            f"{'>=' if target.at_least else '<='} {target.limit:g}{'x' if target.bounds_ratio else ' ' + target.unit}"
+        )
         times = f"{one.ratio:.2f}x" if one.ratio is not None else ""
         yield target.says, f"{one.figure:.4g} {target.unit}", floor, times, bound, "ok" if one.ok else "SHORT"
 
