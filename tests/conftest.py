@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its core writes to standard error, which tests of logs read
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from xdist.remote import Producer
 
 from callmesh.domain.directory import City
@@ -17,7 +18,21 @@ from support import city
 from support.dealing import Dealer, turn
 from support.nats_server import NatsServer
 
-settings.register_profile("callmesh", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# Tests write through to the disk thousands of times. Memory takes that as a disk would, and never stands still.
+_MEMORY = Path("/dev/shm")
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 << 30:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
+
+# A failure prints a blob that repeats it. Shrinking it takes minutes, so it is done only when asked for.
+_SHRINKS = "CALLMESH_SHRINK" in os.environ
+settings.register_profile(
+    "callmesh",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    report_multiple_bugs=False,
+    phases=[one for one in Phase if one is not Phase.explain and (_SHRINKS or one is not Phase.shrink)],
+)
 settings.load_profile("callmesh")
 
 

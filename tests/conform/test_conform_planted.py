@@ -56,6 +56,7 @@ MEANT: dict[Fault, tuple[str, str]] = {
     F.ANY_CERTIFICATE: ("certificates", "whose certificate is wrong"),
 }
 _SECURE = {F.ANY_CERTIFICATE}
+SLOW = replace(BRISK, answer=10.0, quiet=5.0)
 
 
 @pytest.fixture
@@ -71,16 +72,20 @@ def test_every_mistake_has_its_scenario() -> None:
 @pytest.mark.parametrize("fault", [one for one in MEANT if one not in _SECURE], ids=lambda one: one.value)
 async def test_a_planted_mistake_is_found(fault: Fault) -> None:
     name, words = MEANT[fault]
-    found = result(await run_of([fault], [name]), name)
-    assert (found.verdict, words in found.why) == (Verdict.FAIL, True), found
+    for pace in (BRISK, SLOW):  # on a machine that stands still for a moment another silence may be told first
+        found = result(await run_of([fault], [name], pace=pace), name)
+        if (found.verdict, words in found.why) == (Verdict.FAIL, True):
+            break
+    else:
+        raise AssertionError(found)
     assert found.lines, "with what went over the wire"
 
 
 @pytest.mark.parametrize("fault", _SECURE, ids=lambda one: one.value)
 async def test_a_mistake_about_certificates_is_found(fault: Fault, ca: Authority, tmp_path: Path) -> None:
     name, words = MEANT[fault]
-    slow = replace(BRISK, answer=10.0, quiet=5.0)  # it looks at what is shown now and then
-    found = result(await run_of([fault], [name], pace=slow, folder=ca.folder, own=tmp_path), name)
+    # it looks at what is shown now and then
+    found = result(await run_of([fault], [name], pace=SLOW, folder=ca.folder, own=tmp_path), name)
     assert (found.verdict, words in found.why) == (Verdict.FAIL, True), found
 
 

@@ -12,7 +12,14 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from callmesh.console.accounts import DEMO_PASSWORD
 
 SIZE = {"width": 1366, "height": 768}
-expect.set_options(timeout=30_000)  # waits for a condition; how fast pages are is tested where it is promised
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    # The address bar's two hidden pages cost more than the page under test; the rest Playwright switches off, too.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,AimEnabled,DestroyProfileOnBrowserClose,"
+    "HttpsUpgrades,LensOverlay,MediaRouter,OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning",
+)
+expect.set_options(timeout=60_000)  # waits for a condition; how fast pages are is tested where it is promised
 
 
 @dataclass
@@ -48,7 +55,7 @@ class Browsing:
     @asynccontextmanager
     async def open(cls, chromium: str, url: str) -> AsyncIterator[Browsing]:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             try:
                 yield cls(browser, url)
             finally:
@@ -58,7 +65,7 @@ class Browsing:
         """A fresh person's browser: Chinese, light, the smaller of the two desk screens unless told otherwise."""
         given = {"viewport": SIZE, "locale": "zh-CN", "color_scheme": "light", "base_url": self.url} | more
         made = await self.browser.new_context(**given)
-        made.set_default_timeout(30_000)
+        made.set_default_timeout(60_000)
         return made
 
     async def sign_in(self, account: str, **more: Any) -> Desk:

@@ -16,7 +16,7 @@ from callmesh.kernel.rpc.client import identity
 from support.waiting import until
 
 R = referral_pb2.Referral
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def request_id() -> str:

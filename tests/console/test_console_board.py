@@ -9,7 +9,9 @@ from browsing import Desk
 from handing import handed
 from playwright.async_api import expect
 
-from callmesh.cli.clients import Clients
+from callmesh.api.v1 import case_pb2, tracking_service_pb2
+from callmesh.cli.clients import Clients, me
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
@@ -17,7 +19,8 @@ WALL = {"viewport": {"width": 1920, "height": 1080}}
 
 
 async def test_the_wall_shows_everything_without_scrolling_and_counts_along(person: Person, clients: Clients) -> None:
-    await handed(clients, "停气", "gas_outage", "gas")
+    first = await handed(clients, "停气", "gas_outage", "gas")
+    await until(lambda: counted(clients, first), "the read model counts it")
     desk = await person("kiosk", **WALL)
     page = desk.page
     assert page.url.endswith("/board"), "it is the kiosk's home"
@@ -32,6 +35,12 @@ async def test_the_wall_shows_everything_without_scrolling_and_counts_along(pers
     await handed(clients, "停水", "water_outage", "water")
     await expect(page.locator(".tile b").first).to_have_text(str(before + 1))
     await expect(page.locator(".ranking")).to_contain_text("临江水务抢修中心")
+
+
+async def counted(clients: Clients, case: case_pb2.Case) -> bool:
+    """Whether the read model, which the board counts from, has it."""
+    found = await clients.tracking.ListCases(tracking_service_pb2.ListCasesRequest(page_size=5), metadata=me("110"))
+    return case.name in [one.name for one in found.cases]
 
 
 async def test_a_kiosk_opens_nothing_else(person: Person) -> None:

@@ -22,17 +22,17 @@ async def test_a_new_case_appears_in_the_list_without_a_reload(person: Person, c
     await expect(desk.page.locator("#link")).to_have_text("实时")
     report = report_pb2.Report(narrative="楼下有人吵架", place=report_pb2.Place(text="望江路1号"))
     request = intake_service_pb2.OpenCaseRequest(request_id="frame-1", report=report, desk="t-1")
-    case = await clients.intake.OpenCase(request, metadata=me("110"), timeout=10)
+    case = await clients.intake.OpenCase(request, metadata=me("110"), timeout=60)
     await expect(desk.page.locator(f"#row-{case.name[-6:]}")).to_contain_text("楼下有人吵架")
 
 
 async def test_a_list_goes_on_behind_its_first_page(person: Person, clients: Clients) -> None:
     asked = tracking_service_pb2.ListCasesRequest(page_size=PAGE_SIZE + 1)
-    known = await clients.tracking.ListCases(asked, metadata=me("110"), timeout=10)
+    known = await clients.tracking.ListCases(asked, metadata=me("110"), timeout=60)
     for number in range(PAGE_SIZE + 1 - len(known.cases)):
         report = report_pb2.Report(narrative="楼下有人吵架", place=report_pb2.Place(text=f"望江路{number}号"))
         request = intake_service_pb2.OpenCaseRequest(request_id=f"frame-many-{number}", report=report)
-        await clients.intake.OpenCase(request, metadata=me("110"), timeout=10)
+        await clients.intake.OpenCase(request, metadata=me("110"), timeout=60)
     desk = await person("op110")
     await desk.page.goto("/cases?state=all")
     rows = desk.page.locator("#rows tr")

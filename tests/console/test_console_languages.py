@@ -21,18 +21,33 @@ from callmesh.cli.clients import Clients, me
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
 FOREIGN = {"en": re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+"), "zh": re.compile(r"\b[A-Z]?[a-z]{2,}\b")}
-SPOKEN = """() => [...document.querySelectorAll("[aria-label], [title]")].map(
-    (one) => `${one.getAttribute("aria-label") || ""} ${one.getAttribute("title") || ""}`)"""
+NARROW = (390, 1024)
+READ = """(no) => {
+    document.querySelectorAll(no).forEach((one) => one.remove());
+    document.querySelectorAll("details").forEach((one) => { one.open = true; });
+    const aloud = [...document.querySelectorAll("[aria-label], [title]")].map(
+        (one) => `${one.getAttribute("aria-label") || ""} ${one.getAttribute("title") || ""}`);
+    return [document.body.innerText, document.title, ...aloud];
+}"""
+"""In one step: the page lives, and what is taken out may come back with the next news."""
 KEYS = re.compile(r"\b(Alt|Ctrl)\+\w+")
 NO_WORDS = "[data-said], [lang]:not(html), code, kbd, script, style"
 
 
 async def foreign(page: Page, language: str) -> list[str]:
     """Words of the other language that the page shows or reads aloud."""
-    await page.evaluate("no => document.querySelectorAll(no).forEach((one) => one.remove())", NO_WORDS)
-    await page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
-    read = [await page.locator("body").inner_text(), await page.title(), *await page.evaluate(SPOKEN)]
+    read = await page.evaluate(READ, NO_WORDS)
     return FOREIGN[language].findall(KEYS.sub("", " ".join(read).replace("callmesh", "")))
+
+
+async def fits(page: Page, width: int) -> bool:
+    """Whether nobody must scroll the page sideways on a screen of that width."""
+    before = page.viewport_size
+    assert before is not None
+    await page.set_viewport_size({"width": width, "height": 800})
+    found: bool = await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    await page.set_viewport_size(before)
+    return found
 
 
 async def lived(clients: Clients) -> case_pb2.Case:
@@ -50,7 +65,9 @@ async def lived(clients: Clients) -> case_pb2.Case:
     return await now(clients, case)
 
 
-async def test_no_page_has_a_word_of_the_other_language(person: Person, clients: Clients, browsing: Browsing) -> None:
+async def test_no_page_has_a_word_of_the_other_language_or_is_too_wide(
+    person: Person, clients: Clients, browsing: Browsing
+) -> None:
     case = await lived(clients)
     short = case.name.removeprefix("cases/")
     pages = {
@@ -63,6 +80,7 @@ async def test_no_page_has_a_word_of_the_other_language(person: Person, clients:
             "/admin/guides",
             "/admin/plans/0",
             "/admin/calendar",
+            "/admin/devices",
         ),
         "kiosk": ("/board",),
         "op110": ("/desk", "/cases?state=all", f"/{case.name}", f"/{case.name[:-1]}0", "/help/keys", "/sign-in"),
@@ -76,6 +94,10 @@ async def test_no_page_has_a_word_of_the_other_language(person: Person, clients:
                 await desk.page.goto(address)
                 if left := await foreign(desk.page, language):
                     found.append(f"{address} in {language}: {sorted(set(left))}")
+                if language == "en":
+                    found += [
+                        f"{address} is wider than {width}" for width in NARROW if not await fits(desk.page, width)
+                    ]
     assert not found, "\n".join(found)
 
 

@@ -39,11 +39,11 @@ async def some_cases(clients: Clients) -> str:
             caller=report_pb2.Caller(number=number), narrative=words, place=report_pb2.Place(text=where)
         )
         asked = intake_service_pb2.OpenCaseRequest(request_id=f"picture-{place}", report=report)
-        names.append((await clients.intake.OpenCase(asked, metadata=me("110"), timeout=10)).name)
+        names.append((await clients.intake.OpenCase(asked, metadata=me("110"), timeout=60)).name)
         judge = classification_service_pb2.ClassifyCaseRequest(request_id=f"picture-{place}c", name=names[-1])
-        await clients.classification.ClassifyCase(judge, metadata=me("110"), timeout=10)
+        await clients.classification.ClassifyCase(judge, metadata=me("110"), timeout=60)
         offer = transfer_service_pb2.TransferCaseRequest(request_id=f"picture-{place}t", name=names[-1])
-        await clients.transfer.TransferCase(offer, metadata=me("110"), timeout=10)
+        await clients.transfer.TransferCase(offer, metadata=me("110"), timeout=60)
     return names[0]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from browsing import Desk
+from browsing import FLAGS, Desk
 from handing import handed
 from playwright.async_api import Page, Playwright, async_playwright, expect
 
@@ -53,7 +53,7 @@ async def opened(clients: Clients, words: str, agency: str = "110") -> list[str]
 
     async def found() -> list[str]:
         asked = tracking_service_pb2.ListCasesRequest(page_size=500)
-        answer = await clients.tracking.ListCases(asked, metadata=me(agency), timeout=10)
+        answer = await clients.tracking.ListCases(asked, metadata=me(agency), timeout=60)
         return [one.name for one in answer.cases if words in one.report.narrative]
 
     return await until(found, f"a case with {words}")
@@ -65,7 +65,7 @@ async def until_case(clients: Clients, name: str, wanted: Callable[[case_pb2.Cas
 
     async def has_it() -> bool:
         asked = tracking_service_pb2.GetCaseRequest(name=name)
-        found.CopyFrom(await clients.tracking.GetCase(asked, metadata=me("110"), timeout=10))
+        found.CopyFrom(await clients.tracking.GetCase(asked, metadata=me("110"), timeout=60))
         return wanted(found)
 
     await until(has_it, f"{name} as wanted")
@@ -75,7 +75,7 @@ async def until_case(clients: Clients, name: str, wanted: Callable[[case_pb2.Cas
 async def open_case(clients: Clients, words: str) -> str:
     report = report_pb2.Report(narrative=words, place=report_pb2.Place(text="望江路1号"))
     request = intake_service_pb2.OpenCaseRequest(request_id=f"t-{hash(words) & 0xFFFFFF}", report=report)
-    return (await clients.intake.OpenCase(request, metadata=me("110"), timeout=10)).name
+    return (await clients.intake.OpenCase(request, metadata=me("110"), timeout=60)).name
 
 
 async def test_nothing_is_asked_while_pinyin_composes_and_one_thing_after(person: Person) -> None:
@@ -241,7 +241,7 @@ async def test_the_draft_outlives_a_killed_browser(mesh: LocalMesh, tmp_path: Pa
 async def with_profile(playwright: Playwright, profile: str, url: str) -> Page:
     """A desk in a browser that keeps its data in that folder."""
     context = await playwright.chromium.launch_persistent_context(
-        profile, executable_path=CHROMIUM, args=["--no-sandbox"], base_url=url, locale="zh-CN"
+        profile, executable_path=CHROMIUM, args=FLAGS, base_url=url, locale="zh-CN"
     )
     page = await context.new_page()
     await page.goto("/sign-in")

@@ -29,11 +29,11 @@ from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import detail, identity, reason_of, sentence, status_details
 from callmesh.partner.wire import Wire
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "deploy" / "city"
-CALL_SECONDS = 10.0
-WAIT_SECONDS = 15.0
+CALL_SECONDS = 30.0
 State = case_pb2.Case.State
 RState = referral_pb2.Referral.State
 Role = referral_pb2.Referral.Role
@@ -60,17 +60,6 @@ def city_with(folder: Path, limits: Mapping[str, tuple[str, str, str]]) -> Path:
         lines.append(line)
     (folder / "limits.toml").write_text("\n".join(lines) + "\n")
     return folder
-
-
-async def until(probe: Callable[[], Awaitable[T]], what: str, seconds: float = WAIT_SECONDS) -> T:
-    """The probe's first truthy answer; fails with `what` when none comes in time."""
-    end = time.monotonic() + seconds
-    while True:
-        found = await probe()
-        if found:
-            return found
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 async def patiently(call: Callable[[], Awaitable[T]], seconds: float = 60.0) -> T:
@@ -209,7 +198,7 @@ class Desk:
         return found[0]
 
     async def until(
-        self, case: case_pb2.Case, fits: Callable[[case_pb2.Case], bool], what: str, seconds: float = WAIT_SECONDS
+        self, case: case_pb2.Case, fits: Callable[[case_pb2.Case], bool], what: str, seconds: float = PATIENCE
     ) -> case_pb2.Case:
         """Watches the case until it fits, by WatchCases; what was before the watch is read once."""
         call = self.clients.tracking.WatchCases(trk.WatchCasesRequest(), metadata=self._me)
@@ -271,7 +260,7 @@ class Partner:
         self.client.on_news(self._store)
 
     async def __aenter__(self) -> Partner:
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await self.client.__aenter__()
         return self
 
@@ -306,7 +295,7 @@ class Partner:
         """The machine has stored it."""
         self._stored.setdefault(delivery.delivery_id, asyncio.Event()).set()
 
-    async def got(self, fits: Callable[[gw.Delivery], bool], what: str, seconds: float = WAIT_SECONDS) -> gw.Delivery:
+    async def got(self, fits: Callable[[gw.Delivery], bool], what: str, seconds: float = PATIENCE) -> gw.Delivery:
         """The first delivery that fits, now or later."""
 
         def first() -> gw.Delivery | None:
@@ -321,7 +310,7 @@ class Partner:
         assert found is not None
         return found
 
-    async def told(self, case: case_pb2.Case, kind: Any = Kind.OFFERED, seconds: float = WAIT_SECONDS) -> gw.Delivery:
+    async def told(self, case: case_pb2.Case, kind: Any = Kind.OFFERED, seconds: float = PATIENCE) -> gw.Delivery:
         """The first delivery of this kind about a case."""
         what = f"{Kind.Name(kind)} about {case.name}"
         return await self.got(lambda one: one.kind == kind and one.case.name == case.name, what, seconds)

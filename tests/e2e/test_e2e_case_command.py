@@ -24,8 +24,9 @@ from callmesh.cli.endpoints import FILE
 from callmesh.cli.main import main
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.ids import now
+from support.waiting import PATIENCE
 
-SECONDS = 20.0
+SECONDS = PATIENCE
 SWITCH = {"101": "answer:0.1", "201": "drop:0:0.1"}
 Case = dict[str, Any]
 

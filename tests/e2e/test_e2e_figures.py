@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,17 +15,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from google.protobuf.json_format import MessageToJson
-from mesh_play import CITY, Desk, Partner, city_with, patiently, until
+from mesh_play import CALL_SECONDS, CITY, Desk, Partner, city_with, patiently
 from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli.clients import Clients, asking, connect, me
-from callmesh.cli.endpoints import FILE
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
 from callmesh.tracking.digest import digest
 from callmesh.tracking.rebuild import rebuild
+from support.command import callmesh
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 THRESHOLD = 3
@@ -52,28 +50,10 @@ async def clients(mesh: LocalMesh) -> AsyncIterator[Clients]:
         yield made
 
 
-class Ran:
-    def __init__(self, status: int, out: bytes, err: bytes) -> None:
-        self.status, self.out, self.err = status, out.decode(), err.decode()
-
-
-async def callmesh(mesh: LocalMesh, *arguments: str) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "callmesh", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE), "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out, err)
-
-
 async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
     async def ask() -> trk.GetFiguresResponse:
         answer: trk.GetFiguresResponse = await clients.tracking.GetFigures(
-            trk.GetFiguresRequest(**more), metadata=me("110", "supervisor"), timeout=10
+            trk.GetFiguresRequest(**more), metadata=me("110", "supervisor"), timeout=CALL_SECONDS
         )
         return answer
 
@@ -82,7 +62,7 @@ async def figures(clients: Clients, **more: Any) -> trk.GetFiguresResponse:
 
 async def current(clients: Clients, case: case_pb2.Case) -> None:
     request = trk.GetCaseRequest(name=case.name, min_etag=case.etag)
-    await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
+    await clients.tracking.GetCase(request, metadata=me("110"), timeout=CALL_SECONDS)
 
 
 class Watch:
@@ -105,7 +85,7 @@ class Watch:
         async def there() -> bool:
             return any(one.case.name == case.name and one.case.etag == case.etag for one in self.seen)
 
-        await until(there, f"{case.name} at {case.etag} on the screen", 30)
+        await until(there, f"{case.name} at {case.etag} on the screen")
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -184,14 +164,14 @@ async def test_row_19_a_redone_case_by_any_of_its_numbers(mesh: LocalMesh, clien
     by_name = await desk.timeline(case)
     for given in ({"external_id": "J-1"}, {"external_id": "G-1"}, {"number": CALLER}, {"number": CALLER, "index": 1}):
         request = trk.GetTimelineRequest(**given)
-        assert await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10) == by_name
+        assert await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=CALL_SECONDS) == by_name
     assert [one.attempts for one in by_name.deliveries] == [again.attempt, 1]
     assert [(one.round, one.follow_up.solved) for one in by_name.rounds] == [(1, False), (2, True)]
     for which in (case.name, "J-1", "G-1", CALLER):
-        shown = await callmesh(mesh, "trace", which)
-        assert shown.status == 0 and case.name in shown.out, shown.err
-        assert f"redelivered: water got it {again.attempt} times" in shown.out
-        assert "round 1 (第 1 轮)" in shown.out and "unsolved" in shown.out and CALLER not in shown.out
+        shown = await callmesh(mesh.data_dir, "trace", which)
+        assert shown.exit_code == 0 and case.name in shown.stdout, shown.stderr
+        assert f"redelivered: water got it {again.attempt} times" in shown.stdout
+        assert "round 1 (第 1 轮)" in shown.stdout and "unsolved" in shown.stdout and CALLER not in shown.stdout
     assert (await desk.timeline(case)).slowest_hop.start_event.startswith(f"{case.name}/events/")
 
 
@@ -205,15 +185,17 @@ async def test_a_number_with_several_cases_asks_which(mesh: LocalMesh, clients: 
     newer = await desk.open(channel="phone", report=report)
     await current(clients, newer)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await clients.tracking.GetTimeline(trk.GetTimelineRequest(number=CALLER), metadata=me("110"), timeout=10)
+        await clients.tracking.GetTimeline(
+            trk.GetTimelineRequest(number=CALLER), metadata=me("110"), timeout=CALL_SECONDS
+        )
     assert reason_of(refused.value) == "INVALID_FIELD"
     for index, name in ((1, newer.name), (2, None)):
         request = trk.GetTimelineRequest(number=CALLER, index=index)
-        found = await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=10)
+        found = await clients.tracking.GetTimeline(request, metadata=me("110"), timeout=CALL_SECONDS)
         assert (found.case.name == newer.name) == (name is not None)
-    listed = await callmesh(mesh, "trace", CALLER)
-    assert listed.status == 1 and listed.out.index(newer.name) < listed.out.index("water_outage")
-    assert newer.name in (await callmesh(mesh, "trace", CALLER, "--index", "1")).out
+    listed = await callmesh(mesh.data_dir, "trace", CALLER)
+    assert listed.exit_code == 1 and listed.stdout.index(newer.name) < listed.stdout.index("water_outage")
+    assert newer.name in (await callmesh(mesh.data_dir, "trace", CALLER, "--index", "1")).stdout
 
 
 async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) -> None:
@@ -226,13 +208,13 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
     told = [await told_to_ops(clients, **asked) for asked in ({"name": open_one.name}, {"external_id": "J-1"})]
     await mesh.kill("tracking", signal.SIGTERM, stay_down=True)
     try:
-        alone = [await callmesh(mesh, "trace", which, "--json") for which in (open_one.name, "J-1")]
-        newer = await callmesh(mesh, "trace", CALLER, "--index", "1")
-        assert (await callmesh(mesh, "trace", f"{open_one.name[:-1]}0")).status == 1
+        alone = [await callmesh(mesh.data_dir, "trace", which, "--json") for which in (open_one.name, "J-1")]
+        newer = await callmesh(mesh.data_dir, "trace", CALLER, "--index", "1")
+        assert (await callmesh(mesh.data_dir, "trace", f"{open_one.name[:-1]}0")).exit_code == 1
     finally:
         await mesh.restart("tracking")
-    assert all(one.status == 0 and "read from the log itself" in one.err for one in alone), alone[1].err
-    found = [json.loads(one.out) for one in alone]
+    assert all(one.exit_code == 0 and "read from the log itself" in one.stderr for one in alone), alone[1].stderr
+    found = [json.loads(one.stdout) for one in alone]
     assert found[0]["entries"] == told[0]["entries"] and found[0]["case"] == told[0]["case"]
     assert told[1]["rounds"][1].pop("reason") == "unsolved", "sealed: the log alone tells no reasons without a key"
     assert found[1] == told[1], "its way is over: every word of the page, whoever reads the log"
@@ -242,13 +224,13 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
     assert way["deliveries"][0]["attempts"] > 1 and len(way["rounds"]) == 2 and way["slowest_hop"]["agency"]
     assert any(one.get("slowest") for one in way["holds"])
     assert (found[0]["next_limit"], found[0]["next_agency"]) == ("LIMIT_DIVERSION", "110"), "nobody classified it yet"
-    assert newer.status == 0 and f"linked (关联, number): {way['case']['name']}" in " ".join(newer.out.split())
+    assert newer.exit_code == 0 and f"linked (关联, number): {way['case']['name']}" in " ".join(newer.stdout.split())
 
 
 async def told_to_ops(clients: Clients, **asked: Any) -> Any:
     """What tracking tells operations of a case, as JSON."""
     request = trk.GetTimelineRequest(**asked)
-    told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=10)
+    told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=CALL_SECONDS)
     told.case.ClearField("report")
     return json.loads(MessageToJson(told, preserving_proto_field_name=True, ensure_ascii=False))
 
@@ -265,14 +247,14 @@ async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clie
     assert (counted["solved", ""].numerator, counted["satisfied", ""].denominator) == (1, 1)
     grouped = await figures(clients, group_by=[trk.GetFiguresRequest.AGENCY, trk.GetFiguresRequest.MONTH])
     assert {one.groups[0].key for one in grouped.figures} == {"water"}
-    table = await callmesh(mesh, "stats")
-    assert table.status == 0, table.err
-    assert "时区 UTC+08:00" in table.out and "重办率" in table.out and "1/1" in table.out
-    assert "3/3" in (await callmesh(mesh, "stats", "--hotspots", "3")).out
-    exported = (await callmesh(mesh, "stats", "--csv", "-", "--figure", "cases_opened")).out
+    table = await callmesh(mesh.data_dir, "stats")
+    assert table.exit_code == 0, table.stderr
+    assert "时区 UTC+08:00" in table.stdout and "重办率" in table.stdout and "1/1" in table.stdout
+    assert "3/3" in (await callmesh(mesh.data_dir, "stats", "--hotspots", "3")).stdout
+    exported = (await callmesh(mesh.data_dir, "stats", "--csv", "-", "--figure", "cases_opened")).stdout
     assert exported.splitlines()[1].startswith(f"cases_opened,,接报数,count,{opened},0")
-    lines = (await callmesh(mesh, "stats", "--json", "--by", "channel", "--category", "main_burst")).out.splitlines()
-    first = json.loads(lines[0])
+    told = await callmesh(mesh.data_dir, "stats", "--json", "--by", "channel", "--category", "main_burst")
+    first = json.loads(told.stdout.splitlines()[0])
     assert first["groups"] == {"channel": "phone"} and first["numerator"] == 5
 
 

@@ -16,6 +16,7 @@ from mesh_play import ROOT, Desk, State
 
 from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 GUIDE = ROOT / "protos" / "README.md"
@@ -39,7 +40,7 @@ async def running(folder: Path, *command: str) -> AsyncIterator[None]:
         assert process.returncode is None, "it ended by itself"
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE)
 
 
 async def works_off(clients: Clients, agency: str, category: str) -> None:
@@ -48,7 +49,7 @@ async def works_off(clients: Clients, agency: str, category: str) -> None:
     for text in ("家里没有了", "隔壁也没有了"):
         case = await desk.offered(text, category)
         assert case.referrals[0].agency == agency
-        done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "resolved by the guide's program", 30)
+        done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "resolved by the guide's program")
         assert done.referrals[0].HasField("received_at") and done.referrals[0].public_reply
 
 

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2
 from mesh_play import (
+    CALL_SECONDS,
     Desk,
     Kind,
     Partner,
@@ -143,10 +144,10 @@ async def test_unary_twin_of_a_contest(clients: Clients) -> None:
     me = identity("water", "w-1")
     request = gw.ContestReturnRequest(request_id=request_id(), name=case.referrals[0].name, reason="不属本单位")
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE") as found:
-        await stub.ContestReturn(request, metadata=me, timeout=10)
+        await stub.ContestReturn(request, metadata=me, timeout=CALL_SECONDS)
     assert found.state == "not_denied" and "退单" in found.zh
     with refused(grpc.StatusCode.NOT_FOUND, "NOT_FOUND"):
-        await stub.ContestReturn(request, metadata=identity("gas", "g-1"), timeout=10)
+        await stub.ContestReturn(request, metadata=identity("gas", "g-1"), timeout=CALL_SECONDS)
 
 
 async def test_a_returned_emergency_waits_for_nobody(clients: Clients) -> None:
@@ -419,7 +420,7 @@ async def test_errors_say_what_to_do(clients: Clients) -> None:
     name, gateway = case.referrals[0].name, clients.gateway
     me = identity("water", "w-1")
     await gateway.AcceptReferral(
-        gw.AcceptReferralRequest(request_id=request_id(), name=name, handler="h1"), metadata=me, timeout=10
+        gw.AcceptReferralRequest(request_id=request_id(), name=name, handler="h1"), metadata=me, timeout=CALL_SECONDS
     )
     for method, request, field in (
         (gateway.ReturnReferral, gw.ReturnReferralRequest(name=name, basis="职责清单第3条"), "reason"),
@@ -428,10 +429,10 @@ async def test_errors_say_what_to_do(clients: Clients) -> None:
     ):
         request.request_id = request_id()
         with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as bad:
-            await method(request, metadata=me, timeout=10)
+            await method(request, metadata=me, timeout=CALL_SECONDS)
         assert fields(bad) == [field] and bad.zh
     resolved = gw.ResolveReferralRequest(request_id=request_id(), name=name, result="已修", public_reply="您好")
-    await gateway.ResolveReferral(resolved, metadata=me, timeout=10)
+    await gateway.ResolveReferral(resolved, metadata=me, timeout=CALL_SECONDS)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD") as unasked:
         await desk.close(case)
     assert fields(unasked) == ["waiver"], "neither an outcome nor a reason for none"

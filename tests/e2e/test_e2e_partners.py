@@ -8,14 +8,17 @@ from typing import Any
 
 import grpc
 import pytest
-from mesh_play import CALL_SECONDS, Desk, Kind, Partner, RState, State, refused, request_id, until
+from mesh_play import CALL_SECONDS, Desk, Kind, Partner, RState, State, refused, request_id
 
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import identity
 from callmesh.partner import Refused
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+AT_ONCE = 8.0
+"""Seconds, fewer than the ten after which the gateway delivers again what nobody receipted."""
 
 
 class Unary:
@@ -102,14 +105,14 @@ async def test_nothing_is_lost_between_two_connections(clients: Clients) -> None
     async with Partner(clients, "telecom") as firm:
         for _ in range(5):
             case = await desk.offered("光缆断了", "telecom")
-            await firm.told(case, seconds=5)
+            await firm.told(case, seconds=AT_ONCE)
             firm.cut()
             case = await desk.offered("宽带断了", "telecom")
-            await firm.told(case, seconds=5)
+            await firm.told(case, seconds=AT_ONCE)
     for _ in range(3):  # and with nobody there at all for a moment
         case = await desk.offered("电话不通", "telecom")
         async with Partner(clients, "telecom") as firm:
-            await firm.told(case, seconds=5)
+            await firm.told(case, seconds=AT_ONCE)
     assert len({one.delivery_id for one in firm.deliveries}) == len(firm.deliveries)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from typing import Any
 
 import pytest
 from mesh_play import Desk, State
@@ -17,7 +18,7 @@ from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.partner.faults import Fault, FaultPlan
 from callmesh.partner.simulated import SimulatedPartner
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -70,6 +71,7 @@ async def test_played_from_the_command_line(mesh: LocalMesh, clients: Clients) -
     try:
         lines = await read_until(playing, "connected")
         case = await desk.offered("下水道冒水", "drain_overflow")
+        await until(lambda: presence(clients, gw.Presence.PRESENT), "the mesh knows that it is there")
         listed = await called(mesh, "list", "drainage", "power", "--json")
         said, _ = await listed.communicate()
         rows = {one["agency"]: one["state"] for one in map(json.loads, said.splitlines())}
@@ -78,14 +80,19 @@ async def test_played_from_the_command_line(mesh: LocalMesh, clients: Clients) -
         await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "resolved")
     finally:
         playing.send_signal(signal.SIGINT)
-    rest, wrong = await asyncio.wait_for(playing.communicate(), 20)
+    rest, wrong = await asyncio.wait_for(playing.communicate(), PATIENCE)
     assert playing.returncode == 0 and not wrong, wrong.decode()
     assert "1 referrals resolved" in rest.decode()
     assert lines[0].startswith("FaultPlan(seed=3, faults: none") and "下水道" not in "".join(lines)
-    answer = await clients.gateway.ListPresences(
-        gw.ListPresencesRequest(agencies=["drainage"]), metadata=(("callmesh-agency", "110"),), timeout=10
-    )
-    assert answer.presences[0].state == gw.Presence.AWAY and answer.presences[0].HasField("since")
+    gone = await until(lambda: presence(clients, gw.Presence.AWAY), "the mesh knows that it left")
+    assert gone.HasField("since")
+
+
+async def presence(clients: Clients, state: Any) -> gw.Presence | None:
+    """The presence of drainage, once it is this."""
+    request = gw.ListPresencesRequest(agencies=["drainage"])
+    answer = await clients.gateway.ListPresences(request, metadata=(("callmesh-agency", "110"),), timeout=PATIENCE)
+    return answer.presences[0] if answer.presences[0].state == state else None
 
 
 async def called(mesh: LocalMesh, *words: str) -> Process:
@@ -98,7 +105,7 @@ async def read_until(process: Process, word: str) -> list[str]:
     """Its lines up to the one with the word."""
     assert process.stdout is not None
     lines: list[str] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not lines or word not in lines[-1]:
             line = await process.stdout.readline()
             assert line, f"it ended: {lines}"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mesh_play import until
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy import create_engine
@@ -37,6 +36,7 @@ from callmesh.ledger.record import case_of, command_key, fact_of
 from callmesh.ledger.sealing import unseal
 from callmesh.tracking.digest import digest
 from callmesh.tracking.rebuild import rebuild
+from support.waiting import until
 
 NAMES = Names("r1")
 _CASE_MOVES = {
@@ -96,7 +96,7 @@ async def whole_log(mesh: LocalMesh) -> list[Entry]:
         found: list[Entry] = []
         while len(found) < last:
             try:
-                messages = await reader.fetch(500, timeout=5)
+                messages = await reader.fetch(500, timeout=30)
             except NatsTimeout:
                 break
             for one in messages:

@@ -30,7 +30,7 @@ from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.ledger.record import fact_of
 
 AT_ONCE = 64
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 """Seconds for which a command is repeated as it is while the log does not answer, as every client does."""
 FACTS = 3
 """Each case is opened, classified and offered; then its deadline fires."""

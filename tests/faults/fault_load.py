@@ -14,16 +14,17 @@ from collections.abc import AsyncIterator, Sequence
 from random import Random
 from typing import Any
 
-from mesh_play import Desk, Kind, Partner, State, partners, until
+from mesh_play import Desk, Kind, Partner, State, partners
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.cli.clients import Clients
 from callmesh.cli.watching import Watching
 from callmesh.partner import WrongState
+from support.waiting import until
 
 AGENCIES = ("water", "power", "gas", "urban-mgmt", "12345", "locksmith")
-FLOW_SECONDS = 60.0
+FLOW_SECONDS = 120.0
 AT_ONCE = 16
 
 

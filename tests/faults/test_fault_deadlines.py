@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from fault_check import NAMES, check_log, whole_log
 from fault_deadlines import FACTS, Crowd, check_fired, plan, spread
-from mesh_play import CITY, until
+from mesh_play import CITY
 
 from callmesh.cli.endpoints import jetstream
 from callmesh.cli.mesh import LocalMesh
@@ -25,6 +25,7 @@ from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.vault import open_vault
 from callmesh.ledger.jetstream import JetStreamLedger
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DEADLINES = 2_000
@@ -46,7 +47,7 @@ async def test_each_deadline_fires_once_whatever_is_killed(mesh: LocalMesh, seed
 
     client = Connection()
     await connect(client, mesh.nats_url, "test")
-    js = client.jetstream(timeout=5)
+    js = client.jetstream(timeout=30)
     vault = await open_vault(client, js, Settings(data_dir=str(mesh.data_dir)))
     crowd, begun = Crowd(JetStreamLedger(client, js, NAMES, "test", vault)), time.monotonic()
     await crowd.open(plan(DEADLINES, FIRST, WITHIN, random))
@@ -70,7 +71,7 @@ async def test_each_deadline_fires_once_whatever_is_killed(mesh: LocalMesh, seed
         async def all_fired() -> bool:
             return (await js.stream_info(NAMES.log_stream(0))).state.last_seq >= DEADLINES * (FACTS + 1)
 
-        await until(all_fired, "all deadlines fired", 45)
+        await until(all_fired, "all deadlines fired", 120)
     log = await whole_log(mesh)
     check_log(log, [], [])
     late = check_fired(log, crowd.due)

@@ -19,12 +19,12 @@ import pytest
 import pytest_asyncio
 from fault_check import Entry, check_log, check_read_model, last_of, whole_log
 from fault_load import Load, load_on
-from mesh_play import until
 
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli.clients import Clients, me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import SERVICES
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FLOWS = int(os.environ.get("CALLMESH_FAULT_FLOWS", "28"))
@@ -77,10 +77,10 @@ async def settled(mesh: LocalMesh, clients: Clients) -> list[Entry]:
         nonlocal log
         log = await whole_log(mesh)
         request = trk.GetCaseRequest(name=f"cases/{log[-1].case_id}", min_etag=str(log[-1].sequence))
-        await clients.tracking.GetCase(request, metadata=me("110"), timeout=10)
+        await clients.tracking.GetCase(request, metadata=me("110"), timeout=30)
         return await last_of(mesh) == len(log)
 
-    await until(caught_up, "the read model has the whole log", 30)
+    await until(caught_up, "the read model has the whole log")
     return log
 
 
@@ -95,7 +95,7 @@ async def check_effects(load: Load, log: list[Entry]) -> None:
         return set(load.delivered()) == offered and load.reminded().total() >= len(missed)
 
     try:
-        await until(all_there, "every referral at its agency", 20)
+        await until(all_there, "every referral at its agency")
     except AssertionError:
         lost = {one: load.where(log, one) for one in offered - set(load.delivered())}
         unsaid = {one: load.where(log, one) for one in set(missed) - set(load.reminded())}

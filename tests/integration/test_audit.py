@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import subprocess
-import sys
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,8 +11,8 @@ import pytest
 
 from callmesh.api.v1 import intake_service_pb2, report_pb2
 from callmesh.cli.clients import connect, me
-from callmesh.cli.endpoints import FILE
 from callmesh.cli.mesh import LocalMesh
+from support.command import callmesh
 from support.waiting import until
 
 CITY = Path(__file__).parents[2] / "deploy" / "city"
@@ -32,11 +28,9 @@ async def mesh(tmp_path: Path) -> AsyncIterator[LocalMesh]:
 
 async def audit(mesh: LocalMesh, *args: str) -> tuple[int, str]:
     """The command as a person runs it: exit status, standard output."""
-    env = os.environ | {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE)}
-    command = [sys.executable, "-m", "callmesh", "audit", *args]
-    done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode < 2, done.stderr
-    return done.returncode, done.stdout
+    done = await callmesh(mesh.data_dir, "audit", *args)
+    assert done.exit_code < 2, done.stderr
+    return done.exit_code, done.stdout
 
 
 async def fill(mesh: LocalMesh, prefix: str) -> None:
@@ -45,9 +39,9 @@ async def fill(mesh: LocalMesh, prefix: str) -> None:
         for number in range(CASES):
             report = report_pb2.Report(narrative="路灯不亮")
             opening = intake_service_pb2.OpenCaseRequest(request_id=f"{prefix}-{number}", report=report)
-            case = await clients.intake.OpenCase(opening, metadata=me("110"), timeout=10)
+            case = await clients.intake.OpenCase(opening, metadata=me("110"), timeout=60)
             more = intake_service_pb2.AmendCaseRequest(request_id="more", name=case.name, text="两盏")
-            await clients.intake.AmendCase(more, metadata=me("110"), timeout=10)
+            await clients.intake.AmendCase(more, metadata=me("110"), timeout=60)
 
 
 async def signed_until(mesh: LocalMesh, sequence: int) -> None:

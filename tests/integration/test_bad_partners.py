@@ -32,7 +32,7 @@ from support.identities import Served, authority
 from support.ledgers import vault_of
 from support.nats_server import NatsServer, connected
 from support.service import NAMES, lay_out, running, settings
-from support.sockets import garbage
+from support.sockets import Rabble
 from support.waiting import until
 
 EVERYBODY = ("agency/110", "agency/gas")
@@ -77,7 +77,7 @@ async def gateway(nats: NatsServer, demo_city: City, tmp_path: Path) -> AsyncIte
 
 async def _serves(at: Served) -> bool:
     async with at.channel("agency/water") as channel:
-        return await status(channel.unary_unary(PULL)(b"", timeout=10)) == C.OK
+        return await status(channel.unary_unary(PULL)(b"", timeout=60)) == C.OK
 
 
 async def status(work: Awaitable[Any]) -> grpc.StatusCode:
@@ -91,7 +91,7 @@ async def status(work: Awaitable[Any]) -> grpc.StatusCode:
 
 async def streamed(channel: grpc.aio.Channel, *messages: bytes, metadata: Any = None) -> None:
     """Sends messages on the one stream and reads to its end; raises how it ended."""
-    call = channel.stream_stream(STREAM)(iter(messages), metadata=metadata, timeout=20)
+    call = channel.stream_stream(STREAM)(iter(messages), metadata=metadata, timeout=60)
     async for _ in call:
         pass
 
@@ -107,21 +107,21 @@ def not_ours() -> bytes:
 BOMB = tuple((f"x-{number}", "y" * 1_000) for number in range(20))
 MANY = tuple((f"x-{number}", "") for number in range(2_000))
 BAD: dict[str, tuple[Callable[[grpc.aio.Channel], Awaitable[Any]], grpc.StatusCode]] = {
-    "a big message": (lambda c: c.unary_unary(ACCEPT)(b"x" * (MESSAGE_BYTES + 1), timeout=20), C.RESOURCE_EXHAUSTED),
+    "a big message": (lambda c: c.unary_unary(ACCEPT)(b"x" * (MESSAGE_BYTES + 1), timeout=60), C.RESOURCE_EXHAUSTED),
     "a big message on the stream": (lambda c: streamed(c, HELLO, too_big()), C.RESOURCE_EXHAUSTED),
-    "noise": (lambda c: c.unary_unary(ACCEPT)(b"\xff\xff\xff", timeout=20), C.INVALID_ARGUMENT),
+    "noise": (lambda c: c.unary_unary(ACCEPT)(b"\xff\xff\xff", timeout=60), C.INVALID_ARGUMENT),
     "noise on the stream": (lambda c: streamed(c, b"\xff\xff\xff"), C.INVALID_ARGUMENT),
     "noise after hello": (lambda c: streamed(c, HELLO, b"\xff\xff\xff"), C.INVALID_ARGUMENT),
     "no hello": (lambda c: streamed(c, pb.ReceiveReferralsRequest(actions=[pb.Action()]).SerializeToString()),
                  C.INVALID_ARGUMENT),
-    "big metadata": (lambda c: c.unary_unary(PULL)(b"", metadata=BOMB, timeout=20), C.RESOURCE_EXHAUSTED),
-    "much metadata": (lambda c: c.unary_unary(PULL)(b"", metadata=MANY, timeout=20), C.RESOURCE_EXHAUSTED),
+    "big metadata": (lambda c: c.unary_unary(PULL)(b"", metadata=BOMB, timeout=60), C.RESOURCE_EXHAUSTED),
+    "much metadata": (lambda c: c.unary_unary(PULL)(b"", metadata=MANY, timeout=60), C.RESOURCE_EXHAUSTED),
     "big metadata on the stream": (lambda c: streamed(c, HELLO, metadata=BOMB), C.RESOURCE_EXHAUSTED),
-    "another agency": (lambda c: c.unary_unary(PULL)(b"", metadata=client.identity("12345"), timeout=20),
+    "another agency": (lambda c: c.unary_unary(PULL)(b"", metadata=client.identity("12345"), timeout=60),
                        C.PERMISSION_DENIED),
     "another agency on the stream": (lambda c: streamed(c, HELLO, metadata=client.identity("12345")),
                                      C.PERMISSION_DENIED),
-    "a referral that is not ours": (lambda c: c.unary_unary(ACCEPT)(not_ours(), timeout=20), C.NOT_FOUND),
+    "a referral that is not ours": (lambda c: c.unary_unary(ACCEPT)(not_ours(), timeout=60), C.NOT_FOUND),
 }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ async def test_a_clear_status_the_same_for_everyone(gateway: Gateway, what: str)
     for identity in EVERYBODY:
         async with gateway.at.channel(identity) as channel:
             assert await status(bad(channel)) == wanted, identity
-            assert await status(channel.unary_unary(PULL)(b"", timeout=20)) == C.OK, "the connection goes on"
+            assert await status(channel.unary_unary(PULL)(b"", timeout=60)) == C.OK, "the connection goes on"
 
 
 async def _misbehave(gateway: Gateway, round_: int) -> None:
@@ -144,7 +144,7 @@ async def _misbehave(gateway: Gateway, round_: int) -> None:
 
 async def _of_another_authority(gateway: Gateway, other: Path) -> None:
     async with gateway.at.channel("agency/water", other) as channel:
-        assert await status(channel.unary_unary(PULL)(b"", timeout=20)) == C.UNAVAILABLE
+        assert await status(channel.unary_unary(PULL)(b"", timeout=60)) == C.UNAVAILABLE
 
 
 def _narrow(gateway: Gateway) -> grpc.aio.Channel:
@@ -187,8 +187,8 @@ async def test_all_at_once_and_another_partner_notices_nothing(gateway: Gateway,
         gc.collect()
         before = psutil.Process().memory_info().rss
         async with _slow_readers(gateway):
+            rabble = Rabble(gateway.at.port, GARBAGE, dice)
             noise = asyncio.gather(
-                *(garbage(gateway.at.port, dice) for _ in range(GARBAGE)),
                 *(_of_another_authority(gateway, other) for _ in range(WRONG)),
                 *(_misbehave(gateway, one) for one in range(1, 4)),
             )
@@ -197,6 +197,7 @@ async def test_all_at_once_and_another_partner_notices_nothing(gateway: Gateway,
                 came = await asyncio.wait_for(call.read(), 30)
                 assert [one.referral.name for one in came.deliveries] == [name]
             await noise
+            await rabble.leave()
         gc.collect()
         assert psutil.Process().memory_info().rss - before < FLAT_BYTES
         call.cancel()

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,12 +33,18 @@ from support.waiting import until
 BACK = "https://desk.example/oidc/back"
 
 
+@cache
+def rsa_key(whose: str) -> RSAKey:
+    """Made once: it takes half a second."""
+    return RSAKey.generate_key(2048, {"kid": "k1"})
+
+
 @dataclass
 class Issuer:
     """An identity provider. `lies` replaces claims of the tokens it gives out."""
 
     url: str
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1"}))
+    key: RSAKey = field(default_factory=lambda: rsa_key("issuer"))
     asked: dict[str, str] = field(default_factory=dict)
     lies: dict[str, object] = field(default_factory=dict)
     signs_with: RSAKey | None = None
@@ -130,7 +137,7 @@ async def test_a_token_that_is_not_for_this_way_is_refused(issuer: Issuer, lie: 
 
 async def test_a_token_of_another_key_is_refused(issuer: Issuer) -> None:
     provider = Provider(issuer.url, "desk", "secret")
-    issuer.signs_with = RSAKey.generate_key(2048, {"kid": "k1"})
+    issuer.signs_with = rsa_key("stranger")
     state, _ = await begun(provider, issuer)
     with pytest.raises(Refused):
         await provider.finish(BACK, state, "code-1")

@@ -38,18 +38,18 @@ class Desks:
     async def open(self, shard: int, category_of: str = "停气") -> case_pb2.Case:
         report = report_pb2.Report(narrative=category_of)
         request = pb.OpenCaseRequest(request_id=new_id(), report=report)
-        return await self.stubs[shard].OpenCase(request, metadata=ME, timeout=10)
+        return await self.stubs[shard].OpenCase(request, metadata=ME, timeout=60)
 
     async def call(self, shard: int, what: str, **given: Any) -> case_pb2.Case:
         stub, request_id = self.stubs[shard], new_id()
         if "parent" in given:
             merging = pb.MergeCaseRequest(request_id=request_id, **given)
-            return await stub.MergeCase(merging, metadata=ME, timeout=10)
+            return await stub.MergeCase(merging, metadata=ME, timeout=60)
         method, request = {
             "unmerge": (stub.UnmergeCase, pb.UnmergeCaseRequest),
             "cancel": (stub.CancelCase, pb.CancelCaseRequest),
         }[what]
-        return await method(request(request_id=request_id, reason="试", **given), metadata=ME, timeout=10)
+        return await method(request(request_id=request_id, reason="试", **given), metadata=ME, timeout=60)
 
     async def case(self, name: str) -> Case:
         head = await self.ledger.head(name.removeprefix("cases/"), fresh=True)
@@ -97,7 +97,7 @@ async def test_a_parent_that_ended_takes_nobody(desks: Desks) -> None:
     stale = await desks.stubs[1].MergeCase(  # the other intake knows the parent from now on
         pb.MergeCaseRequest(request_id=new_id(), name=(await desks.open(1)).name, parent=parent.name),
         metadata=ME,
-        timeout=10,
+        timeout=60,
     )
     assert stale.parent == parent.name
     await desks.call(0, "cancel", name=parent.name)

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -16,7 +17,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from callmesh.cli.authority import Authority
-from callmesh.kernel.rpc import client, server
+from callmesh.kernel.rpc import client, identity, server
 from callmesh.kernel.rpc.secure import Wallet
 from callmesh.kernel.rpc.tls import channel_credentials
 from support.identities import DOMAIN, authority, files, said, served
@@ -130,12 +131,15 @@ class TestHandshake:
 
 
 class TestWhileConnected:
-    async def test_a_certificate_that_expires_ends_calls_and_streams(self, ca: Authority) -> None:
-        ca.issue("agency/110", hours=3 / 3600)
+    async def test_a_certificate_that_expires_ends_calls_and_streams(
+        self, ca: Authority, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ca.issue("agency/110", hours=1)
         async with served(ca.folder) as at, at.channel("agency/110") as channel:
             stream = channel.unary_stream("/test.Test/Wait")(b"")
             assert await stream.read() == b"110"
-            wrong = await refusal(asyncio.wait_for(stream.read(), 20))
+            monkeypatch.setattr(identity, "time", SimpleNamespace(time=lambda: time.time() + 3_601))
+            wrong = await refusal(asyncio.wait_for(stream.read(), 60))
             assert wrong.code() == UNKNOWN
             assert (await refusal(said(channel))).code() == UNKNOWN
 
@@ -145,7 +149,7 @@ class TestWhileConnected:
             assert [await one.read() for one in open_streams] == [b"110", b"water"]
             begun = time.monotonic()
             assert ca.revoke("agency/110") == [serial(ca, "agency/110")]
-            wrong = await refusal(asyncio.wait_for(open_streams[0].read(), 20))
+            wrong = await refusal(asyncio.wait_for(open_streams[0].read(), 60))
             assert (wrong.code(), time.monotonic() - begun < 5) == (UNKNOWN, True)
             assert client.reason_of(wrong) == "UNAUTHENTICATED"
             wrong = await refusal(said(channel))
@@ -254,7 +258,7 @@ class TestInspection:
 
     async def ask(self, channel: grpc.aio.Channel) -> list[str]:
         stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-        call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=10)
+        call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=60)
         return [one.name async for answer in call for one in answer.list_services_response.service]
 
     async def test_for_ops_alone(self, ca: Authority) -> None:

@@ -70,7 +70,7 @@ async def attached(server: NatsServer, agency: str, secret: str) -> AsyncIterato
 
 
 async def said(client: Client, durable: str, request: pb.ReceiveReferralsRequest) -> pb.ReceiveReferralsResponse:
-    answer = await client.request(NAMES.command(durable), request.SerializeToString(), timeout=10)
+    answer = await client.request(NAMES.command(durable), request.SerializeToString(), timeout=60)
     return pb.ReceiveReferralsResponse.FromString(answer.data)
 
 
@@ -95,7 +95,7 @@ async def offered(stubs: tuple[Any, Any], agency: str, rid: str) -> case_pb2.Cas
 
 
 async def opened(client: Client, durable: str, subject: str, data: bytes) -> pb.ReceiveReferralsResponse:
-    answer = await client.request(NAMES.command(durable), data, timeout=10, headers={headers.OPEN: subject})
+    answer = await client.request(NAMES.command(durable), data, timeout=60, headers={headers.OPEN: subject})
     return pb.ReceiveReferralsResponse.FromString(answer.data)
 
 
@@ -112,14 +112,14 @@ async def test_an_agency_attached_over_nats_works_its_referrals(
         assert (await said(client, DURABLE, hello)).welcome.agency == "power"
         case = await offered(stubs, "power", "one")
         pulled = await client.jetstream().pull_subscribe_bind(DURABLE, STREAM)
-        [message] = await pulled.fetch(1, timeout=10)
+        [message] = await pulled.fetch(1, timeout=60)
         [delivery] = (await opened(client, DURABLE, message.subject, message.data)).deliveries
         assert delivery.case.name == case.name and delivery.case.report.narrative == "停电了"
         name, number = delivery.referral.name, str(message.metadata.sequence.stream)
 
         receipt = pb.AcknowledgeReferralRequest(name=name, delivery_id=number)
         assert not (await said(client, DURABLE, action(acknowledge=receipt))).outcomes[0].status.code
-        await message.ack_sync(timeout=10)
+        await message.ack_sync(timeout=60)
         accept = pb.AcceptReferralRequest(name=name, handler="p-1")
         for _ in range(2):
             [outcome] = (await said(client, DURABLE, action(accept=accept))).outcomes
@@ -136,7 +136,7 @@ async def test_an_agency_attached_over_nats_works_its_referrals(
 
         bad = await said(client, DURABLE, action())
         assert bad.outcomes[0].status.code == 3, "an empty action is refused, not dropped"
-        answer = await client.request(NAMES.command(DURABLE), b"\xff\xff", timeout=10)
+        answer = await client.request(NAMES.command(DURABLE), b"\xff\xff", timeout=60)
         assert pb.ReceiveReferralsResponse.FromString(answer.data).outcomes[0].status.code == 3
 
 
@@ -181,7 +181,7 @@ async def test_everything_else_is_denied(server: NatsServer, demo_city: City, tm
                 stored = (await js.stream_info(NAMES.log_stream(0))).state.messages
                 await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{DURABLE}", b"1", reply=log)
                 pulled = await client.jetstream().pull_subscribe_bind(DURABLE, STREAM)
-                assert await pulled.fetch(1, timeout=10), "served after it, so that one was dealt with"
+                assert await pulled.fetch(1, timeout=60), "served after it, so that one was dealt with"
                 assert (await js.stream_info(NAMES.log_stream(0))).state.messages == stored > before
 
                 # an agency acts on its own referrals only, whatever it names

@@ -35,7 +35,7 @@ from callmesh.partner import (
     WrongState,
 )
 from callmesh.partner.wire import Wire
-from support.waiting import until
+from support.waiting import until, within
 
 CITY = Path(__file__).resolve().parents[2] / "deploy" / "city"
 PROCESS = Path(__file__).resolve().parents[1] / "support" / "partner_process.py"
@@ -248,8 +248,14 @@ async def test_a_paused_partner_is_told_from_a_dead_one(mesh: LocalMesh) -> None
                 return (one.state, one.streams) == (state, streams)
 
             await until(lambda: is_now(State.PRESENT, 1), "present")
-            os.kill(machine.pid, signal.SIGSTOP)
-            await until(lambda: is_now(State.SILENT, 1), "silent", seconds=5)
+
+            async def silenced() -> None:
+                os.kill(machine.pid, signal.SIGCONT)
+                await until(lambda: is_now(State.PRESENT, 1), "present")
+                os.kill(machine.pid, signal.SIGSTOP)
+                await until(lambda: is_now(State.SILENT, 1), "silent")
+
+            await within(5, silenced)
             case = await offer("power", "停电")
             other = Kept(a_partner(mesh, "power"))
             async with other.partner:

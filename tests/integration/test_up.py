@@ -9,45 +9,39 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 
 from callmesh.cli import health
 from callmesh.cli.endpoints import FILE, jetstream, read
 from callmesh.cli.mesh import LocalMesh
 from callmesh.cli.output import BadInput, Failure
 from callmesh.kernel.config import SERVICES
+from support.waiting import until
 
 CITY = Path(__file__).parents[2] / "deploy" / "city"
 THERE = tuple(name for name in SERVICES if find_spec(f"callmesh.{name}.app"))
 FEW = THERE[:1]
-pytestmark = pytest.mark.skipif(not THERE, reason="no service is written yet")
+pytestmark = [
+    pytest.mark.skipif(not THERE, reason="no service is written yet"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.01)
+async def not_serving(address: str) -> bool:
+    return await health.status(address) == "NOT_SERVING"
 
 
-async def not_serving(address: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if await health.status(address) == "NOT_SERVING":
-                return
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def mesh(tmp_path: Path) -> AsyncIterator[LocalMesh]:
-    async with LocalMesh(tmp_path / "mesh", services=FEW) as entered:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalMesh]:
+    """One service, for the tests that leave the mesh as it was."""
+    async with LocalMesh(tmp_path_factory.mktemp("up") / "mesh", services=FEW) as entered:
         yield entered
 
 
@@ -95,7 +89,7 @@ async def test_stay_down_until_restart(mesh: LocalMesh) -> None:
 async def test_without_nats_a_service_is_not_serving_and_takes_it_back(mesh: LocalMesh) -> None:
     address = mesh.endpoints.address(FEW[0])
     await mesh.kill("nats", stay_down=True)
-    await not_serving(address)
+    await until(lambda: not_serving(address), "it does not serve without NATS")
     await mesh.restart("nats")
     await mesh.serving(FEW[0])
 
@@ -152,6 +146,14 @@ def up(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def lives(one: psutil.Process) -> bool:
+    """Whether it runs; nobody may be there to take note of its end."""
+    try:
+        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def started(folder: Path) -> list[psutil.Process]:
     await until((folder / FILE).exists)
     return [psutil.Process(pid) for name, pid in read(folder / FILE).pids.items() if name != "supervisor"]
@@ -162,7 +164,7 @@ async def test_up_says_what_runs_and_ends_with_status_0(tmp_path: Path, number: 
     with up(tmp_path / "mesh") as process:
         children = await started(tmp_path / "mesh")
         process.send_signal(number)
-        said, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        said, _ = await asyncio.to_thread(process.communicate, timeout=120)
     assert process.returncode == 0
     for told in ("nats", FEW[0], "ready after", "all serving after", "MiB resident", "stopped"):
         assert told in said
@@ -176,6 +178,6 @@ async def test_a_killed_up_leaves_no_orphans_and_its_folder_can_be_used_again(tm
     with up(tmp_path / "mesh") as process:
         children = await started(tmp_path / "mesh")
         process.kill()
-        await until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in children))
+        await until(lambda: not any(lives(one) for one in children), "all of them to end")
     async with LocalMesh(tmp_path / "mesh", services=()) as mesh:
         await mesh.serving("nats")

@@ -78,7 +78,7 @@ class Served:
 
 
 async def said(channel: grpc.aio.Channel, **more: Any) -> str:
-    answer: bytes = await channel.unary_unary("/test.Test/Who")(b"", timeout=10, **more)
+    answer: bytes = await channel.unary_unary("/test.Test/Who")(b"", timeout=60, **more)
     return answer.decode()
 
 

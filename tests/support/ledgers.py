@@ -16,14 +16,14 @@ from support.service import KEK, NAMES
 
 async def vault_of(client: Connection) -> Vault:
     """A vault on a connection, with the key-encryption key that services under test have."""
-    vault = Vault(client, client.jetstream(timeout=5), Publisher(client), NAMES)
+    vault = Vault(client, client.jetstream(timeout=30), Publisher(client), NAMES)
     await vault.start(Wrapping([KEK]))
     return vault
 
 
 async def ledger_of(client: Connection) -> JetStreamLedger:
     """A ledger on a connection."""
-    return JetStreamLedger(client, client.jetstream(timeout=5), NAMES, "test", await vault_of(client))
+    return JetStreamLedger(client, client.jetstream(timeout=30), NAMES, "test", await vault_of(client))
 
 
 class Real:
@@ -36,7 +36,7 @@ class Real:
     async def ledger(self) -> JetStreamLedger:
         """A ledger with a connection and cache of its own, like another process."""
         client = Connection()
-        await asyncio.wait_for(connect(client, self.server.url, "test"), 20)
+        await asyncio.wait_for(connect(client, self.server.url, "test"), 60)
         self.clients.append(client)
         return await ledger_of(client)
 

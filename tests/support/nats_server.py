@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sysconfig
@@ -14,20 +13,22 @@ from pathlib import Path
 
 from nats.js import JetStreamContext
 
+from callmesh.cli import ports
 from callmesh.kernel.connection import Connection
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 _POLL = 0.005
 
 
 class NatsServer:
-    """Its ports are random at the first start and the same after every restart."""
+    """Its ports are random, the same after every restart, and none that an outgoing connection may be given."""
 
     def __init__(self, folder: Path, sync: str = "always", more: str = "", user: str = "") -> None:
         """`more` is put into its configuration; `user` ("name:password@") is who connects by `url`."""
         self.folder = folder
         self._sync, self._more, self._user = sync, more, user
-        self._listen, self._http = "127.0.0.1:-1", "127.0.0.1:-1"
+        free = ports.choose("free")
+        self._listen, self._http = f"127.0.0.1:{free['nats']}", f"127.0.0.1:{free['monitor']}"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -49,18 +50,15 @@ class NatsServer:
         program = Path(sysconfig.get_path("scripts")) / "nats-server"
         with said.open("wb") as log:
             self._process = subprocess.Popen([program, "-c", config], stderr=log)
-        text = self._until_ready(said)
-        self._listen = _found(r"Listening for client connections on (\S+)", text)
-        self._http = _found(r"Starting http monitor on (\S+)", text)
+        self._until_ready(said)
 
-    def _until_ready(self, said: Path) -> str:
+    def _until_ready(self, said: Path) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while "Server is ready" not in (text := said.read_text()):
             assert self._process.poll() is None, f"nats-server ended:\n{text}"
             assert time.monotonic() < deadline, f"nats-server is not ready:\n{text}"
             time.sleep(_POLL)
-        return text
 
     def stop(self) -> None:
         """Ends it in an orderly way."""
@@ -86,14 +84,8 @@ class NatsServer:
         if self._process is not None:
             self._process.send_signal(how)
             self._process.send_signal(signal.SIGCONT)
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
-
-
-def _found(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    assert match, f"no {pattern!r} in:\n{text}"
-    return match.group(1)
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from callmesh.cli import ports
 from callmesh.directory import store
 from callmesh.domain.directory import City
 from callmesh.kernel import streams
@@ -22,7 +22,7 @@ from callmesh.kernel.config import Settings
 from callmesh.kernel.runtime import Runtime
 from callmesh.kernel.subjects import Names
 from support.nats_server import NatsServer, jetstream
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 NAMES = Names("r1")
 KEK = b"a key for tests only".ljust(32)
@@ -30,10 +30,8 @@ KEK_COMMAND = f"echo {base64.b64encode(KEK).decode()}"
 
 
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now, and that no outgoing connection is given meanwhile."""
+    return ports.choose("free")["nats"]
 
 
 async def lay_out(server: NatsServer, city: City | None = None) -> None:
@@ -63,7 +61,7 @@ class Running:
         """SERVING, NOT_SERVING, or the code of the refused call."""
         stub = health_pb2_grpc.HealthStub(self.channel)
         try:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
         except grpc.aio.AioRpcError as wrong:
             return wrong.code().name
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from callmesh.classification.entries import Packed, packed
 from callmesh.classification.lexicon import Lexicon, Pattern, Term
@@ -19,15 +20,17 @@ _Spelling = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A lexicon to search with. Its terms have lost their words: those are in `written`, `latin` and `heard`."""
+    """A lexicon to search with. Its terms have lost their words: those are in `words`, in three alphabets.
+
+    As written they have an ideograph, as Latin words letters and spaces, as heard the private characters of `sounds`.
+    So what is met in one way is never met in another, and all are looked for together.
+    """
 
     version: str
     terms: tuple[Term, ...]
     patterns: tuple[Pattern, ...]
     symbols: dict[str, int]
-    written: Packed
-    latin: Packed
-    heard: Packed
+    words: Packed
     sounds: Sounds
 
 
@@ -38,22 +41,21 @@ def compiled(lexicon: Lexicon) -> Compiled:
         terms=tuple(replace(term, words=()) for term in lexicon.terms),
         patterns=lexicon.patterns,
         symbols={word[0]: at for word, at in _words(lexicon) if not any(map(str.isalnum, word))},
-        written=_packed(lexicon, _written(lexicon)),
-        latin=_packed(lexicon, _latin(lexicon)),
-        heard=_packed(lexicon, _heard(lexicon)),
+        words=_packed(lexicon),
         sounds=lexicon.sounds,
     )
 
 
-def _packed(lexicon: Lexicon, spellings: Iterator[_Spelling]) -> Packed:
+def _packed(lexicon: Lexicon) -> Packed:
     """Of one word met in one way several rows may speak; of the same rule the weightier stays."""
     found: dict[str, dict[tuple[str, str, str], int]] = {}
-    for met, word, at in spellings:
+    for met, word, at in chain(_written(lexicon), _latin(lexicon), _heard(lexicon)):
         same, term = found.setdefault(met, {}), lexicon.terms[at]
         rule = (term.kind, term.target, word)
         if rule not in same or term.weight > lexicon.terms[same[rule]].weight:
             same[rule] = at
-    return packed({met: [(rule[2], at) for rule, at in same.items()] for met, same in found.items()})
+    rows = {met: [(rule[2], at) for rule, at in same.items()] for met, same in found.items()}
+    return packed(rows, lexicon.terms)
 
 
 def _words(lexicon: Lexicon) -> Iterator[tuple[str, int]]:

@@ -29,8 +29,7 @@ from callmesh.kernel.ids import now
 
 BUILT = Path(__file__).parent / "built"
 _CODE = ("compiled", "compiled_file", "entries", "lexicon", "sounds", "spotting", "tables", "text")
-_WAYS = ("written", "latin", "heard")
-_NUMBERS = ("numbers", "first", "terms", "at", "endings")
+_NUMBERS = ("numbers", "first", "classes", "terms", "at", "endings")
 _MOST_KEPT = 4
 _WORTH_KEEPING = 10_000
 """Words; a smaller lexicon is compiled as fast as it is read."""
@@ -43,7 +42,7 @@ def open_lexicon(path: str | Path | None = None, kept: Path = BUILT, day: date |
     with suppress(OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return _read(place, files)
     made = compiled(Lexicon.load(path, day))
-    if len(made.written.numbers) > _WORTH_KEEPING:
+    if len(made.words.numbers) > _WORTH_KEEPING:
         with suppress(OSError):
             _keep(made, place)
     return made
@@ -79,7 +78,7 @@ def _keep(made: Compiled, place: Path) -> None:
 
 
 def _arrays(made: Compiled) -> dict[str, Any]:
-    return {f"{way}.{name}": getattr(getattr(made, way), name) for way in _WAYS for name in _NUMBERS}
+    return {name: getattr(made.words, name) for name in _NUMBERS}
 
 
 def _head(made: Compiled) -> bytes:
@@ -88,7 +87,7 @@ def _head(made: Compiled) -> bytes:
         "terms": [asdict(term) for term in made.terms],
         "patterns": [asdict(pattern) for pattern in made.patterns],
         "symbols": made.symbols,
-        "ways": {way: getattr(made, way).spelled for way in _WAYS},
+        "spelled": made.words.spelled,
     }
     return json.dumps(head, ensure_ascii=False, default=sorted).encode()
 
@@ -97,19 +96,14 @@ def _read(place: Path, files: list[Path]) -> Compiled:
     with np.load(place, allow_pickle=False) as kept:
         arrays = dict(kept)
     head = json.loads(arrays["head"].tobytes())
-    ways = {way: _packed(arrays, way, head["ways"][way]) for way in _WAYS}
     return Compiled(
         version=head["version"],
         terms=tuple(Term(**{**one, "words": (), "flags": frozenset(one["flags"])}) for one in head["terms"]),
         patterns=tuple(_pattern(one) for one in head["patterns"]),
         symbols=head["symbols"],
+        words=Packed(**{name: arrays[name] for name in _NUMBERS}, spelled=head["spelled"]),
         sounds=sounds_of(files),
-        **ways,
     )
-
-
-def _packed(arrays: dict[str, Any], way: str, spelled: str) -> Packed:
-    return Packed(**{name: arrays[f"{way}.{name}"] for name in _NUMBERS}, spelled=spelled)
 
 
 def _pattern(kept: dict[str, Any]) -> Pattern:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from callmesh.classification.lexicon import Pattern, Term
 
-__all__ = ["CELL", "MOST_PER_WORD", "PLAIN", "Hit", "PatternIndex", "find_patterns"]
+__all__ = ["CELL", "MOST_PER_WORD", "OF_PROOF", "PLAIN", "Hit", "PatternIndex", "find_patterns"]
 
 MOST_PER_WORD = 32
 _UNSURE_WEIGHT = 2
@@ -25,7 +25,8 @@ _EVERYWHERE = (1 << 2_000) - 1
 _BESIDE = 8
 _NEAR = 48
 """How far from a pattern's words the words that speak against it can end: beside it, and a long word's length."""
-_OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
+OF_PROOF = frozenset({PLAIN, "child", "elder", "vulnerable"})
+"""Classes that speak by themselves, too (proof.py)."""
 
 
 class Hit(NamedTuple):
@@ -83,7 +84,7 @@ class PatternIndex:
     @staticmethod
     def needed(patterns: Iterable[tuple[Pattern, int]]) -> dict[str, int]:
         """The classes these patterns speak of and the cells where; those that the proof looks for are everywhere."""
-        needed = dict.fromkeys(_OF_PROOF, _EVERYWHERE)
+        needed = dict.fromkeys(OF_PROOF, _EVERYWHERE)
         for pattern, cells in patterns:
             around = _widened(cells, pattern.window + _NEAR)
             for name in chain(pattern.without, *pattern.parts):
@@ -105,8 +106,8 @@ def _meeting(pattern: Pattern, present: dict[str, int], reaches: dict[tuple[tupl
     return met
 
 
-def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
-    """The patterns whose classes stand near each other."""
+def find_patterns(patterns: Iterable[tuple[Pattern, int]], hits: list[Hit], cell: int) -> list[Hit]:
+    """The patterns whose classes stand near each other; each is looked for in its cells of 2**`cell` places."""
     classes: dict[str, list[Hit]] = {}
     for hit in hits:
         if hit.row.kind == "class":
@@ -114,15 +115,20 @@ def find_patterns(patterns: Iterable[Pattern], hits: list[Hit]) -> list[Hit]:
             if len(found) < MOST_PER_WORD:
                 found.append(hit)
     absent = classes.keys().isdisjoint
-    return [hit for pattern in patterns if not any(map(absent, pattern.parts)) for hit in _join(pattern, classes)]
+    return [
+        hit
+        for pattern, cells in patterns
+        if not any(map(absent, pattern.parts))
+        for hit in _join(pattern, cells, cell, classes)
+    ]
 
 
-def _join(pattern: Pattern, classes: dict[str, list[Hit]]) -> list[Hit]:
+def _join(pattern: Pattern, cells: int, cell: int, classes: dict[str, list[Hit]]) -> list[Hit]:
     """The first place where the pattern holds, preferring one without unsure words."""
     pools = [[hit for name in part for hit in classes.get(name, ())] for part in pattern.parts]
     best: Hit | None = None
     for anchor in pools[0]:
-        chosen = _nearest(pattern, anchor, pools[1:])
+        chosen = _nearest(pattern, anchor, pools[1:]) if cells >> ((anchor.end - 1) >> cell) & 1 else None
         if chosen is None or _excluded(pattern, chosen, classes):
             continue
         made = _hit(pattern, chosen)

@@ -8,23 +8,27 @@ clause mark in its middle) is kept as unsure: enough to ask, seldom enough to se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
+
+from callmesh.classification.class_words import ClassWords
 from callmesh.classification.compiled import Compiled
 from callmesh.classification.compiled_file import open_lexicon
-from callmesh.classification.entries import Bundle, Entry, Words
-from callmesh.classification.joining import CELL, MOST_PER_WORD, PLAIN, Hit, PatternIndex, find_patterns
+from callmesh.classification.entries import Entry, Words
+from callmesh.classification.joining import MOST_PER_WORD, OF_PROOF, PLAIN, Hit, PatternIndex, find_patterns
+from callmesh.classification.sounds import Heard
+from callmesh.classification.spotting import Spotted
 from callmesh.classification.text import Text, words
 
 __all__ = ["PLAIN", "Hit", "Matcher"]
 
 _SAFE = frozenset({"mask", "category"})
-_FEW, _ALL = 64, 32
-"""A text with so few words is one cell, for cells only spare work in longer ones."""
+_BETWEEN = "\1"
+"""Stands between the lines that are searched as one; no word holds it. (Of weight 0, "\0" would be unheard.)"""
 
 
 class Matcher:
@@ -32,12 +36,10 @@ class Matcher:
 
     def __init__(self, lexicon: Compiled) -> None:
         self.version = lexicon.version
-        self._sounds = lexicon.sounds
+        self._sounds, self._terms = lexicon.sounds, lexicon.terms
         self._patterns = PatternIndex(lexicon.patterns)
         self._symbols = {symbol: lexicon.terms[at] for symbol, at in lexicon.symbols.items()}
-        self._written = Words(lexicon.written, lexicon.terms)
-        self._latin = Words(lexicon.latin, lexicon.terms)
-        self._heard = Words(lexicon.heard, lexicon.terms)
+        self._words = Words(lexicon.words, lexicon.terms)
 
     @staticmethod
     def load(path: str | Path | None = None, day: date | None = None) -> Matcher:
@@ -45,31 +47,30 @@ class Matcher:
         return Matcher(open_lexicon(path, day=day))
 
     def find(self, text: Text) -> list[Hit]:
-        """All hits that no mask covers, patterns included, in the order of the text."""
-        raw = self._written.find(text.tight)
-        scan = _Scan(text, list(accumulate(map(bool, text.gaps))), CELL if len(raw) > _FEW else _ALL)
-        hits = [*self._as_latin(text), *self._as_symbols(text), *_written_hits(scan, raw)]
+        """All hits that no mask covers, patterns included, in the order of the text; of classes those of the proof."""
+        heard, latin = self._sounds.hear(text), words(text)
+        lines = (text.tight, heard.codes, latin[0])
+        written, sounding, spelled = _apart(self._words.find(_BETWEEN.join(lines)), lines)
+        sure = _Sure(text)
+        hits = [*self._as_latin(text, latin, spelled), *self._as_symbols(text), *self._as_written(sure, written)]
         masked = _reach(text, [hit for hit in hits if hit.row.kind == "mask" and hit.sure])
-        heard = [hit for hit in self._as_heard(text, hits) if masked[hit.start] < hit.end]
-        present = _cells_by_class(scan, raw, (*hits, *heard))
-        patterns = self._patterns.possible(present)
+        alike = [hit for hit in self._as_heard(text, heard, sounding, hits) if masked[hit.start] < hit.end]
+        classes = ClassWords(self._words, written, len(text.tight))
+        patterns = self._patterns.possible(classes.cells((*hits, *alike)))
         hits = [hit for hit in hits if masked[hit.start] < hit.end or _harmless(hit)]
-        hits += _class_hits(scan, raw, self._patterns.needed(patterns), masked)
-        hits += heard
+        hits += self._of_classes(sure, classes, self._patterns.needed(patterns), masked)
+        hits += alike
         if patterns:
-            hits += find_patterns([pattern for pattern, _ in patterns], hits)
-        return sorted(_limited(hits), key=_order)
+            hits += find_patterns(patterns, hits, classes.cell)
+        return sorted(filter(_speaks, _limited(hits)), key=_order)
 
     def is_pinyin(self, text: Text) -> bool:
         """True for a report that is spelled out in pinyin."""
         return self._sounds.is_pinyin(text)
 
-    def _as_latin(self, text: Text) -> Iterator[Hit]:
-        line, places = words(text)
-        if len(line) < 3:
-            return
-        for last, bundle in self._latin.find(line):
-            entries = bundle.rules + bundle.classes
+    def _as_latin(self, text: Text, latin: tuple[str, list[int]], found: Spotted) -> Iterator[Hit]:
+        line, places = latin
+        for last, entries in self._words.entries(line, found):
             start, end = places[last - len(entries[0].word)], places[last - 1] + 1
             for entry in entries:
                 if "alone" not in entry.term.flags or text.alone(start, end):
@@ -83,83 +84,72 @@ class Matcher:
                 at = min(bisect_left(text.source, offset), len(text.tight) - 1)
                 yield Hit(at, at + 1, symbol, term, True, (at,))
 
-    def _as_heard(self, text: Text, hits: list[Hit]) -> Iterator[Hit]:
+    def _as_written(self, sure: _Sure, found: Spotted) -> Iterator[Hit]:
+        for last, entries in self._words.rules(sure.text.tight, found):
+            for word, term in entries:
+                if term.kind == "class":
+                    break  # and so are all that follow
+                start = last + 1 - len(word)
+                whole = sure.of(start, last)
+                if whole or term.kind == "trigger":
+                    yield Hit(start, last + 1, word, term, whole, (start,))
+
+    def _as_heard(self, text: Text, heard: Heard, found: Spotted, hits: list[Hit]) -> Iterator[Hit]:
         """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
-        heard, places = self._sounds.hear(text)
-        found = self._heard.find(heard)
-        if not found:
+        if not found.row.size:
             return
+        codes, begins, ends = heard
         known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
-        for last, bundle in found:
-            for entry in bundle.rules + bundle.classes:
+        for last, entries in self._words.entries(codes, found):
+            for entry in entries:
                 first = last + 1 - len(entry.word)
-                surface = [text.tight[begin:finish] for begin, finish in places[first : last + 1]]
-                sure = _alike(surface, entry)
-                if sure is None:
+                start, end = begins[first], ends[last]
+                if text.tight[start:end] == entry.word:
                     continue
-                start, end = places[first][0], places[last][1]
-                if not (text.whole(start, end) or text.tight[start:end].isascii()):
+                surface = [text.tight[begins[at] : ends[at]] for at in range(first, last + 1)]
+                sure = _alike(surface, entry)
+                if sure is None or not (text.whole(start, end) or text.tight[start:end].isascii()):
                     continue
                 slips = (at for at, char in enumerate(entry.word) if surface[at] != char)
-                if not any(places[first + at][0] in known for at in slips):
+                if not any(begins[first + at] in known for at in slips):
                     yield Hit(start, end, entry.word, entry.term, sure, (start,))
 
-
-class _Scan(NamedTuple):
-    """A text being searched. `gaps[i]`: how many letters up to place i follow a gap; a cell is 2**`cell` places."""
-
-    text: Text
-    gaps: list[int]
-    cell: int
-
-    def sure(self, start: int, last: int) -> bool:
-        """True when the stretch reads as one word."""
-        return self.gaps[last] == self.gaps[start] or self.text.whole(start, last + 1)
-
-
-def _written_hits(scan: _Scan, raw: list[tuple[int, Bundle]]) -> Iterator[Hit]:
-    for last, bundle in raw:
-        for entry in bundle.rules:
-            start = last + 1 - len(entry.word)
-            sure = scan.sure(start, last)
-            if sure or entry.term.kind == "trigger":
-                yield Hit(start, last + 1, entry.word, entry.term, sure, (start,))
-
-
-def _cells_by_class(scan: _Scan, raw: list[tuple[int, Bundle]], hits: Iterable[Hit]) -> dict[str, int]:
-    """For each class the cells of the text in which a word of it ends, as the bits of a number."""
-    ends: dict[int, list[Iterable[str]]] = {}
-    for last, bundle in raw:
-        if bundle.names:
-            ends.setdefault(last >> scan.cell, []).append(bundle.names)
-    for hit in hits:
-        if hit.row.kind == "class":
-            ends.setdefault((hit.end - 1) >> scan.cell, []).append((hit.row.target,))
-    cells: dict[str, int] = {}
-    for place, names in ends.items():
-        for name in set().union(*names):
-            cells[name] = cells.get(name, 0) | 1 << place
-    return cells
-
-
-def _class_hits(scan: _Scan, raw: list[tuple[int, Bundle]], needed: dict[str, int], masked: list[int]) -> Iterator[Hit]:
-    """Only of classes that some possible pattern, or the proof of ROUTE, asks for, where it asks, and no flood."""
-    unwanted = needed.keys().isdisjoint
-    left = dict.fromkeys(needed, MOST_PER_WORD)
-    for last, bundle in raw:
-        if unwanted(bundle.names):
-            continue
-        place = last >> scan.cell
-        for word, term in bundle.classes:
-            name = term.target
-            start = last + 1 - len(word)
-            if needed.get(name, 0) >> place & 1 and left[name] and (masked[start] <= last or name == PLAIN):
+    def _of_classes(self, sure: _Sure, classes: ClassWords, needed: dict[str, int], masked: list[int]) -> Iterator[Hit]:
+        """Only of classes that some possible pattern, or the proof of ROUTE, asks for, where it asks, and no flood."""
+        left, tight, terms = dict.fromkeys(needed, MOST_PER_WORD), sure.text.tight, self._terms
+        for start, last, term, name in classes.wanted(needed):
+            if left[name] and (masked[start] <= last or name == PLAIN):
                 left[name] -= 1
-                yield Hit(start, last + 1, word, term, scan.sure(start, last), (start,))
+                yield Hit(start, last + 1, tight[start : last + 1], terms[term], sure.of(start, last), (start,))
+
+
+class _Sure:
+    """Whether a stretch of a text reads as one word. `_gaps[i]`: how many letters up to place i follow a gap."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self._gaps = list(accumulate(map(bool, text.gaps)))
+
+    def of(self, start: int, last: int) -> bool:
+        """True when the stretch reads as one word."""
+        return self._gaps[last] == self._gaps[start] or self.text.whole(start, last + 1)
+
+
+def _apart(found: Spotted, lines: Sequence[str]) -> Iterator[Spotted]:
+    """What was found in lines that were searched as one, each by its own places."""
+    offset, behind = 0, list(accumulate(len(line) + len(_BETWEEN) for line in lines))
+    for first, stop in pairwise([0, *found.last.searchsorted(behind).tolist()]):
+        yield Spotted(found.last[first:stop] - offset, found.size[first:stop], found.row[first:stop])
+        offset = behind.pop(0)
 
 
 def _order(hit: Hit) -> tuple[int, int]:
     return hit.start, -hit.end
+
+
+def _speaks(hit: Hit) -> bool:
+    """Words of classes have spoken through their patterns; the proof of ROUTE asks for some of them."""
+    return hit.row.kind != "class" or hit.row.target in OF_PROOF
 
 
 def _harmless(hit: Hit) -> bool:
@@ -189,7 +179,7 @@ def _reach(text: Text, hits: list[Hit]) -> list[int]:
     reach = [0] * (len(text.tight) + 1)
     for hit in hits:
         reach[hit.start] = max(reach[hit.start], hit.end)
-    return list(accumulate(reach, max)) if hits else reach
+    return np.maximum.accumulate(reach).tolist() if hits else reach
 
 
 def _limited(hits: list[Hit]) -> Iterator[Hit]:

@@ -7,8 +7,9 @@ Each syllable becomes one private character, so a phrase can be searched like an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice, product
+from typing import NamedTuple
 
 from callmesh.classification.tables import Row, cells
 from callmesh.classification.text import Text
@@ -29,7 +30,15 @@ def blurred(syllable: str) -> str:
     return syllable[:-1] if syllable.endswith(("ang", "eng", "ing")) else syllable
 
 
-class _Heard(dict[str, str]):
+class Heard(NamedTuple):
+    """The syllables of a report, and where the stretch of `tight` behind each begins and ends."""
+
+    codes: str
+    begins: list[int]
+    ends: list[int]
+
+
+class _Readings(dict[str, str]):
     """The usual reading of each character; one without a reading is UNHEARD."""
 
     def __missing__(self, key: str) -> str:
@@ -43,7 +52,7 @@ class Sounds:
         self._code: dict[str, str] = {}
         self._readings: dict[str, list[str]] = {}
         self._ordered: dict[str, tuple[str, ...]] = {}
-        self._heard = _Heard()
+        self._heard = _Readings()
         for row in rows:
             syllable, first, also = cells(row, 3)
             code = self._code_of(syllable)
@@ -62,39 +71,40 @@ class Sounds:
             found = self._ordered[char] = tuple(sorted(set(self._readings.get(char, ()))))
         return found
 
-    def hear(self, text: Text) -> tuple[str, list[tuple[int, int]]]:
-        """The syllables of a report and the stretch of `tight` behind each; pinyin words are spelled out."""
-        codes: list[str] = []
-        places: list[tuple[int, int]] = []
+    def hear(self, text: Text) -> Heard:
+        """The syllables of a report; pinyin words are spelled out."""
+        codes, begins, ends = list[str](), list[int](), list[int]()
         for run in _RUNS.finditer(text.tight):
             start, end = run.span()
             if run.lastindex == 1:
                 codes += map(self._heard.__getitem__, run[0])
-                places += zip(range(start, end), range(start + 1, end + 1), strict=True)
+                begins += range(start, end)
+                ends += range(start + 1, end + 1)
                 continue
             while start < end:
                 stop = self._latin_end(text, start)
-                self._read_latin(text, start, stop, codes, places)
+                for code, at, length in self._read_latin(text, start, stop):
+                    codes.append(code)
+                    begins.append(start + at)
+                    ends.append(start + at + length)
                 start = stop
-        return "".join(codes), places
+        return Heard("".join(codes), begins, ends)
 
     def is_pinyin(self, text: Text) -> bool:
         """True for a report whose letters are mostly Latin and read as syllables, not as English words."""
         latin = sum(map(str.isascii, text.tight))
         if 2 * latin <= len(text.tight):
             return False
-        spelled = [end - start for code, (start, end) in zip(*self.hear(text), strict=True) if code != UNHEARD]
+        spelled = [end - start for code, start, end in zip(*self.hear(text), strict=True) if code != UNHEARD]
         return sum(spelled) > _PINYIN * len(text.tight)
 
-    def _read_latin(self, text: Text, start: int, end: int, codes: list[str], places: list[tuple[int, int]]) -> None:
+    def _read_latin(self, text: Text, start: int, end: int) -> Sequence[tuple[str, int, int]]:
         """Spell one Latin word; a tone digit is passed over, any other word breaks the phrase."""
         word = text.tight[start:end]
         if word.isdigit() and len(word) == 1:
-            return
+            return ()
         spelled = None if word.isdigit() else self._split(word.rstrip("12345"))
-        for code, at, length in spelled or ((UNHEARD, 0, len(word)),):
-            codes.append(code)
-            places.append((start + at, start + at + length))
+        return spelled or ((UNHEARD, 0, len(word)),)
 
     def _code_of(self, syllable: str) -> str:
         key = blurred(syllable)

@@ -6,7 +6,6 @@ and English, with what may be done instead; nothing is tried twice but what gRPC
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -16,7 +15,6 @@ import click
 import grpc
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
 
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
@@ -24,25 +22,14 @@ from callmesh.cli import clients, endpoints, trace, wording
 from callmesh.cli.case_actions import Action, On
 from callmesh.cli.clients import SECONDS, Clients
 from callmesh.cli.output import BadInput, Failure
-from callmesh.cli.timeline import OPEN, ROLES, turn
+from callmesh.cli.refusals import Refused
+from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
+from callmesh.states import OPEN
 
 Person = Sequence[tuple[str, str]]
 _LIVE = OPEN | {referral_pb2.Referral.RESOLVED}
-_AWAY = {grpc.StatusCode.UNAVAILABLE: "服务暂时连接不上", grpc.StatusCode.DEADLINE_EXCEEDED: "服务未及时应答"}
-
-
-class Refused(Failure):
-    """What the mesh said no to, in two languages or as one JSON object."""
-
-    def __init__(self, error: grpc.aio.AioRpcError, as_json: bool) -> None:
-        super().__init__(json.dumps(told(error), ensure_ascii=False) if as_json else sentences(error))
-        self._bare = as_json
-
-    def show(self, file: Any = None) -> None:
-        """On standard error."""
-        click.echo(self.message, err=True) if self._bare else super().show(file)
 
 
 async def carry_out(action: Action, given: dict[str, Any]) -> None:
@@ -183,31 +170,3 @@ def _lines(referrals: Sequence[referral_pb2.Referral]) -> list[str]:
         f"{wording.referral_zh(one)}"
         for one in referrals
     ]
-
-
-# a refusal
-
-
-def sentences(error: grpc.aio.AioRpcError) -> str:
-    """Why, and what to do, in Chinese and then in English."""
-    found = told(error)
-    fields = [f"  {name}: {reason}" for name, reason in found["fields"].items()]
-    etag = [f"  etag: {found['etag']}"] if found["etag"] else []
-    return "\n".join([f"{found['zh']} ({found['reason']})", found["en"], *fields, *etag])
-
-
-def told(error: grpc.aio.AioRpcError) -> dict[str, Any]:
-    """Everything a refusal says: code, reason, zh, en, allowed, fields, etag."""
-    status = client.status_details(error)
-    info = client.detail(status, error_details_pb2.ErrorInfo)
-    fields = client.detail(status, error_details_pb2.BadRequest)
-    zh = client.sentence(error) if info else _AWAY.get(error.code(), "服务出错") + ", 请稍后重试"
-    return {
-        "code": error.code().name,
-        "reason": client.reason_of(error),
-        "zh": zh,
-        "en": client.sentence(error, "en"),
-        "allowed": [one for one in clients.allowed_instead(error).removeprefix("allowed: ").split(", ") if one],
-        "fields": {one.field: one.description for one in fields.field_violations} if fields else {},
-        "etag": info.metadata.get("etag", "") if info else "",
-    }

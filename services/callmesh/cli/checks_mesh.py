@@ -1,4 +1,7 @@
-"""The checks of a running mesh: NATS and its settings, streams, city, services, clock."""
+"""The checks of a running mesh: NATS and its settings, streams, city, services, clock.
+
+All that they need is loaded with this module: what loads during a check lets the time run out of those beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from callmesh.cli import monitor
-from callmesh.cli.checks import Check, Look, listening
+from nats.errors import Error as NatsError
+
+from callmesh.cli import checks_certificates, health, monitor
+from callmesh.cli.checks import Check, Look, answers_at, listening
+from callmesh.cli.directory import describe
 from callmesh.cli.endpoints import Endpoints, jetstream
 from callmesh.cli.output import Failure, size
+from callmesh.directory.store import fetch
 from callmesh.kernel.config import SERVICES, from_environment
+from callmesh.kernel.streams import verify, wanted
+from callmesh.kernel.subjects import Names
 
 _START = "callmesh up, or set CALLMESH_NATS_URL"
 _DISK_SHARE = 0.95
@@ -21,8 +30,6 @@ _CLOCK_SECONDS = 2.0
 
 async def nats(where: Endpoints) -> Check:
     """Does it answer, and how fast?"""
-    from nats.errors import Error as NatsError
-
     try:
         async with jetstream(where) as js:
             begun = time.monotonic()
@@ -74,9 +81,6 @@ async def clock(where: Endpoints) -> Check:
 
 async def streams(where: Endpoints) -> Check:
     """As this version wants them?"""
-    from callmesh.kernel.streams import verify, wanted
-    from callmesh.kernel.subjects import Names
-
     settings = from_environment()
     configs = wanted(Names(settings.region), range(settings.shard + 1), settings.replicas)
     async with jetstream(where) as js:
@@ -89,9 +93,6 @@ async def streams(where: Endpoints) -> Check:
 
 async def directory(where: Endpoints) -> Check:
     """Is a city in force?"""
-    from callmesh.cli.directory import describe
-    from callmesh.directory.store import fetch
-
     async with jetstream(where) as js:
         city = await fetch(js)
     if city is None:
@@ -103,17 +104,13 @@ async def directory(where: Endpoints) -> Check:
 
 async def certificates(where: Endpoints) -> Check:
     """Do they last for two weeks more? Services' last a day and are renewed every day: half a day there."""
-    from callmesh.cli.checks_certificates import look
-
-    return look(where)
+    return checks_certificates.look(where)
 
 
 def service(name: str) -> Look:
     """Is it SERVING?"""
 
     async def look(where: Endpoints) -> Check:
-        from callmesh.cli import health
-
         address = where.services.get(name, "")
         found = await health.status(address, identity=where.wallet) if address else ""
         if found == "SERVING":
@@ -130,6 +127,25 @@ def service(name: str) -> Look:
     return look
 
 
+async def console(where: Endpoints) -> Check:
+    """Is the web desk of this mesh there? One that runs elsewhere is not known here."""
+    if not where.console:
+        return Check("web desk", "ok", "none is part of this mesh")
+    if await answers_at(where.console.removeprefix("http://")):
+        return Check("web desk", "ok", f"answers at {where.console}")
+    return Check("web desk", "FAIL", f"nothing answers at {where.console}", "callmesh serve console, and see its log")
+
+
+async def switch(where: Endpoints) -> Check:
+    """Can agencies be rung?"""
+    if not where.switch:
+        return Check("telephone switch", "ok", "none: data goes without a call (CALLMESH_SWITCH)")
+    if await answers_at(where.switch):
+        return Check("telephone switch", "ok", f"answers at {where.switch}")
+    advice = "start it: until then every call fails, the data goes alone and the caller is owed a call-back"
+    return Check("telephone switch", "FAIL", f"nothing answers at {where.switch}", advice)
+
+
 def looks() -> Sequence[tuple[str, Look]]:
     """The checks by name, in the order they are printed."""
     return (
@@ -142,4 +158,6 @@ def looks() -> Sequence[tuple[str, Look]]:
         ("directory", directory),
         ("certificates", certificates),
         *((name, service(name)) for name in SERVICES),
+        ("web desk", console),
+        ("telephone switch", switch),
     )

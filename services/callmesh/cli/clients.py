@@ -85,7 +85,7 @@ def asking(agency: str) -> Sequence[tuple[str, str]]:
 
 
 def why(error: grpc.aio.AioRpcError) -> str:
-    """A refusal in one sentence with its reason code."""
+    """A refusal in one line with its reason code; refusals.py has the whole."""
     return f"{client.sentence(error)} ({client.reason_of(error)})"
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from callmesh.domain.directory import City
 
-_PARTS = ("divisions", "agencies", "categories", "routes", "profiles", "guides", "plans", "releases", "devices")
+_PARTS = (
+    *("divisions", "agencies", "categories", "routes", "profiles", "guides", "plans", "releases", "devices"),
+    *("return_reasons", "lines", "interpreters", "repeat_types", "fold_rules", "patrol_rules"),
+)
 _APPLY = """\
 callmesh directory apply deploy/city
 callmesh directory apply deploy/city --dry-run   only check"""

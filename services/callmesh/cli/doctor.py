@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -29,7 +30,8 @@ def command(local: bool, as_json: bool) -> None:
     """Check that everything is as it must be, and say what to do about what is not.
 
     This machine: Python, libraries, generated code, nats-server, disk. The mesh: its ports, NATS, that
-    acknowledged means on disk, the store's limit, the clock, streams, the city in force, each service.
+    acknowledged means on disk, the store's limit, the clock, streams, the city in force, each service, the
+    web desk, the telephone switch.
     """
     found = asyncio.run(_look(default() if local else find(), local))
     if as_json:
@@ -43,10 +45,23 @@ def command(local: bool, as_json: bool) -> None:
 async def _look(where: Endpoints, local: bool) -> list[Check]:
     wanted: list[tuple[str, Look]] = [(one.__name__, one) for one in checks.MACHINE]
     if not local:
-        from callmesh.cli import checks_mesh
-
-        wanted += checks_mesh.looks()
+        wanted += _of_mesh()
     return list(await asyncio.gather(*(_finding(name, look, where) for name, look in wanted)))
+
+
+def _of_mesh() -> Sequence[tuple[str, Look]]:
+    """The checks of the mesh; a finding when they cannot be loaded."""
+    try:
+        from callmesh.cli import checks_mesh
+    except ImportError as wrong:
+        missing = str(wrong)
+    else:
+        return checks_mesh.looks()
+
+    async def unloaded(_: Endpoints) -> Check:
+        return Check("mesh", "FAIL", f"not looked at: {missing}", "install what is missing; see the lines above")
+
+    return [("mesh", unloaded)]
 
 
 async def _finding(name: str, look: Look, where: Endpoints) -> Check:

@@ -38,8 +38,8 @@ _ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and d
 class Endpoints:
     """Addresses of one mesh. `pids` has `supervisor`, `nats` and the services when it runs here.
 
-    `console` is the address of the web desk, "" when it is not part of it. `identities` is the folder with
-    certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
+    `console` and `switch` are the addresses of the web desk and of the telephone switch, "" when there is none.
+    `identities` is the folder with certificates to call with (kernel/rpc/secure.py), "" when the mesh has no mTLS.
     """
 
     services: Mapping[str, str]
@@ -49,6 +49,7 @@ class Endpoints:
     data_dir: str = ""
     identities: str = ""
     console: str = ""
+    switch: str = ""
 
     @property
     def wallet(self) -> Wallet | None:
@@ -100,8 +101,8 @@ def find(environment: Mapping[str, str] | None = None) -> Endpoints:
 
 def _of(source: Mapping[str, str]) -> Endpoints:
     found = _addresses(source)
-    own = source.get("CALLMESH_IDENTITIES", "")
-    return replace(found, identities=own) if own else found
+    identities, switch = source.get("CALLMESH_IDENTITIES", ""), source.get("CALLMESH_SWITCH", "")
+    return replace(found, identities=identities or found.identities, switch=switch or found.switch)
 
 
 def _addresses(source: Mapping[str, str]) -> Endpoints:

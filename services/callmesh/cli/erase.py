@@ -8,7 +8,7 @@ import os
 import click
 
 from callmesh.cli import endpoints
-from callmesh.cli.output import FINDING, Failure, Manual
+from callmesh.cli.output import FINDING, Manual
 
 _WHAT = """\
 goes    the report with caller, place and attachments, and the web desk's pictures; results, replies, notes and reasons
@@ -54,6 +54,7 @@ async def _erase(name: str, reason: str, agency: str, person: str) -> None:
 
     from callmesh.api.v1 import supervision_service_pb2 as pb
     from callmesh.cli import clients
+    from callmesh.cli.refusals import Refused
     from callmesh.domain.access import SUPERVISOR
     from callmesh.kernel.ids import new_id
     from callmesh.kernel.rpc.client import identity
@@ -64,4 +65,4 @@ async def _erase(name: str, reason: str, agency: str, person: str) -> None:
         async with clients.connect(endpoints.find(), "supervision") as connected:
             await connected.supervision.EraseCase(request, metadata=who, timeout=clients.SECONDS)
     except grpc.aio.AioRpcError as refused:
-        raise Failure(clients.why(refused)) from None
+        raise Refused(refused) from None

@@ -7,6 +7,7 @@ whose module is not installed is not listed; one that lacks a library says which
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -19,7 +20,7 @@ COMMANDS = {
     "up": "Start a whole mesh on this machine.",
     "serve": "Run one service.",
     "play": "Play calls from a file into a running mesh.",
-    "demo": "Start a mesh and tour it, one case at a time.",
+    "demo": "Play a day of a city's calls into a mesh of its own.",
     "case": "Do something to a case: open, transfer, return, remind, close ...",
     "stats": "Show counts and rates of a window, as a table, CSV or JSON.",
     "trace": "Show where a case went, how long, and which hop was slow.",
@@ -64,10 +65,9 @@ class _Commands(ManualGroup):
             raise Failure(_lacks(cmd_name, missing)) from missing
         return found if isinstance(found, click.Command) else None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
         """From the list, without importing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        yield from ((name, COMMANDS[name]) for name in self.list_commands(ctx))
 
 
 def _is_there(name: str) -> bool:

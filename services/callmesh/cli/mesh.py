@@ -15,22 +15,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import callmesh
 from callmesh.cli import local_switch, nats_server, ports, tether, web_desk
 from callmesh.cli.child import Child
 from callmesh.cli.endpoints import CONSOLE, FILE, SWITCH, Endpoints, jetstream
+from callmesh.cli.folder import Folder
 from callmesh.cli.keeper import Keeper, Tell
-from callmesh.cli.output import BadInput, Failure
+from callmesh.cli.output import BadInput
 from callmesh.cli.serve import PARENT
 from callmesh.kernel.config import PREFIX, SERVICES, Settings, from_environment
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 _ROOT = Path(callmesh.__file__).resolve().parent.parent
-_LOCK = "lock"
 
 
 class LocalMesh:
@@ -66,14 +64,14 @@ class LocalMesh:
         switch: Mapping[str, str] | None = None,
         tell: Tell = lambda name, text: None,
     ) -> None:
-        self.data_dir, self.city, self.services = data_dir.resolve(), city, tuple(services)
+        self._folder = Folder(data_dir.resolve())
+        self.data_dir, self.city, self.services = self._folder.path, city, tuple(services)
         self.endpoints: Endpoints
         self.started_in = 0.0
         self.clean = True
         self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
         self._console, self._switch = console, switch
         self._keepers: dict[str, Keeper] = {}
-        self._lock: IO[str] | None = None
 
     async def __aenter__(self) -> LocalMesh:
         begun = time.monotonic()
@@ -141,7 +139,7 @@ class LocalMesh:
     # start
 
     async def _start(self) -> None:
-        self._take_folder()
+        self._folder.take(self._fresh)
         chosen = ports.choose(self._kind)
         more = [name for name, on in ((CONSOLE, self._console), (SWITCH, self._switch is not None)) if on]
         ports.require_free({name: chosen[name] for name in ("nats", "monitor", *more, *self.services)})
@@ -152,8 +150,9 @@ class LocalMesh:
             data_dir=str(self.data_dir),
             identities=self._identities(),
             console=f"http://127.0.0.1:{chosen[CONSOLE]}" if self._console else "",
+            switch=self._foreign_switch() if self._switch is None else f"127.0.0.1:{chosen[SWITCH]}",
         )
-        environment = self._environment(chosen[SWITCH])
+        environment = self._environment()
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
         await self._keepers["nats"].start(START_SECONDS)
         await self._furnish(_settings(environment))
@@ -162,32 +161,17 @@ class LocalMesh:
         if self._console:
             self._keepers[CONSOLE] = web_desk.keeper(self.endpoints, environment, self._tell, self._write)
         if self._switch is not None:
-            at, logs = f"127.0.0.1:{chosen[SWITCH]}", self.data_dir / "logs"
+            at, logs = self.endpoints.switch, self.data_dir / "logs"
             kept = local_switch.keeper(at, self._switch, environment, logs, self._tell, self._write)
             self._keepers[SWITCH] = kept
         await all_or_none([one.start(START_SECONDS) for name, one in self._keepers.items() if name != "nats"])
         self._write()
 
-    def _take_folder(self) -> None:
-        """Makes it ours, empty when a fresh one is wanted."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        foreign = any(self.data_dir.iterdir()) and not (self.data_dir / _LOCK).exists()
-        if self._fresh and foreign:
-            raise BadInput(f"{self.data_dir} was not made by callmesh; empty it yourself or choose another folder")
-        lock = (self.data_dir / _LOCK).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise Failure(f"a mesh runs in {self.data_dir} already; stop it or choose another folder") from None
-        self._lock = lock
-        if self._fresh:
-            _empty(self.data_dir, keep=_LOCK)
-        (self.data_dir / FILE).unlink(missing_ok=True)
-        for part in ("nats", "logs"):
-            (self.data_dir / part).mkdir(exist_ok=True)
+    def _foreign_switch(self) -> str:
+        """Address of the switch that the settings name, "" without."""
+        return (os.environ | self._env).get(f"{PREFIX}SWITCH", "")
 
-    def _environment(self, switch: int) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         """What every service is given; `env` has the last word."""
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
         own = {
@@ -195,9 +179,8 @@ class LocalMesh:
             "NATS_MONITOR": self.endpoints.nats_monitor,
             "HOST": "127.0.0.1",
             "DATA_DIR": str(self.data_dir),
+            "SWITCH": self.endpoints.switch,
         }
-        if self._switch is not None:
-            own["SWITCH"] = f"127.0.0.1:{switch}"
         ours = {PREFIX + name: value for name, value in own.items()}
         return os.environ | ours | {"PYTHONPATH": path, PARENT: str(os.getpid())} | self._env
 
@@ -270,7 +253,7 @@ class LocalMesh:
             keeper.child.signal(signal.SIGKILL)
 
     async def _stop(self) -> None:
-        if self._lock is None:
+        if not self._folder.is_ours:
             return
         services = [keeper.stop() for name, keeper in self._keepers.items() if name != "nats"]
         ended = await asyncio.gather(*reversed(services))
@@ -278,9 +261,7 @@ class LocalMesh:
             ended += await asyncio.gather(self._keepers["nats"].stop())
         self.clean = self.clean and all(ended)
         self._keepers.clear()
-        (self.data_dir / FILE).unlink(missing_ok=True)
-        self._lock.close()
-        self._lock = None
+        self._folder.release()
 
 
 async def all_or_none(works: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -299,13 +280,3 @@ def _settings(environment: Mapping[str, str]) -> Settings:
         return from_environment(environment)
     except ValueError as wrong:
         raise BadInput(str(wrong)) from None
-
-
-def _empty(folder: Path, keep: str) -> None:
-    for one in folder.iterdir():
-        if one.name == keep:
-            continue
-        if one.is_dir() and not one.is_symlink():
-            shutil.rmtree(one)
-        else:
-            one.unlink()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+_SENTENCE = 200
 Section = str | Callable[[], str]
 STATES = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
 EXITS = "0  done\n1  failed; the message says why\n2  wrong usage or wrong input"
@@ -65,6 +66,9 @@ class Manual(_Page, click.Command):
         more["context_settings"] = settings(more.get("context_settings"))
         super().__init__(*args, **more)
         self.sections = sections or {}
+        for one in self.params:
+            if isinstance(one, click.Option) and one.default == "":
+                one.show_default = False  # nothing is what it looks like
 
 
 class ManualGroup(_Page, click.Group):
@@ -74,6 +78,18 @@ class ManualGroup(_Page, click.Group):
         more["context_settings"] = settings(more.get("context_settings"))
         super().__init__(*args, **more)
         self.sections = sections or {}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with its whole sentence: click would cut it at 45 characters."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries(ctx)))
+
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """Names and what each does."""
+        for name in self.list_commands(ctx):
+            found = self.get_command(ctx, name)
+            if found is not None:
+                yield name, found.get_short_help_str(limit=_SENTENCE)
 
 
 def settings(given: dict[str, Any] | None = None) -> dict[str, Any]:

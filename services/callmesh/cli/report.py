@@ -179,7 +179,8 @@ class Report:
         totals = self.totals
         self._print(Text(""))
         self._print(Text(totals_sentence(totals, closed)))
-        self._print(by_agency(totals.agencies, self.city))
+        if totals.agencies:
+            self._print(by_agency(totals.agencies, self.city))
 
     def _say(self, line: int, what: str, case: str, text: str, style: str) -> None:
         self._print(Text(f"{line:>6} {what:<10} {case}{'  ' if case else ''}{text}", style=style))

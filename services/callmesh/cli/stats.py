@@ -143,13 +143,14 @@ async def _ask(wish: Wish) -> tuple[pb.GetFiguresResponse, Names]:
     import grpc
 
     from callmesh.cli import clients, stats_names
+    from callmesh.cli.refusals import Refused
 
     where = endpoints.find()
     try:
         async with clients.connect(where, "tracking") as connected:
             found = await _figures(connected, wish)
     except grpc.aio.AioRpcError as refused:
-        raise Failure(clients.why(refused)) from None
+        raise Refused(refused) from None
     if wish.ids and not wish.groups and not found.figures:
         raise BadInput(f"there is no figure {', '.join(wish.ids)}; the last column of `callmesh stats` has the ids")
     return found, await stats_names.of(where)

@@ -34,10 +34,10 @@ callmesh streams show --json | jq .messages"""
 def command() -> None:
     """Make or show the streams of a region (数据流).
 
-    LOG_<region>_<shard> keeps every fact for ever, TIMERS_<region> holds the deadlines, RECENT_<region> keyed
-    hashes of who called lately, INBOX_<region> what
-    partners are to receive, DLQ what could not be delivered. Services verify them at start and wait, not
-    ready, until they are as they must be.
+    LOG_<region>_<shard> keeps every fact for ever, TIMERS_<region> holds the deadlines, INBOX_<region> what
+    partners are to receive, RECENT_<region> keyed hashes of who called lately, KEYS_<region> the data key of each
+    case, AUDIT_<region> the signed heads of the log, DLQ what could not be delivered. Services verify them at start
+    and wait, not ready, until they are as they must be.
     """
 
 

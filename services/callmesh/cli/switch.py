@@ -55,7 +55,7 @@ def simulate(port: int, seed: int, numbers: tuple[str, ...]) -> None:
     try:
         scripts = {number: read_script(text) for number, _, text in pairs}
     except BadScript as wrong:
-        raise BadInput(f"{wrong} is no script; see callmesh switch simulate --help") from None
+        raise BadInput(f"'{wrong}' is no script; write NUMBER=SCRIPT, see callmesh switch simulate --help") from None
     try:
         asyncio.run(_serve(SimulatedSwitch(scripts, seed), port))
     except OSError:

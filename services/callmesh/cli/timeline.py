@@ -19,11 +19,11 @@ from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
 from callmesh.cli import timeline_more as more
 from callmesh.cli import wording
+from callmesh.states import ENDED, OPEN
 
 _State = case_pb2.Case.State
 _RState = referral_pb2.Referral.State
 _LEAD, _SUPPORT = referral_pb2.Referral.LEAD, referral_pb2.Referral.SUPPORT
-OPEN = {_RState.OFFERED, _RState.ACCEPTED, _RState.IN_PROGRESS, _RState.SUSPENDED, _RState.RETURN_REQUESTED}
 _STAGES = {0: "", 1: "接报", 2: "指派", 3: "处置", 4: "督办", 5: "反馈"}
 _STAGE_STYLES = {1: "cyan", 2: "magenta", 3: "green", 4: "red", 5: "blue"}
 ROLES = {_LEAD: "主办", _SUPPORT: "协办"}
@@ -33,7 +33,6 @@ _PAUSES = {
     referral_pb2.Pending.SUSPENSION: "pause (挂账)",
 }
 _AGENCY = 16
-_OVER = {_State.CLOSED, _State.ANSWERED, _State.MERGED, _State.CANCELLED, _State.REJECTED}
 
 
 def draw(timeline: pb.Timeline, now: datetime | None = None) -> RenderableType:
@@ -77,7 +76,7 @@ def _turn(timeline: pb.Timeline, now: datetime) -> Text:
 
 def turn(case: case_pb2.Case, now: datetime) -> str:
     """Whose turn it is, in one sentence."""
-    if case.state in _OVER:
+    if case.state in ENDED:
         ended = _at(case.closed_at) - _at(case.opened_at)
         return f"nobody's turn: {wording.state(case)} after {wording.span(ended.total_seconds())}"
     if case.state == _State.RECEIVED:

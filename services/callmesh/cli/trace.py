@@ -83,6 +83,7 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
     import grpc
 
     from callmesh.cli import clients
+    from callmesh.cli.refusals import Refused
 
     where = endpoints.find()
     try:
@@ -91,7 +92,7 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
             return await timeline(connected, chosen, operator) if chosen else None
     except grpc.aio.AioRpcError as refused:
         if refused.code() != grpc.StatusCode.UNAVAILABLE:
-            raise Failure(clients.why(refused)) from None
+            raise Refused(refused) from None
     except endpoints.Away:
         pass
     return await _from_log(where, name, which, index)

@@ -19,6 +19,7 @@ from callmesh.console.commands import Command, NotUnderstood, agency_meant, case
 from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
+from callmesh.states import ENDED, WORKING
 
 _R = referral_pb2.Referral
 _OURS = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED)
@@ -125,6 +126,24 @@ class Acts:
 
     def _ours(self, case: case_pb2.Case) -> referral_pb2.Referral:
         return last(case, _OURS, self.acting.account.agency)
+
+
+def offered(case: case_pb2.Case, agency: str) -> list[str]:
+    """Verbs that the case's state allows, for that agency; the mesh decides about the person."""
+    ours = {one.state for one in case.referrals if one.agency == agency}
+    others = {one.state for one in case.referrals if one.agency != agency}
+    follows = case.state == case_pb2.Case.FOLLOW_UP
+    fits = {
+        "accept": _R.OFFERED in ours,
+        "return": bool(ours & {_R.OFFERED, *WORKING}),
+        "resolve": bool(ours & WORKING),
+        "remind": bool(others & set(_OURS)),
+        "grant": _R.RETURN_REQUESTED in others,
+        "deny": _R.RETURN_REQUESTED in others,
+        "follow_up": follows,
+        "close": follows,
+    }
+    return [verb for verb, fit in fits.items() if fit and case.state not in ENDED]
 
 
 def last(case: case_pb2.Case, states: tuple["_R.State.ValueType", ...], agency: str = "") -> referral_pb2.Referral:

@@ -50,6 +50,7 @@ from callmesh.console.settings import ConsoleSettings
 from callmesh.directory.store import DirectoryWatch
 from callmesh.kernel.config import Settings
 from callmesh.kernel.messaging import connect
+from callmesh.kernel.tasks import ended
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -121,9 +122,7 @@ class _Running:
     async def stop(self) -> None:
         state = self.app.state
         state.push.closing.set()
-        for one in self._tasks:
-            one.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         await state.directory.close()
         await state.mesh.close()
         with contextlib.suppress(Exception):

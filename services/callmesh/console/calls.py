@@ -9,7 +9,6 @@ from callmesh.api.v1 import transfer_service_pb2 as pb
 from callmesh.console.clients import Acting
 
 _L = case_pb2.CallLeg
-LIVE = (_L.RINGING, _L.ANSWERED, _L.CONFERENCE)
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,6 @@ class Calls:
         """The caller whose call broke was called back, or did not answer."""
         request = pb.RecordCallBackRequest(request_id=self.request_id, name=case, leg=leg, reached=reached)
         return await self.acting.do(self.acting.mesh.transfer.RecordCallBack, request)
-
-
-def is_owed(leg: case_pb2.CallLeg) -> bool:
-    """Whether somebody has to call back because of it."""
-    return leg.HasField("call_back") and not leg.call_back.HasField("done_at")
 
 
 def is_pushed(case: case_pb2.Case, leg: case_pb2.CallLeg) -> bool:

@@ -50,59 +50,44 @@ def offered_acts(one: referral_pb2.Referral) -> list[str]:
     return found
 
 
+_METHODS = {
+    "accept": "AcceptReferral",
+    "arrived": "ReportProgress",
+    "progress": "ReportProgress",
+    "resolve": "ResolveReferral",
+    "return": "ReturnReferral",
+    "contest": "ContestReturn",
+    "extension": "RequestExtension",
+    "suspension": "RequestSuspension",
+}
+
+
 async def carry_out(by: Acting, act: str, name: str, typed: Typed, zone: timezone) -> referral_pb2.Referral:
     """One act; raises grpc.aio.AioRpcError, KeyError for an act there is not."""
-    method, request = _requests(by, zone)[act]
-    found: referral_pb2.Referral = await by.do(getattr(by.mesh.gateway, method), request(name, typed))
+    method = _METHODS[act]
+    fields = _fields(act, typed, zone) | ({"handler": by.account.person} if act == "accept" else {})
+    request = getattr(pb, f"{method}Request")(request_id=typed["request_id"], name=name, **fields)
+    found: referral_pb2.Referral = await by.do(getattr(by.mesh.gateway, method), request)
     return found
 
 
-def _requests(by: Acting, zone: timezone) -> dict[str, Any]:
-    def accept(name: str, typed: Typed) -> Any:
-        return pb.AcceptReferralRequest(**_head(name, typed), handler=by.account.person, unit=typed["unit"])
-
-    def arrived(name: str, typed: Typed) -> Any:
-        return pb.ReportProgressRequest(
-            **_head(name, typed), text=typed["text"], arrived=True, attachments=typed.pictures
-        )
-
-    def progress(name: str, typed: Typed) -> Any:
-        return pb.ReportProgressRequest(**_head(name, typed), text=typed["text"], attachments=typed.pictures)
-
-    def resolve(name: str, typed: Typed) -> Any:
-        told = {"result": typed["result"], "public_reply": typed["public_reply"]}
-        return pb.ResolveReferralRequest(**_head(name, typed), **told)
-
-    def give_back(name: str, typed: Typed) -> Any:
-        return pb.ReturnReferralRequest(**_head(name, typed), reason=typed["reason"], basis=typed["basis"])
-
-    def contest(name: str, typed: Typed) -> Any:
-        return pb.ContestReturnRequest(**_head(name, typed), reason=typed["reason"])
-
-    def extension(name: str, typed: Typed) -> Any:
-        special = typed["special"] == "1"
-        asked: dict[str, Any] = {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
-        return pb.RequestExtensionRequest(**_head(name, typed), **asked)
-
-    def suspension(name: str, typed: Typed) -> Any:
-        return pb.RequestSuspensionRequest(
-            **_head(name, typed), reason=typed["reason"], until=moment(typed["until"], zone)
-        )
-
-    return {
-        "accept": ("AcceptReferral", accept),
-        "arrived": ("ReportProgress", arrived),
-        "progress": ("ReportProgress", progress),
-        "resolve": ("ResolveReferral", resolve),
-        "return": ("ReturnReferral", give_back),
-        "contest": ("ContestReturn", contest),
-        "extension": ("RequestExtension", extension),
-        "suspension": ("RequestSuspension", suspension),
-    }
-
-
-def _head(name: str, typed: Typed) -> dict[str, Any]:
-    return {"request_id": typed["request_id"], "name": name}
+def _fields(act: str, typed: Typed, zone: timezone) -> dict[str, Any]:
+    """What the form of an act says, as its request calls it."""
+    match act:
+        case "arrived" | "progress":
+            return {"text": typed["text"], "arrived": act == "arrived", "attachments": typed.pictures}
+        case "resolve":
+            return {"result": typed["result"], "public_reply": typed["public_reply"]}
+        case "return":
+            return {"reason": typed["reason"], "basis": typed["basis"]}
+        case "extension":
+            special = typed["special"] == "1"
+            return {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
+        case "suspension":
+            return {"reason": typed["reason"], "until": moment(typed["until"], zone)}
+        case "contest":
+            return {"reason": typed["reason"]}
+    return {"unit": typed["unit"]}
 
 
 def moment(text: str, zone: timezone) -> Timestamp | None:

@@ -14,10 +14,9 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.console.clients import Acting
 from callmesh.console.handling import Typed
+from callmesh.states import ENDED, OPEN
 
-_C, _R, _P, _F = case_pb2.Case, referral_pb2.Referral, referral_pb2.Pending, case_pb2.Finding
-_ENDED = (_C.CLOSED, _C.ANSWERED, _C.MERGED, _C.CANCELLED, _C.REJECTED)
-_OPEN = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED, _R.RETURN_REQUESTED)
+_R, _P, _F = referral_pb2.Referral, referral_pb2.Pending, case_pb2.Finding
 _WATCHED = (common_pb2.SUPERVISION_BLUE, common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED)
 _DECIDED = {_P.RETURN: "return", _P.EXTENSION: "extension", _P.SUSPENSION: "suspension"}
 
@@ -39,14 +38,14 @@ def chances(case: case_pb2.Case, commander: bool) -> list[Chance]:
 
 def _decisions(case: case_pb2.Case) -> Iterator[Chance]:
     for one in case.referrals:
-        if one.state in _OPEN:
+        if one.state in OPEN:
             yield from (Chance(_DECIDED[asked.kind], one.name, one.agency) for asked in one.pending if asked.kind)
 
 
 def _of_case(case: case_pb2.Case, commander: bool) -> Iterator[Chance]:
     if case.HasField("repeat") and case.repeat.stage < case_pb2.Repeat.RECHECKED:
         yield Chance("repeat", case.name, number=case.repeat.stage + 1)
-    if case.state in _ENDED:
+    if case.state in ENDED:
         return
     if commander:
         yield Chance("designate", case.name)
@@ -59,7 +58,7 @@ def _of_case(case: case_pb2.Case, commander: bool) -> Iterator[Chance]:
 
 def _of_referrals(case: case_pb2.Case) -> Iterator[Chance]:
     for one in case.referrals:
-        if one.state in _OPEN:
+        if one.state in OPEN:
             yield Chance("remind", one.name, one.agency)
         if one.state == _R.RESOLVED and not one.HasField("approved_at"):
             yield Chance("send_back", one.name, one.agency)

@@ -13,7 +13,7 @@ from datetime import date
 from enum import EnumMeta
 from typing import Any, get_args, get_origin, get_type_hints
 
-from callmesh.directory.tables import CATALOGUE, ROUTES
+from callmesh.directory.tables import CATALOGUE, DEVICES, ROUTES
 from callmesh.directory.write import toml_text, tsv_text
 from callmesh.domain import directory as d
 
@@ -129,6 +129,14 @@ PARTS = {
     "guides": Part("guides.toml", d.Guide, ("category", "level", "prompt"), "guides"),
     "limits": Part("limits.toml", d.LimitProfile, ("id", "accept", "feedback", "resolve"), "profiles"),
     "reasons": Part("reasons.toml", d.ReturnReason, ("code", "zh", "en"), "return_reasons"),
+    "devices": Part("devices.tsv", d.Device, DEVICES, columns=DEVICES),
 }
-WHOLE_FILES = {"calendar": "calendar.toml", "policy": "city.toml", "release": "release.toml"}
-"""Parts that are edited as the file they are."""
+WHOLE_FILES = {
+    "calendar": "calendar.toml",
+    "policy": "city.toml",
+    "release": "release.toml",
+    "calls": "calls.toml",
+    "repeats": "repeats.toml",
+    "patrol": "patrol.toml",
+}
+"""Parts that are edited as the file they are. Of a city's files only the map, divisions.geojson, is not edited here."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from callmesh import states
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.states import ENDED, dues, referral_dues
 
 _C, _R = case_pb2.Case, referral_pb2.Referral
-OPEN_STATES = (_C.RECEIVED, _C.CLASSIFIED, _C.REFERRED, _C.DISPUTED, _C.FOLLOW_UP)
-_AT_WORK = (_R.ACCEPTED, _R.IN_PROGRESS, _R.RETURN_REQUESTED)
+OPEN_STATES = tuple(one for one in _C.State.values() if one and one not in ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +29,22 @@ class Due:
 
 def next_due(case: case_pb2.Case) -> Due | None:
     """The earliest limit that runs; None when nothing is waited for."""
-    found = [due for one in case.referrals for due in referral_dues(one)]
-    if case.HasField("follow_up_due") and case.state == _C.FOLLOW_UP:
-        found.append(Due(case.follow_up_due.seconds, common_pb2.LIMIT_FOLLOW_UP, case.owner))
-    if case.HasField("diversion_due"):
-        found.append(Due(case.diversion_due.seconds, common_pb2.LIMIT_DIVERSION, case.owner))
+    found = [_due(one) for one in dues(case)]
+    found += [_mending(one) for one in case.findings if one.state == case_pb2.Finding.OPEN and one.HasField("due")]
     return min(found, key=lambda one: one.at, default=None)
 
 
-def referral_dues(one: referral_pb2.Referral) -> list[Due]:
-    """Limits of one referral that run now; a pause stops them all."""
-    if one.state == _R.OFFERED:
-        running = [(one.accept_due, common_pb2.LIMIT_ACCEPT)]
-    elif one.state in _AT_WORK:
-        running = [(one.answer_due, common_pb2.LIMIT_ANSWER), (one.resolve_due, common_pb2.LIMIT_RESOLVE)]
-        if not one.HasField("feedback_at"):
-            running.append((one.feedback_due, common_pb2.LIMIT_FEEDBACK))
-    else:
-        return []
-    return [Due(due.seconds, limit, one.agency) for due, limit in running if due.seconds]
+def next_of(one: referral_pb2.Referral) -> Due | None:
+    """The same of one referral."""
+    return min(map(_due, referral_dues(one)), key=lambda due: due.at, default=None)
+
+
+def _due(one: states.Due) -> Due:
+    return Due(one.at.seconds, one.limit, one.agency)
+
+
+def _mending(one: case_pb2.Finding) -> Due:
+    return Due(one.due.seconds, common_pb2.LIMIT_RECTIFY, one.agency)
 
 
 @dataclass(frozen=True, slots=True)

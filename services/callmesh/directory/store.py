@@ -28,6 +28,7 @@ from nats.js.kv import KeyValue
 from callmesh.directory.codec import Undecodable, decode, encode, stamp
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
+from callmesh.kernel.tasks import ended
 
 if TYPE_CHECKING:
     from callmesh.directory.locate import Locator
@@ -145,15 +146,10 @@ class DirectoryWatch:
         return self.city
 
     async def close(self) -> None:
-        """Ends following; the last city stays readable.
-
-        Cancels until it works: asyncio.wait_for, which nats-py uses, loses a cancellation that arrives
-        together with its result (Python 3.11).
-        """
+        """Ends following; the last city stays readable."""
         task, self._task = self._task, None
-        while task is not None and not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.1)
+        if task is not None:
+            await ended(task)
 
     async def _follow(self, js: JetStreamContext) -> None:
         while True:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain.case import Case
 from callmesh.domain.facts import Stamp
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import ReferralState
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import evolve_clocks, evolve_life, evolve_privacy, evolve_referral
@@ -12,6 +11,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, recalled
 from callmesh.domain.evolve_calls import EVOLVERS as _CALLS
 from callmesh.domain.evolve_matters import EVOLVERS as _MATTERS
+from callmesh.domain.values import replace
 from callmesh.domain.watch import LATE_DIVERSION, higher
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain.calls import CallLeg
 from callmesh.domain.case import Case
 from callmesh.domain.changes import changed
 from callmesh.domain.facts import CallLegChanged, Stamp
+from callmesh.domain.values import replace
 from callmesh.domain.words import Mode
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts as f
@@ -13,6 +12,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, on_referral
 from callmesh.domain.matters import Finding
 from callmesh.domain.referral import Pending, Referral
+from callmesh.domain.values import replace
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.changes import changed
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.watch import higher
 from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts_matters as m
@@ -11,6 +10,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, recalled
 from callmesh.domain.facts import Stamp
 from callmesh.domain.matters import MERGED, Link, Repeat
+from callmesh.domain.values import replace
 from callmesh.domain.watch import higher
 from callmesh.domain.words import ActorKind, CaseState, Level, RepeatStage, Supervision
 

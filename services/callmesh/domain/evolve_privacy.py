@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import facts_privacy as p
@@ -11,6 +10,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.changes import on_referral
 from callmesh.domain.facts import Stamp
 from callmesh.domain.referral import Disclosure, Referral
+from callmesh.domain.values import replace
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import DisclosureState
 

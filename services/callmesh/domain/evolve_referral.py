@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import evolve_clocks, evolve_life
@@ -11,6 +10,7 @@ from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.changes import changed, flagged
 from callmesh.domain.referral import Feedback, Pending
+from callmesh.domain.values import replace
 from callmesh.domain.words import CaseState, PendingKind, ReferralState, Role
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from operator import is_
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -183,14 +183,17 @@ class _Mask:
         shown = {getattr(caller, name) for name in ("name", "number", "contact_number") if name in allowed}
         words = {caller.name, caller.subscriber} - shown
         numbers = {caller.number, caller.contact_number} - shown
-        parts = [re.escape(one) for one in sorted(words, key=len, reverse=True) if len(one) >= _NAME]
-        parts += map(_spaced, (one for one in numbers if len(one) >= _NUMBER))
-        self._pattern = re.compile("|".join(parts)) if parts else None
+        self._words = sorted((one for one in words if len(one) >= _NAME), key=len, reverse=True)
+        self._numbers = [one for one in numbers if len(one) >= _NUMBER]
 
     def __call__(self, value: T) -> T:
         """The same value, or a copy with other texts."""
-        found: T = self._masked(value) if self._pattern else value
+        found: T = self._masked(value) if self._words or self._numbers else value
         return found
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join([*map(re.escape, self._words), *map(_spaced, self._numbers)]))
 
     def _masked(self, value: Any) -> Any:
         words, below = _places(value.__class__)
@@ -207,7 +210,12 @@ class _Mask:
 
     def _text(self, text: str) -> str:
         """The very same text when there is nothing to take out."""
-        return self._pattern.sub(MASK, text) if self._pattern and self._pattern.search(text) else text
+        return self._pattern.sub(MASK, text) if self._may_stand(text) else text
+
+    def _may_stand(self, text: str) -> bool:
+        """Most texts name nobody, and to compile a pattern costs more than all else that is done about a case."""
+        run = _unspaced(text)
+        return any(one in text for one in self._words) or any(_unspaced(one) in run for one in self._numbers)
 
 
 @cache
@@ -233,3 +241,7 @@ def _inner(hint: Any) -> Any:
 def _spaced(number: str) -> str:
     """A number as people write it, with spaces or dashes."""
     return r"[\s-]*".join(map(re.escape, number))
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split()).replace("-", "")

@@ -41,7 +41,11 @@ class Actions:
             await asyncio.sleep(pause)
 
     async def acknowledge(self, request: pb.AcknowledgeReferralRequest) -> referral_pb2.Referral:
-        """Receipt: the clocks start, the delivery is done with. A repeat changes nothing."""
+        """Receipt, answered with the referral."""
+        return self._own(await self.receipt(request), request.name)
+
+    async def receipt(self, request: pb.AcknowledgeReferralRequest) -> Head:
+        """The clocks start, the delivery is done with. A repeat changes nothing."""
         head = await self._mesh.ledger.head(case_of_referral(request.name))
         if head is None or not self._received(head, request.name):
             head = (await self._receive(request.name, request.delivery_id)).head
@@ -49,7 +53,7 @@ class Actions:
             head = (await self._record_release(request.name, more)).head
         if request.delivery_id:
             await self._pumps.receipted(self._mesh.caller().agency, request.delivery_id)
-        return self._own(head, request.name)
+        return head
 
     def _received(self, head: Head, name: str) -> bool:
         """Only the first item of a referral starts its clocks; the receipts of later ones are not facts."""

@@ -36,7 +36,7 @@ async def _apply(do: Actions, action: pb.Action, outcome: pb.Outcome) -> None:
     request_id = action.request_id
     match action.WhichOneof("action"):
         case "acknowledge":
-            await do.acknowledge(action.acknowledge)
+            await do.receipt(action.acknowledge)  # a stream answers refusals of it alone
         case "accept":
             outcome.referral.CopyFrom(await do.accept(action.accept, request_id))
         case "progress":

@@ -28,6 +28,7 @@ from callmesh.kernel.ids import now
 from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
 from callmesh.kernel.pull import Puller
+from callmesh.kernel.tasks import ended
 from callmesh.kernel.telemetry import delivered_total, log, redelivered_total
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.wire import to_timestamp
@@ -64,7 +65,7 @@ class Pump:
         self._note()
         if not self._seats and self._task is not None:
             running, self._task = self._task, None
-            await _ended(running)  # first, else what is given back comes to nobody
+            await ended(running)  # first, else what is given back comes to nobody
         await self._vacate(seat)
 
     async def hear(self, seat: Seat, silent: bool) -> None:
@@ -245,14 +246,6 @@ class Pump:
         if message is not None:
             with contextlib.suppress(NatsError, OSError):
                 await message.nak()
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancelled until it is over: a request to NATS that is answered at the same moment swallows a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=1)
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _return(messages: Iterable[Msg]) -> None:

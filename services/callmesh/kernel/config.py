@@ -14,6 +14,7 @@ import msgspec
 
 PREFIX = "CALLMESH_"
 _DEVELOPMENT = "development-only"
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 SERVICES = ("intake", "classification", "transfer", "gateway", "supervision", "tracking")
 DEFAULT_PORTS = {name: 7401 + place for place, name in enumerate(SERVICES)}
 
@@ -102,7 +103,8 @@ def read_settings(kind: type[T], prefix: str, environment: Mapping[str, str] | N
         if "$." not in str(wrong):
             raise ValueError(str(wrong)) from None  # a rule over several fields names its variable itself
         name = str(wrong).rpartition("$.")[2].rstrip("`")
-        raise ValueError(f"{prefix}{name.upper()}: {wrong}") from None
+        wanted = next(_KINDS[str(one.type)] for one in fields(kind) if one.name == name)  # type: ignore[arg-type]
+        raise ValueError(f"{prefix}{name.upper()}: must be {wanted}, not {given[name]!r}") from None
 
 
 def settings_help(kind: type[Any] = Settings, prefix: str = PREFIX) -> str:

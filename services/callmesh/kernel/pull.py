@@ -93,7 +93,9 @@ class Puller:
         if self._client.stats["reconnects"] != self._reconnects:
             self._asked, self._heard = 0, clock()
             self._reconnects = self._client.stats["reconnects"]
-        if clock() - self._heard > 2 * HEARTBEAT_SECONDS + LOOK_SECONDS:
+        if self._asked <= 0:
+            self._heard = clock()  # nothing stands, so nobody owed a heartbeat, however long the last batch took
+        elif clock() - self._heard > 2 * HEARTBEAT_SECONDS + LOOK_SECONDS:
             raise Lost("no heartbeat")
         if self._asked > room // 2:
             return

@@ -13,6 +13,7 @@ makes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
@@ -97,105 +98,77 @@ def _differences(wanted: StreamConfig, held: StreamConfig) -> list[str]:
     return found
 
 
-def _log(names: Names, shard: int, replicas: int) -> StreamConfig:
+def _kept(name: str, subjects: list[str], replicas: int, **more: Any) -> StreamConfig:
+    """What all have in common: on disk, within limits, read by subject, a message id remembered for two minutes."""
     return StreamConfig(
-        name=names.log_stream(shard),
-        subjects=[names.log_all(shard)],
+        name=name,
+        subjects=subjects,
+        num_replicas=replicas,
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
+        allow_direct=True,
+        **{"duplicate_window": 120.0, "max_age": 0} | more,
+    )
+
+
+def _log(names: Names, shard: int, replicas: int) -> StreamConfig:
+    return _kept(
+        names.log_stream(shard),
+        [names.log_all(shard)],
+        replicas,
         discard=DiscardPolicy.NEW,
-        num_replicas=replicas,
         deny_delete=True,
         deny_purge=True,
-        allow_direct=True,
         allow_atomic=True,
-        duplicate_window=120.0,
-        max_age=0,
     )
 
 
 def _timers(names: Names, replicas: int) -> StreamConfig:
     region = names.region
-    return StreamConfig(
-        name=names.timers_stream,
-        subjects=[f"tm.{region}.>", f"due.{region}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
+    return _kept(
+        names.timers_stream,
+        [f"tm.{region}.>", f"due.{region}.>"],
+        replicas,
         max_msgs_per_subject=1,
-        allow_direct=True,
         allow_msg_schedules=True,
         allow_msg_ttl=True,
-        duplicate_window=120.0,
-        max_age=0,
     )
 
 
 def _inbox(names: Names, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=names.inbox_stream,
-        subjects=[f"in.{names.region}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        allow_direct=True,
-        duplicate_window=120.0,
-        max_age=30 * _DAY,
-    )
+    return _kept(names.inbox_stream, [f"in.{names.region}.>"], replicas, max_age=30 * _DAY)
 
 
 def _audit(names: Names, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=names.audit_stream,
-        subjects=[f"au.{names.region}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
+    return _kept(
+        names.audit_stream,
+        [f"au.{names.region}.>"],
+        replicas,
         discard=DiscardPolicy.NEW,
-        num_replicas=replicas,
         deny_delete=True,
         deny_purge=True,
-        allow_direct=True,
-        duplicate_window=120.0,
-        max_age=0,
     )
 
 
 def _recent(names: Names, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=names.recent_stream,
-        subjects=[f"rc.{names.region}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        allow_direct=True,
+    return _kept(
+        names.recent_stream,
+        [f"rc.{names.region}.>"],
+        replicas,
         max_msgs_per_subject=KEPT,
-        duplicate_window=120.0,
         max_age=DAYS * _DAY,
     )
 
 
 def _keys(names: Names, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=names.keys_stream,
-        subjects=[names.keys_all],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
+    return _kept(
+        names.keys_stream,
+        [names.keys_all],
+        replicas,
         discard=DiscardPolicy.NEW,
-        num_replicas=replicas,
         max_msgs_per_subject=1,
-        allow_direct=True,
-        duplicate_window=120.0,
-        max_age=0,
     )
 
 
 def _dlq(names: Names, replicas: int) -> StreamConfig:
-    return StreamConfig(
-        name=DLQ_STREAM,
-        subjects=[*ADVISORIES, f"{DLQ_PARKED}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        allow_direct=True,
-        max_age=90 * _DAY,
-    )
+    return _kept(DLQ_STREAM, [*ADVISORIES, f"{DLQ_PARKED}.>"], replicas, max_age=90 * _DAY)

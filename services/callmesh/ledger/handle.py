@@ -61,7 +61,7 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
         except Ambiguous as wrong:
             unknown, fresh = wrong, True
         except DomainError:
-            if head is None or not head.cached:
+            if head is None or fresh:
                 raise
             fresh = True
     raise gave_up(unknown)

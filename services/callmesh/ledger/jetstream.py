@@ -9,7 +9,7 @@ once with Unreachable; a publish that got no answer raises Ambiguous, since NATS
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -25,12 +25,14 @@ from callmesh.kernel.messaging import require_connection, sequence_of, unreachab
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import facts_total, mark, traceparent
-from callmesh.kernel.vault import Keys
+from callmesh.kernel.vault import DataKey, Keys
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head
 from callmesh.ledger.sealing import seal
 
 READ_SECONDS = 2.0
 CACHED_HEADS = 20_000
+DECODED_HEADS = 4_000
+"""Decoded a head takes 12 KiB, stored 1.5: only the last ones that were written or opened stay so."""
 _WRONG_SEQUENCE = {10071, 10164}
 _KNOWN_IN_BATCH = {10201}
 _HISTORY_BATCH = 256
@@ -44,11 +46,12 @@ class JetStreamLedger:
         self._publisher = Publisher(client)
         self._source = f"/callmesh/{source}"
         self._cache: OrderedDict[str, Head] = OrderedDict()
+        self._decoded: deque[Head] = deque()
 
     def observe(self, message: Msg) -> None:
         """Notes a message that a consumer of the log was given."""
         case_id = self._names.case_id(message.subject)
-        self._remember(case_id, Head(message.data, sequence_of(message), cached=True))
+        self._remember(case_id, Head(message.data, sequence_of(message)))
 
     def glance(self, message: Msg) -> facts_pb2.Record:
         """What a message of the log tells without its words, and without a key."""
@@ -60,7 +63,7 @@ class JetStreamLedger:
 
     def _head_of(self, message: Msg) -> Head:
         known, sequence = self._cache.get(self._names.case_id(message.subject)), sequence_of(message)
-        return known if known is not None and known.sequence == sequence else Head(message.data, sequence, cached=True)
+        return known if known is not None and known.sequence == sequence else Head(message.data, sequence)
 
     def is_emergency(self, name: str) -> bool:
         """Whether the case, or that of a referral of this name, is known here to be one; asks nobody."""
@@ -81,14 +84,20 @@ class JetStreamLedger:
             return None
         except (TimeoutError, NatsError, APIError, OSError) as wrong:
             raise unreachable() from wrong
-        return await self._opened(case_id, Head(found.data or b"", int(found.seq or 0), cached=not fresh))
+        return await self._opened(case_id, Head(found.data or b"", int(found.seq or 0)))
 
     async def _opened(self, case_id: str, head: Head) -> Head:
-        """The head with its key, remembered if it is the last one known."""
-        if head.key is None or head.key.missing:
-            head = head.opened_with(await self._vault.load(case_id))
-            self._remember(case_id, head)
-        return head
+        """The head as it is held, with its key."""
+        held = self._remember(case_id, head)
+        if held.key is None or held.key.missing:
+            self._open(held, await self._vault.load(case_id))
+        return held
+
+    def _open(self, head: Head, key: DataKey) -> Head:
+        self._decoded.append(head)
+        if len(self._decoded) > DECODED_HEADS:
+            self._decoded.popleft().forget()
+        return head.opened_with(key)
 
     async def append(self, case_id: str, record: facts_pb2.Record, expected: int) -> Head:
         """One publish with the guard; the new head."""
@@ -108,9 +117,7 @@ class JetStreamLedger:
         if ack.duplicate:
             raise Conflict
         facts_total.add(1, {"fact": kind})
-        head = Head(data, ack.seq, cached=True, key=key)
-        self._remember(case_id, head)
-        return head
+        return self._open(self._remember(case_id, Head(data, ack.seq)), key)
 
     async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
         """One atomic batch with both guards, committed by the second message; the new heads."""
@@ -134,11 +141,11 @@ class JetStreamLedger:
             raise unreachable() from wrong
         except (Unanswered, NatsError, OSError) as wrong:
             raise Ambiguous from wrong
-        heads = Head(data[0], ack.seq - 1, True, key=keys[0]), Head(data[1], ack.seq, True, key=keys[1])
-        for one, head, kind in zip((first, second), heads, kinds, strict=True):
+        for kind in kinds:
             facts_total.add(1, {"fact": kind})
-            self._remember(one.case_id, head)
-        return heads
+        stored = Head(data[0], ack.seq - 1), Head(data[1], ack.seq)
+        one, other = map(self._remember, (first.case_id, second.case_id), stored)
+        return self._open(one, keys[0]), self._open(other, keys[1])
 
     async def history(self, case_id: str) -> list[Head]:
         """All messages of the case, by batched direct gets."""
@@ -173,11 +180,15 @@ class JetStreamLedger:
             sent[headers.TRACEPARENT] = parent
         return sent
 
-    def _remember(self, case_id: str, head: Head) -> None:
+    def _remember(self, case_id: str, head: Head) -> Head:
+        """The head as it is held, if it is the last one known: one for each message, whoever brought it. A reader is
+        often given a message before its writer is told that it is stored, and what the writer knows of it, its
+        reader need not decode."""
         known = self._cache.get(case_id)
         if known is not None and known.sequence >= head.sequence:
-            return
+            return known if known.sequence == head.sequence else head
         self._cache[case_id] = head
         self._cache.move_to_end(case_id)
         if len(self._cache) > CACHED_HEADS:
             self._cache.popitem(last=False)
+        return head

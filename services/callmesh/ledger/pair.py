@@ -46,7 +46,7 @@ async def handle_pair(
         except Ambiguous as wrong:
             unknown, fresh = wrong, True
         except DomainError:
-            if not (first.cached or second.cached):
+            if fresh:
                 raise
             fresh = True
     raise gave_up(unknown)

@@ -23,14 +23,13 @@ class Ambiguous(Exception):
     """No answer: the append may or may not have been stored. Read the head before trying again."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Head:
     """The last message on a case's subject: the case itself. Decoded and unsealed when first needed."""
 
     data: bytes
     """As it is stored: with its words sealed."""
     sequence: int
-    cached: bool = False
     traceparent: str = ""
     key: DataKey | None = None
     """The case's data key; None for a log that seals nothing."""
@@ -57,13 +56,18 @@ class Head:
 
     def opened_with(self, key: DataKey) -> Head:
         """The same head that can be read."""
-        self.__dict__["key"] = key
+        self.key = key
         return self
 
     def knowing(self, case: Case, record: facts_pb2.Record) -> Head:
         """The same head that need not be decoded again."""
-        self.__dict__.update(case=case, record=record)
+        self.case, self.record = case, record
         return self
+
+    def forget(self) -> None:
+        """Lets go of what was decoded, several times the stored bytes; it is decoded again when it is needed."""
+        for name in ("stored", "record", "case"):
+            self.__dict__.pop(name, None)
 
     @property
     def etag(self) -> str:

@@ -12,8 +12,8 @@ how long, and how it ended can be told for ever. A record without any such words
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -22,6 +22,7 @@ from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel.vault import DataKey
 
 _NONE = DataKey("", None)
+_PLACES = 4096
 Path = tuple[int, ...]
 Into = Callable[[Path, bytes], object]
 
@@ -63,8 +64,8 @@ def unseal(stored: facts_pb2.Record, key: DataKey | None) -> facts_pb2.Record:
         return stored
     opened = (key or _NONE).open(stored.sealed)
     stored.ClearField("sealed")
-    for one in facts_pb2.Sealed.FromString(opened or b"").fields:
-        _put(stored, one.path, one.value)
+    for one in facts_pb2.Sealed.FromString(opened or b"").fields[:]:  # slices are read at once, iterators step by step
+        _put(stored, tuple(one.path[:]), one.value)
     return stored
 
 
@@ -96,17 +97,33 @@ def _below(message: Any, plan: Plan, path: Path) -> Iterator[tuple[Any, Plan, Pa
             yield one, below, (*path, number, place)
 
 
-def _put(message: Any, path: Sequence[int], value: bytes) -> None:
+def _put(message: Any, path: Path, value: bytes) -> None:
+    way, name, is_text = _place_of(message.DESCRIPTOR, path)
+    for step in way:
+        message = message[step] if isinstance(step, int) else getattr(message, step)
+    if is_text:
+        setattr(message, name, value.decode())
+        return
+    below = getattr(message, name)
+    below.MergeFromString(value)
+    below.SetInParent()
+
+
+@lru_cache(_PLACES)
+def _place_of(descriptor: Descriptor, path: Path) -> tuple[tuple[str | int, ...], str, bool]:
+    """Fields and places that lead there, the field itself, and whether it is a text: asking the descriptors for each
+    record would cost more than to open it."""
+    way: list[str | int] = []
     steps = iter(path)
+    field: Any = descriptor.fields_by_number[next(steps)]
     for number in steps:
-        field = message.DESCRIPTOR.fields_by_number[number]
-        if field.message_type is None:
-            setattr(message, field.name, value.decode())
-            return
-        below = getattr(message, field.name)
-        message = below[next(steps)] if field.is_repeated else below
-    message.MergeFromString(value)
-    message.SetInParent()
+        way.append(field.name)
+        below = field.message_type.fields_by_number
+        if field.is_repeated:
+            way.append(number)
+            number = next(steps)
+        field = below[number]
+    return tuple(way), field.name, field.message_type is None
 
 
 @cache

@@ -125,7 +125,10 @@ class Stream:
                 break
             longest = min(LONGEST_AFTER_WELCOME, self._longest) if self.connections > before else self._longest
             pause = self._first if time.monotonic() - begun > STOOD_SECONDS else min(pause * 2, longest)
-            log.info("stream ended (%s); next attempt within %.1f s", self.problem, pause + asked)
+            level = (
+                logging.INFO if self.connections > before else logging.WARNING
+            )  # who never gets through must be told
+            log.log(level, "stream ended (%s); next attempt within %.1f s", self.problem, pause + asked)
             await asyncio.sleep(asked + jittered(pause))
 
     def end(self) -> None:

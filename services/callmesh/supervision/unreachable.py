@@ -26,9 +26,13 @@ class Unreachable:
         self._mesh = mesh
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Follow-ups; the rest passes without being looked at."""
-        asked = [one for one in messages if kind_of(one) == "follow_up_recorded"]
-        await each(self._mesh, asked, self._on_fact)
+        """Calls that nobody answered; the rest passes."""
+        await each(self._mesh, messages, self._on_fact, self._concerns)
+
+    def _concerns(self, case_id: str, message: Msg) -> bool:
+        if kind_of(message) != "follow_up_recorded":
+            return False
+        return not self._mesh.ledger.glance(message).fact.follow_up_recorded.follow_up.reached
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         attempts = self._mesh.city.policy.follow_up_attempts

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
+from callmesh.states import ENDED, LIVE, OPEN, dues, is_owed
 from callmesh.tracking.words import micros
 
 _Case, _Referral, _Repeat = case_pb2.Case, referral_pb2.Referral, case_pb2.Repeat
-_ENDED = frozenset({_Case.CLOSED, _Case.ANSWERED, _Case.MERGED, _Case.CANCELLED, _Case.REJECTED})
-_WORKING = frozenset({_Referral.ACCEPTED, _Referral.IN_PROGRESS})
-_OPEN = _WORKING | {_Referral.OFFERED, _Referral.SUSPENDED, _Referral.RETURN_REQUESTED}
 _RETURNING = frozenset({_Referral.RETURNED, _Referral.RETURN_REQUESTED})
-_LIVE = frozenset({case_pb2.CallLeg.RINGING, case_pb2.CallLeg.ANSWERED, case_pb2.CallLeg.CONFERENCE})
 _TWICE = 2
 
 
@@ -35,13 +30,13 @@ def attention(case: case_pb2.Case) -> int:
 
 def next_due(case: case_pb2.Case) -> int | None:
     """When the next limit ends, in microseconds since 1970; a missed one is past, so it counts until it is met."""
-    return min(map(micros, _dues(case)), default=None)
+    return min((micros(one.at) for one in dues(case)), default=None)
 
 
 def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
     if any(one.state != case_pb2.Finding.VERIFIED for one in case.findings):
         yield CaseFilter.FINDING
-    if case.state in _ENDED:
+    if case.state in ENDED:
         return
     if sum(one.state in _RETURNING for one in _this_round(case)) >= _TWICE:
         yield CaseFilter.RETURNED_TWICE
@@ -49,46 +44,15 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.DISPUTED
     if case.HasField("repeat") and case.repeat.stage != _Repeat.RECHECKED:
         yield CaseFilter.REPEATED
-    if any(one.pending for one in case.referrals if one.state in _OPEN):
+    if any(one.pending for one in case.referrals if one.state in OPEN):
         yield CaseFilter.PENDING
     if case.supervision in (common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED):
         yield CaseFilter.WATCHED
-    if any(one.state in _LIVE for one in case.call_legs):
+    if any(one.state in LIVE for one in case.call_legs):
         yield CaseFilter.ON_CALL
-    if any(_is_owed(one) for one in case.call_legs):
+    if any(is_owed(one) for one in case.call_legs):
         yield CaseFilter.CALL_BACK
-
-
-def _is_owed(leg: case_pb2.CallLeg) -> bool:
-    return leg.HasField("call_back") and not leg.call_back.HasField("done_at")
 
 
 def _this_round(case: case_pb2.Case) -> Iterable[referral_pb2.Referral]:
     return (one for one in case.referrals if one.round == case.round)
-
-
-def _dues(case: case_pb2.Case) -> Iterator[Timestamp]:
-    if case.state in _ENDED:
-        return
-    for one in case.referrals:
-        yield from _of_referral(one)
-    if case.state in (_Case.RECEIVED, _Case.CLASSIFIED) and case.HasField("diversion_due"):
-        yield case.diversion_due
-    if case.state == _Case.FOLLOW_UP and case.HasField("follow_up_due"):
-        yield case.follow_up_due
-    yield from (one.call_back.due for one in case.call_legs if _is_owed(one))
-
-
-def _of_referral(one: referral_pb2.Referral) -> Iterator[Timestamp]:
-    """The limits that nobody has met yet; a pause stops them all, an undecided return does not."""
-    if one.state not in _OPEN or one.state == _Referral.SUSPENDED:
-        return
-    running = {
-        "accept_due": one.state == _Referral.OFFERED,
-        "feedback_due": one.state in _WORKING and not one.HasField("feedback_at"),
-        "resolve_due": True,
-        "answer_due": True,
-    }
-    for name, runs in running.items():
-        if runs and one.HasField(name):  # type: ignore[arg-type]
-            yield getattr(one, name)

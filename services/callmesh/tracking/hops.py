@@ -11,13 +11,12 @@ from itertools import pairwise
 
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
+from callmesh.states import ENDED, OPEN
 from callmesh.tracking.items import Change
 from callmesh.tracking.summaries import who_was_late
 from callmesh.tracking.words import duration
 
-_S, _R = case_pb2.Case.State, referral_pb2.Referral
-_OVER = {_S.CLOSED, _S.ANSWERED, _S.MERGED, _S.CANCELLED, _S.REJECTED}
-_HELD = {_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED, _R.RETURN_REQUESTED}
+_R = referral_pb2.Referral
 PARENT, CHILD = "parent", "child"
 
 
@@ -70,7 +69,7 @@ def relations(changes: Sequence[Change]) -> Iterator[api.Relation]:
 def slowest(changes: Sequence[Change], now: int) -> api.SlowestHop | None:
     """The longest time between two facts, or until now while the case is open; the first of equals."""
     waits = [(other.event["at"] - one.event["at"], one, _name(other)) for one, other in pairwise(changes)]
-    if changes and changes[-1].record.case.state not in _OVER:
+    if changes and changes[-1].record.case.state not in ENDED:
         waits.append((now - changes[-1].event["at"], changes[-1], ""))
     if not waits:
         return None
@@ -85,5 +84,5 @@ def _name(change: Change) -> str:
 
 def _waited_for(case: case_pb2.Case) -> str:
     """Whoever holds the lead, else whoever answers for the case."""
-    lead = [one.agency for one in case.referrals if one.role == _R.LEAD and one.state in _HELD]
+    lead = [one.agency for one in case.referrals if one.role == _R.LEAD and one.state in OPEN]
     return lead[-1] if lead else case.owner

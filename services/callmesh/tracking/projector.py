@@ -2,8 +2,9 @@
 
 A message travels: the durable consumer hands over a batch; what lies at or below the position is known
 and dropped; when something between the position and the batch is missing (a restored database, a durable
-ahead of it, a message parked before), that stretch is read from the log first; then rows and position are
-stored in one transaction, and only then waiting readers wake up and watchers are told.
+ahead of it, a message parked before), that stretch is read from the log first, in large transactions, and indexes
+that a new model still lacks are made at its end; then rows and position are stored in one transaction, and only
+then waiting readers wake up and watchers are told.
 
 Database or NATS away: the batch waits here and is tried again for as long as it takes, unacknowledged
 (handing the error to the consumer would park good messages after five attempts). A message that cannot be
@@ -26,6 +27,8 @@ from callmesh.tracking.source import PASSING, Source
 from callmesh.tracking.store import Away, Moved, Store
 
 PAUSE_SECONDS = 0.5
+FILLING = 4096
+"""Facts of a transaction while the model catches up: the larger, the fewer pages are written again and again."""
 Listener = Callable[[Sequence[Change]], None]
 
 
@@ -92,11 +95,11 @@ class Projector:
             await self._store_items(fresh, _read_all)
 
     async def _catch_up(self, until: int) -> None:
-        if until <= self.position:
-            return
-        async with contextlib.aclosing(_ahead(self._source.read(self.position, until))) as batches:
-            async for batch in batches:
-                await self._store_items(batch, read_digestible)
+        if until > self.position:
+            async with contextlib.aclosing(_ahead(_large(self._source.read(self.position, until)))) as batches:
+                async for batch in batches:
+                    await self._store_items(batch, read_digestible)
+        await self._store.on_writer(self._store.index_now)
 
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
         old, new, threshold = self.position, items[-1].sequence, self._threshold()
@@ -120,6 +123,19 @@ class Projector:
             await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
         with contextlib.suppress(Away):
             self.position = await self._store.open()
+
+
+async def _large(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
+    """The same items in batches of at least FILLING; the last one may be smaller."""
+    held: list[Item] = []
+    async with contextlib.aclosing(batches):
+        async for batch in batches:
+            held += batch
+            if len(held) >= FILLING:
+                yield held
+                held = []
+    if held:
+        yield held
 
 
 async def _ahead(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:

@@ -8,6 +8,9 @@ both hold the same part of the log.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from nats.js import JetStreamContext
@@ -18,7 +21,7 @@ from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.telemetry import clock
-from callmesh.kernel.vault import open_vault
+from callmesh.kernel.vault import Vault, open_vault
 from callmesh.tracking.digest import digest
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.source import LogSource, Source
@@ -27,35 +30,55 @@ from callmesh.tracking.store import Store, url_of
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did: messages read, how long it took, and the new model's digest."""
+    """What a rebuild did: messages read, how long it took, the CPU of this process, and the new model's digest."""
 
     count: int
     seconds: float
+    cpu_seconds: float
     digest: str
 
 
-async def rebuild(settings: Settings) -> Rebuilt:
-    """Drops the model of these settings and reads the whole log of their shard."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A model and the log that it is made of, as a process that is no service opens them."""
+
+    client: Connection
+    js: JetStreamContext
+    names: Names
+    vault: Vault
+    store: Store
+    source: LogSource
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Parts]:
+    """The model of these settings and the log of their shard; raises BadKey, and NatsError or OSError."""
     names, client = Names(settings.region), Connection()
     await connect(client, settings.nats_url, "callmesh-rebuild")
     store = Store(url_of(settings), names.log_stream(settings.shard))
     js = client.jetstream(timeout=5)
     try:
         vault = await open_vault(client, js, settings)
-        return await refill(store, LogSource(client, js, names, settings.shard, vault), await _threshold(js))
+        yield Parts(client, js, names, vault, store, LogSource(client, js, names, settings.shard, vault))
     finally:
         await store.close()
         await client.close()
 
 
+async def rebuild(settings: Settings) -> Rebuilt:
+    """Drops the model of these settings and reads the whole log of their shard."""
+    async with opened(settings) as parts:
+        return await refill(parts.store, parts.source, await _threshold(parts.js))
+
+
 async def refill(store: Store, source: Source, threshold: int = 0) -> Rebuilt:
     """Empties the model and fills it from the source; `threshold` of hotspot alerts, 0: raises none."""
-    started = clock()
+    started, used = clock(), time.process_time()
     await store.on_writer(store.empty_now)
     projector = Projector(store, source, threshold=lambda: threshold)
     await projector.start()
-    seconds = clock() - started
-    return Rebuilt(projector.position, seconds, await asyncio.to_thread(digest, store.reader))
+    took = clock() - started, time.process_time() - used
+    return Rebuilt(projector.position, *took, await asyncio.to_thread(digest, store.reader))
 
 
 async def _threshold(js: JetStreamContext) -> int:

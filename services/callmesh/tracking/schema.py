@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 6
+VERSION = 7
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -67,11 +67,10 @@ cases = Table(
     _number("attention"),  # callmesh.tracking.attention
     _time("next_due"),  # end of the next limit that nobody has met
     Column("snapshot", LargeBinary, nullable=False),  # the message of the log, as it is stored: words sealed
-    Index("cases_opened", "opened_at", "id"),
+    # figures read this alone, never the rows with their snapshots; a page looks only at the rows that match
+    Index("cases_opened", "opened_at", "id", "marks", "category", "division", "channel", "level", "origin"),
     Index("cases_state", "state", "opened_at", "id"),
     Index("cases_owner", "owner", "opened_at", "id"),
-    # figures read this alone, never the rows with their snapshots
-    Index("cases_figures", "opened_at", "marks", "category", "division", "channel", "level"),
 )
 Index(
     "cases_overdue",
@@ -83,6 +82,8 @@ Index(
 
 Index(
     "cases_due",
+    cases.c.opened_at,
+    cases.c.id,
     cases.c.next_due,
     sqlite_where=cases.c.next_due.is_not(None),
     postgresql_where=cases.c.next_due.is_not(None),

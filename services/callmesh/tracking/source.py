@@ -25,7 +25,8 @@ from callmesh.kernel.telemetry import log
 from callmesh.kernel.vault import Vault
 from callmesh.tracking.items import Item, items_from
 
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 300.0
+"""A disk may stall for long while a large batch is written."""
 ROOM = 1024
 PASSING = (NatsError, OSError, asyncio.TimeoutError, Unreachable)
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, Insert, Table, create_engine, delete,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.schema import CreateTable
 
 from callmesh.domain.errors import Unreachable
 from callmesh.kernel.config import Settings
@@ -28,6 +29,9 @@ from callmesh.tracking.rows import Rows
 
 READERS = 4
 BUSY_MILLISECONDS = 5_000
+CACHE_KIB, CHECKPOINT_PAGES = 64 * 1024, 16_000
+"""Of who writes the embedded database: case ids are random, so a batch touches pages all over the keys. What the cache
+holds is not read again, and what many batches changed is copied but once out of the journal (64 MiB)."""
 T = TypeVar("T")
 
 
@@ -53,13 +57,13 @@ def engine_of(url: str, readers: int, write: bool) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, pool_size=readers, max_overflow=0)
-        _prepare_sqlite(engine, "BEGIN IMMEDIATE" if write else "BEGIN")
+        _prepare_sqlite(engine, write)
         return engine
     isolation = "READ COMMITTED" if write else "REPEATABLE READ"
     return create_engine(parsed, pool_size=readers, max_overflow=0, pool_pre_ping=True, isolation_level=isolation)
 
 
-def _prepare_sqlite(engine: Engine, begin: str) -> None:
+def _prepare_sqlite(engine: Engine, write: bool) -> None:
     """Transactions begin when we say so (the driver's own idea of it leaves reads without one)."""
 
     @event.listens_for(engine, "connect")
@@ -68,10 +72,13 @@ def _prepare_sqlite(engine: Engine, begin: str) -> None:
         raw.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=FULL")
+        if write:
+            raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            raw.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 class Store:
@@ -178,8 +185,17 @@ class Store:
             self._make(connection)
         return self.position_now()
 
+    def index_now(self) -> None:
+        """Makes the indexes that are missing, in the calling thread: a new model is filled without, which writes a
+        fraction of the pages, and sorted indexes at its end cost little."""
+        with self.writer.begin() as connection:
+            for table in schema.metadata.sorted_tables:
+                for one in sorted(table.indexes, key=lambda index: str(index.name)):
+                    one.create(connection, checkfirst=True)
+
     def _make(self, connection: Connection) -> None:
-        schema.metadata.create_all(connection)
+        for table in schema.metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
         ignore = _Upserts(connection.dialect.name).ignore
         connection.execute(ignore(schema.model), {"version": schema.VERSION})
         connection.execute(ignore(schema.position), {"stream": self.stream, "sequence": 0})

@@ -173,14 +173,17 @@ def _where(asked: Question, table: Any, at: ColumnElement[int]) -> list[ColumnEl
         found.append(_seen_referrals(wanted.party) if referred else _seen_cases(wanted.party))
     of_case = wanted.where()
     if of_case and referred:
-        return [*found, _referrals.case_id.in_(select(_cases.id).where(*of_case))]
+        opened = (_cases.opened_at >= asked.start, _cases.opened_at < asked.end) if at is table.opened_at else ()
+        return [*found, _referrals.case_id.in_(select(_cases.id).where(*of_case, *opened))]
     return found + of_case
 
 
-def _seen_cases(party: str) -> ColumnElement[bool]:
-    return _cases.id.in_(select(_parties.case_id).where(_parties.agency == party))
+def _seen_cases(party: str, case_id: ColumnElement[str] = _cases.id) -> ColumnElement[bool]:
+    return case_id.in_(select(_parties.case_id).where(_parties.agency == party))
 
 
 def _seen_referrals(party: str) -> ColumnElement[bool]:
-    whole = select(_cases.id).where(or_(_cases.origin == party, _cases.owner == party))
-    return or_(_referrals.agency == party, _referrals.sender == party, _referrals.case_id.in_(whole))
+    """Looked for among the cases of the party alone: who holds or sent a referral has a part in its case."""
+    whole = select(_cases.id).where(_seen_cases(party), or_(_cases.origin == party, _cases.owner == party))
+    own = or_(_referrals.agency == party, _referrals.sender == party, _referrals.case_id.in_(whole))
+    return and_(_seen_cases(party, _referrals.case_id), own)

@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from callmesh.api.v1 import transfer_service_pb2, transfer_service_pb2_grpc
 from callmesh.kernel.messaging import Handler
 from callmesh.kernel.runtime import Runtime
+from callmesh.kernel.tasks import ended
 from callmesh.ledger.boot import Mesh, open_mesh
 from callmesh.transfer.legs import Legs
 from callmesh.transfer.line_switch import LineSwitch
@@ -51,9 +52,7 @@ def _calls(mesh: Mesh) -> list[Handler]:
         attending.append(asyncio.create_task(legs.switch.run()))
 
     async def leave() -> None:
-        for task in attending:
-            task.cancel()
-        await asyncio.gather(*attending, return_exceptions=True)
+        await ended(*attending)
 
     runtime.on_start.append(attend)
     runtime.on_stop.append(leave)

@@ -60,10 +60,10 @@ async def served(unary: Method | None = None, stream: Method | None = None) -> A
 async def failed(channel: grpc.aio.Channel, streaming: bool = False, **more: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as wrong:
         if streaming:
-            async for _ in channel.unary_stream("/test.Test/Stream")(b"", timeout=10, **more):
+            async for _ in channel.unary_stream("/test.Test/Stream")(b"", timeout=60, **more):
                 pass
         else:
-            await channel.unary_unary("/test.Test/Unary")(b"", timeout=10, **more)
+            await channel.unary_unary("/test.Test/Unary")(b"", timeout=60, **more)
     return wrong.value
 
 
@@ -194,7 +194,7 @@ async def test_bytes_that_do_not_parse_leave_nothing_behind() -> None:
         seen = []
         for _ in range(4):
             with pytest.raises(grpc.aio.AioRpcError) as wrong:
-                await call(b"\xff\xff", timeout=10)
+                await call(b"\xff\xff", timeout=60)
             assert client.reason_of(wrong.value) == "UNPARSABLE"
             seen.append(frames())
     await server.grpc.stop(0)

@@ -70,11 +70,11 @@ class Mesh:
         streams = method.server_streaming
         try:
             if method.client_streaming:
-                await _some(channel.stream_stream(path)(iter([data, data]), metadata=who, timeout=20))
+                await _some(channel.stream_stream(path)(iter([data, data]), metadata=who, timeout=60))
             elif streams:
-                await _some(channel.unary_stream(path)(data, metadata=who, timeout=20))
+                await _some(channel.unary_stream(path)(data, metadata=who, timeout=60))
             else:
-                await channel.unary_unary(path)(data, metadata=who, timeout=20)
+                await channel.unary_unary(path)(data, metadata=who, timeout=60)
         except grpc.aio.AioRpcError as wrong:
             return wrong.code(), str(wrong.details())
         return grpc.StatusCode.OK, ""
@@ -110,7 +110,7 @@ async def _opened(mesh: Mesh, number: int) -> str:
     call = mesh.channels["intake"].unary_unary(
         "/callmesh.api.v1.IntakeService/OpenCase", intake.OpenCaseRequest.SerializeToString, _case
     )
-    answer = await call(request, metadata=client.identity("110", "p-1"), timeout=20)
+    answer = await call(request, metadata=client.identity("110", "p-1"), timeout=60)
     return str(answer.name)
 
 

@@ -15,6 +15,7 @@ from callmesh.kernel.recent import KEPT, Recent, Seen
 from support.builders import NOW
 from support.ledgers import Real
 from support.service import NAMES
+from support.waiting import until
 
 
 def seen(number: int) -> Seen:
@@ -23,7 +24,7 @@ def seen(number: int) -> Seen:
 
 async def recent_of(real: Real) -> tuple[Recent, Connection]:
     client = Connection()
-    await asyncio.wait_for(connect(client, real.server.url, "test"), 20)
+    await asyncio.wait_for(connect(client, real.server.url, "test"), 60)
     real.clients.append(client)
     return Recent(client, Publisher(client), NAMES), client
 
@@ -63,9 +64,6 @@ async def test_only_the_last_are_kept(real: Real) -> None:
 async def test_without_nats_it_says_so(real: Real) -> None:
     recent, client = await recent_of(real)
     real.server.kill()
-    for _ in range(1_000):
-        if not client.is_connected:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: not client.is_connected, "the client to notice")
     with pytest.raises(Unreachable):
         await recent.come("a", seen(1))

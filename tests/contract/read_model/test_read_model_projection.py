@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from read_model_kit import HAS_POSTGRES, Model
-from sqlalchemy import create_engine, func, select, text, update
-from tracking_play import STREAM, TRACE, MemorySource, Play, message, until
+from sqlalchemy import create_engine, func, inspect, select, text, update
+from tracking_play import STREAM, TRACE, MemorySource, Play, message
 
 from callmesh.ledger.record import Damaged
 from callmesh.tracking import projector, schema
@@ -18,6 +18,7 @@ from callmesh.tracking.items import Item, item_of
 from callmesh.tracking.projector import Projector
 from callmesh.tracking.rebuild import refill
 from callmesh.tracking.store import Store
+from support.waiting import until
 
 
 @pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL: set CALLMESH_TEST_POSTGRES or install initdb and pg_ctl")
@@ -110,11 +111,24 @@ async def test_what_the_durable_left_out_is_read_from_the_log(model: Model, tmp_
     assert await model.digest() == await _reference(model, tmp_path)
 
 
-async def test_start_catches_up_with_the_log(model: Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("filling", [10, 4096])
+async def test_start_catches_up_with_the_log(
+    model: Model, tmp_path: Path, filling: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In transactions larger than what the source hands over, and indexed when all is there."""
+    monkeypatch.setattr(projector, "FILLING", filling)
     model.items = await model.play.items()
+    await model.store.on_writer(model.store.wipe_now)
+    assert not _indexes(model.store)
     await model.projector.start()
     assert model.projector.position == len(model.items)
+    assert _indexes(model.store) == {str(one.name) for table in schema.metadata.sorted_tables for one in table.indexes}
     assert await model.digest() == await _reference(model, tmp_path)
+
+
+def _indexes(store: Store) -> set[str]:
+    found = inspect(store.reader)
+    return {str(one["name"]) for table in schema.metadata.tables for one in found.get_indexes(table)}
 
 
 async def test_rebuilding_gives_the_same(model: Model) -> None:

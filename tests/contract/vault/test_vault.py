@@ -35,7 +35,7 @@ class Site:
         client = Connection()
         await connect(client, self.server.url, "test")
         self.clients.append(client)
-        made = Vault(client, client.jetstream(timeout=5), Publisher(client), NAMES)
+        made = Vault(client, client.jetstream(timeout=30), Publisher(client), NAMES)
         await made.start(Wrapping(list(keks or (KEK,))))
         await client.flush()
         return made

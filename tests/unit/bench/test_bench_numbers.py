@@ -61,17 +61,19 @@ async def test_a_paced_load_does_not_wait_for_slow_ones():
             released.set()
         await released.wait()
 
+    before = time.monotonic()
     await measure.paced(10, 500.0, work)
     assert len(begun) == 10
-    assert begun[-1] - begun[0] >= 9 / 500.0 * 0.9
+    assert begun[-1] - before >= 9 / 500.0 * 0.9
 
 
 def _flows(**counted):
     none = dict.fromkeys(("lost", "doubled", "strangers", "delivered_twice", "undrained"), 0)
     return {
         "cpu_us": 2_000.0,
-        "bare": {"cpu_us": 1_000.0},
+        "bare": {"cpu_us": 1_000.0, "per_second": 3_600.0},
         "flows_per_second": 160.0,
+        "facts_per_flow": 9,
         "counted": {"failed": {}, **none, **counted},
     }
 
@@ -82,6 +84,19 @@ def test_a_ratio_is_judged_against_its_floor_and_a_number_alone():
     assert all(one.ok for one in judged.values())
     assert judged["cpu_per_fact"].ratio == 2.0
     assert judged["flows_per_second"].as_json()["bound"] == "at_least"
+
+
+def test_flows_stand_beside_what_the_bare_pipeline_could_do_and_are_judged_alone():
+    slow_machine = _flows() | {"bare": {"cpu_us": 1_000.0, "per_second": 900.0}}
+    fast, slow = (
+        next(one for one in targets.judge({"flows": flows}) if one.target.name == "flows_per_second")
+        for flows in (_flows(), slow_machine)
+    )
+    assert (fast.floor, fast.ratio, slow.ratio) == (400.0, 0.4, 1.6)
+    assert fast.ok and slow.ok
+    assert not next(
+        one.ok for one in targets.judge({"flows": slow_machine | {"flows_per_second": 149.0}}) if one.target.absolute
+    )
 
 
 @pytest.mark.parametrize("counted", [{"lost": 1}, {"doubled": 1}, {"delivered_twice": 1}, {"failed": {"CHANGED": 1}}])
@@ -101,7 +116,7 @@ def test_a_run_that_lost_something_ends_with_what_it_was():
 
 
 def test_a_floor_of_nothing_is_not_a_pass():
-    flows = _flows() | {"bare": {"cpu_us": 0.0}}
+    flows = _flows() | {"bare": {"cpu_us": 0.0, "per_second": 3_600.0}}
     judged = {one.target.name: one for one in targets.judge({"flows": flows})}
     assert judged["cpu_per_fact"].ratio is None
     assert not judged["cpu_per_fact"].ok

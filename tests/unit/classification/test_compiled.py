@@ -45,7 +45,8 @@ def test_every_word_of_a_line_is_spotted_and_nothing_else() -> None:
     spotter = Spotter(numbers[order], endings_of(words))
     for size in (0, 1, 5, 1_023, 1_024, 1_025, 3_000):
         line = "".join(dice.choices("水火人的大小", k=size))
-        met = [(last, length, words[order[row]]) for last, length, row in spotter.find(line)]
+        spotted = zip(*spotter.find(line), strict=True)
+        met = [(last, length, words[order[row]]) for last, length, row in spotted]
         plain = [
             (end - 1, length, line[end - length : end])
             for end in range(1, size + 1)

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+import callmesh.cli
 from callmesh.cli.main import COMMANDS, main
 from callmesh.cli.up import Tail
 
@@ -112,12 +113,20 @@ def test_a_bad_city_names_every_fault_and_publishes_nothing(tmp_path: Path) -> N
 
 
 def test_doctor_tells_what_to_do_and_exits_1_without_a_mesh() -> None:
-    said = run("doctor", "--json", CALLMESH_NATS_URL="nats://127.0.0.1:1")
+    said = run("doctor", "--json", CALLMESH_NATS_URL="nats://127.0.0.1:1", CALLMESH_SWITCH="127.0.0.1:1")
     found = {one["name"]: one for one in map(json.loads, said.output.splitlines())}
     assert said.exit_code == 1
     assert found["NATS"]["state"] == "FAIL" and "callmesh up" in found["NATS"]["advice"]
+    assert found["telephone switch"]["state"] == "FAIL" and "call-back" in found["telephone switch"]["advice"]
     assert found["Python"]["state"] == found["generated code"]["state"] == "ok"
     assert all(one["advice"] for one in found.values() if one["state"] == "warn")
+
+
+def test_doctor_tells_what_it_could_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(callmesh.cli, "checks_mesh", raising=False)
+    monkeypatch.setitem(sys.modules, "callmesh.cli.checks_mesh", None)
+    said = run("doctor", "--json")
+    assert (said.exit_code, json.loads(said.output.splitlines()[-1])["name"]) == (1, "mesh")
 
 
 def test_doctor_local_needs_no_mesh() -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,17 +16,10 @@ from callmesh.cli import tether
 from callmesh.cli.child import Child, how_it_ended
 from callmesh.cli.keeper import Keeper
 from callmesh.cli.output import Failure
+from support.waiting import PATIENCE, until
 
 WAITS = "import signal, pathlib; pathlib.Path(r'{ready}').touch(); signal.pause()"
 DEAF = "import signal, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path(r'{ready}').touch(); signal.pause()"
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 class Kept:
@@ -40,7 +32,8 @@ class Kept:
         self.keeper = Keeper(self.child, "nowhere", self._ready, lambda _, text: self.told.append(text), self._changed)
 
     async def _ready(self, seconds: float | None) -> None:
-        await until(self.ready_file.exists, seconds or 30.0)
+        async with asyncio.timeout(seconds):
+            await until(self.ready_file.exists, "the file")
 
     def _changed(self) -> None:
         self.changes += 1
@@ -48,7 +41,7 @@ class Kept:
 
 async def test_starts_ends_and_says_so(tmp_path: Path) -> None:
     kept = Kept(tmp_path, WAITS)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     assert kept.child.running and psutil.pid_exists(kept.child.pid)
     assert "ready after" in kept.told[0]
     assert await kept.keeper.stop()
@@ -58,7 +51,7 @@ async def test_starts_ends_and_says_so(tmp_path: Path) -> None:
 async def test_a_child_that_ends_before_it_is_ready_is_a_failure_with_its_last_words(tmp_path: Path) -> None:
     kept = Kept(tmp_path, "import sys; sys.exit('the reason')")
     with pytest.raises(Failure, match=r"thing stopped before it was ready: the reason .*thing.log"):
-        await kept.keeper.start(10)
+        await kept.keeper.start(PATIENCE)
 
 
 async def test_a_child_that_takes_too_long_is_a_failure(tmp_path: Path) -> None:
@@ -70,7 +63,7 @@ async def test_a_child_that_takes_too_long_is_a_failure(tmp_path: Path) -> None:
 
 async def test_a_killed_child_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
     kept = Kept(tmp_path, WAITS)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     for times in (1, 2):
         before = kept.child.pid
         kept.ready_file.unlink()
@@ -84,19 +77,19 @@ async def test_a_killed_child_is_started_again_with_growing_pauses(tmp_path: Pat
 
 async def test_stay_down_until_restart(tmp_path: Path) -> None:
     kept = Kept(tmp_path, WAITS)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     before = kept.child.pid
     await kept.keeper.kill(signal.SIGKILL, stay_down=True)
     assert not kept.child.running
     kept.ready_file.unlink()
-    await kept.keeper.restart(10)
+    await kept.keeper.restart(PATIENCE)
     assert kept.child.running and kept.child.pid != before
     await kept.keeper.stop()
 
 
 async def test_a_stopped_process_can_still_be_ended(tmp_path: Path) -> None:
     kept = Kept(tmp_path, WAITS)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     await kept.keeper.kill(signal.SIGSTOP, stay_down=False)
     await until(lambda: psutil.Process(kept.child.pid).status() == psutil.STATUS_STOPPED)
     assert await kept.keeper.stop()
@@ -104,7 +97,7 @@ async def test_a_stopped_process_can_still_be_ended(tmp_path: Path) -> None:
 
 async def test_who_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     kept = Kept(tmp_path, DEAF)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     await kept.keeper._let_go()
     assert not await kept.child.stop(0.1)
     assert not kept.child.running
@@ -114,7 +107,7 @@ async def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("callmesh.cli.child._LOG_BYTES", 10)
     (tmp_path / "thing.log").write_text("more than ten bytes")
     kept = Kept(tmp_path, WAITS)
-    await kept.keeper.start(10)
+    await kept.keeper.start(PATIENCE)
     await kept.keeper.stop()
     assert (tmp_path / "thing.log.1").read_text() == "more than ten bytes"
     assert kept.child.last_words() == ""
@@ -145,5 +138,7 @@ signal.pause()
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
 def test_a_child_whose_supervisor_is_gone_already_ends() -> None:
-    done = subprocess.run([sys.executable, "-I", "-S", tether.__file__, "1", "/bin/true"], timeout=10, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", tether.__file__, "1", "/bin/true"], timeout=PATIENCE, check=False
+    )
     assert done.returncode == 1

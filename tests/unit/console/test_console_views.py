@@ -6,14 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import chart
+from callmesh.console.acts import offered
 from callmesh.console.drafts import Drafts
 from callmesh.console.handling import moment, offered_acts, zone_of
 from callmesh.console.oversight import ACTS, chances
 from callmesh.console.pages import board, supervise
-from callmesh.console.parts import PARTS, shown
+from callmesh.console.pages import case as case_page
+from callmesh.console.pages.admin import LABELS
+from callmesh.console.parts import PARTS, WHOLE_FILES, shown
 from callmesh.console.rows import rows
 from callmesh.directory.load import load_city
 from callmesh.directory.write import files_of
@@ -57,6 +61,30 @@ def test_a_closed_case_leaves_its_findings_to_do() -> None:
     case = C(name="cases/a", state=C.CLOSED, findings=findings, supervision=common_pb2.SUPERVISION_RED)
     assert [(one.act, one.number) for one in chances(case, commander=True)] == [("rectify", 1), ("verify", 2)]
     assert {one.act for one in chances(case, commander=True)} <= ACTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("case", "verbs"),
+    [
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.OFFERED)]), ["accept", "return"]),
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.IN_PROGRESS)]), ["return", "resolve"]),
+        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.OFFERED)]), ["remind"]),
+        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.RETURN_REQUESTED)]), ["grant", "deny"]),
+        (C(state=C.FOLLOW_UP, referrals=[R(agency="gas", state=R.RESOLVED)]), ["follow_up", "close"]),
+        (C(state=C.CLOSED, referrals=[R(agency="gas", state=R.CLOSED)]), []),
+    ],
+)
+def test_a_case_offers_what_its_state_allows(case: C, verbs: list[str]) -> None:
+    assert offered(case, "gas") == verbs
+    assert set(verbs) <= case_page.ACTS.keys()
+
+
+def test_a_list_shows_until_when_to_call_back_and_to_mend() -> None:
+    waits = C(state=C.FOLLOW_UP, follow_up_due=Timestamp(seconds=900))
+    waits.call_legs.add(state=case_pb2.CallLeg.FAILED).call_back.due.seconds = 300
+    found = C(state=C.CLOSED, findings=[case_pb2.Finding(state=case_pb2.Finding.OPEN, due=Timestamp(seconds=500))])
+    shown_dues = [(row.due.at, row.due.limit) for row in rows([found, waits]) if row.due]
+    assert shown_dues == [(300, common_pb2.LIMIT_CALL_BACK), (500, common_pb2.LIMIT_RECTIFY)]
 
 
 def test_what_is_late_already_is_not_due_soon() -> None:
@@ -125,6 +153,12 @@ def test_a_part_read_into_forms_and_saved_again_is_the_same(demo_city: City, tmp
     for file, text in files.items():
         (tmp_path / file).write_text(text, encoding="utf-8")
     assert load_city(tmp_path) == demo_city
+
+
+def test_every_file_of_a_city_but_its_map_is_edited_here(demo_city: City) -> None:
+    edited = {part.file for part in PARTS.values()} | set(WHOLE_FILES.values())
+    assert files_of(demo_city).keys() - edited == {"divisions.geojson"}
+    assert LABELS.keys() == PARTS.keys() | WHOLE_FILES.keys()
 
 
 def test_a_draft_holds_what_differs_and_nothing_else(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_every_text_has_its_chinese() -> None:
     wanted = {*said_in_templates(), *said_in_code(), *said_in_tables()}
     assert len(wanted) > 50
     assert sorted(wanted - i18n.chinese().keys()) == []
+
+
+def test_a_text_is_translated_once() -> None:
+    """Else the file that is read last wins, on pages that mean the other."""
+    texts = [
+        line for file in sorted((CONSOLE / "locale" / "zh_CN").glob("*.po")) for line in file.read_text().split("\n")
+    ]
+    counted = Counter(line for line in texts if line.startswith("msgid ") and line != 'msgid ""')
+    assert [line for line, times in counted.items() if times > 1] == []
 
 
 def test_no_chinese_stands_there_that_nobody_says() -> None:

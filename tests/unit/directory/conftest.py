@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -216,56 +214,6 @@ def folder(tmp_path: Path) -> Path:
 def city(folder: Path) -> City:
     """The small city."""
     return load_city(folder)
-
-
-class NatsServer:
-    """A nats-server of its own on loopback. It listens on a random port and keeps it over a restart."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._listen = "127.0.0.1:-1"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where clients connect."""
-        return f"nats://{self._listen}"
-
-    def start(self) -> None:
-        """Returns when the server is ready: its log names the port, then says so."""
-        config = self._folder / "nats.conf"
-        config.write_text(
-            f'listen: "{self._listen}"\njetstream {{ store_dir: "{self._folder / "store"}", sync_interval: always }}\n'
-        )
-        program = Path(sys.executable).parent / "nats-server"
-        self._process = subprocess.Popen([program, "-c", config], stderr=subprocess.PIPE)
-        assert self._process.stderr is not None
-        seen = []
-        for line in self._process.stderr:
-            seen.append(line.decode())
-            if b"Listening for client connections on" in line:
-                self._listen = line.decode().split()[-1]
-            if b"Server is ready" in line:
-                return
-        raise AssertionError("nats-server did not start:\n" + "".join(seen))
-
-    def stop(self) -> None:
-        """Ends the server and waits until it is gone."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.communicate(timeout=20)
-            self._process = None
-
-
-@pytest.fixture
-def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A running server, gone after the test."""
-    server = NatsServer(tmp_path)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -6,12 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
 
-import nats
 import pytest
 import structlog
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StorageType
 
@@ -19,48 +16,28 @@ from callmesh.directory.codec import Undecodable, stamp
 from callmesh.directory.store import BUCKET, KEY, DirectoryWatch, ensure_bucket, fetch, publish
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
+from support.nats_server import NatsServer, jetstream
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.asyncio
-_PATIENCE = 20.0
-
-
-class Server(Protocol):
-    """conftest.NatsServer."""
-
-    url: str
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-@asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[JetStreamContext]:
-    """JetStream of a connection with the project's settings."""
-
-    async def quiet(_: Exception) -> None: ...
-
-    client: Client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=quiet)
-    try:
-        yield client.jetstream(timeout=2)
-    finally:
-        await client.close()
 
 
 class Watched(DirectoryWatch):
     """A watch that queues its changes."""
 
-    def __init__(self) -> None:
-        super().__init__(pause=0.02, longest=0.2, silence=0.3)
+    def __init__(self, silence: float) -> None:
+        super().__init__(pause=0.02, longest=0.2, silence=silence)
         self.changes: asyncio.Queue[City] = asyncio.Queue()
         self.on_change.append(self.changes.put_nowait)
 
     async def next(self) -> City:
-        return await asyncio.wait_for(self.changes.get(), _PATIENCE)
+        return await asyncio.wait_for(self.changes.get(), PATIENCE)
 
 
 @asynccontextmanager
-async def watching(js: JetStreamContext) -> AsyncIterator[Watched]:
-    watch = Watched()
+async def watching(js: JetStreamContext, silence: float = 0.3) -> AsyncIterator[Watched]:
+    """`silence`: seconds after which it asks whether it missed something, and begins anew if it did."""
+    watch = Watched(silence)
     await watch.start(js)
     try:
         yield watch
@@ -74,42 +51,42 @@ def renamed(city: City, name: str) -> City:
 
 
 class TestPublish:
-    async def test_bucket(self, nats_server: Server) -> None:
-        async with connected(nats_server) as js:
+    async def test_bucket(self, nats: NatsServer) -> None:
+        async with jetstream(nats) as js:
             await ensure_bucket(js)
             status = await (await ensure_bucket(js)).status()
             assert status.history == 8
             assert status.stream_info.config.storage == StorageType.FILE
 
-    async def test_publish_and_fetch(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_publish_and_fetch(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             assert await fetch(js) is None
             assert await publish(js, city) == 1
             assert await fetch(js) == city
 
-    async def test_same_version_changes_nothing(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_same_version_changes_nothing(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             assert await publish(js, city) == 1
             assert await publish(js, city) == 1
             assert await publish(js, city, force=True) == 2
             assert await publish(js, renamed(city, "二")) == 3
             assert await publish(js, city) == 4
 
-    async def test_version_is_always_that_of_the_content(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_version_is_always_that_of_the_content(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, replace(city, version="wrong"))
             assert await fetch(js) == city
 
-    async def test_of_two_at_once_one_is_told(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_of_two_at_once_one_is_told(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
             both = (publish(js, renamed(city, "甲")), publish(js, renamed(city, "乙")))
             results = await asyncio.gather(*both, return_exceptions=True)
             assert sorted(type(one).__name__ for one in results) == ["Changed", "int"]
             assert any(isinstance(one, Changed) and one.zh for one in results)
 
-    async def test_after_garbage_and_after_deletion(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_after_garbage_and_after_deletion(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             bucket = await ensure_bucket(js)
             await bucket.put(KEY, b"garbage")
             with pytest.raises(Undecodable):
@@ -119,17 +96,17 @@ class TestPublish:
             assert await fetch(js) is None
             assert await publish(js, city) == 4
 
-    async def test_too_large(self, nats_server: Server, city: City) -> None:
+    async def test_too_large(self, nats: NatsServer, city: City) -> None:
         many = (((n * n % 7919) / 7919 + n, (n**3 % 104729) / 104729) for n in range(200_000))
         huge = replace(city, divisions=(replace(city.divisions[0], rings=(tuple(many),)),))
-        async with connected(nats_server) as js:
+        async with jetstream(nats) as js:
             with pytest.raises(Invalid):
                 await publish(js, huge)
 
 
 class TestWatch:
-    async def test_nothing_in_force(self, nats_server: Server) -> None:
-        async with connected(nats_server) as js, watching(js) as watch:
+    async def test_nothing_in_force(self, nats: NatsServer) -> None:
+        async with jetstream(nats) as js, watching(js) as watch:
             with pytest.raises(NoDirectory):
                 _ = watch.city
             with pytest.raises(NoDirectory):
@@ -137,21 +114,21 @@ class TestWatch:
             with pytest.raises(NoDirectory):
                 await watch.wait_for_city(0.01)
 
-    async def test_loads_at_start(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_loads_at_start(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
             async with watching(js) as watch:
                 assert watch.city == city
                 assert watch.locator.division_at(121.5, 30.5) == "990102"
 
-    async def test_bucket_made_after_start(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js, watching(js) as watch:
-            waiting = asyncio.create_task(watch.wait_for_city(_PATIENCE))
+    async def test_bucket_made_after_start(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js, watching(js) as watch:
+            waiting = asyncio.create_task(watch.wait_for_city(PATIENCE))
             await publish(js, city)
             assert await waiting == city
 
-    async def test_follows(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_follows(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
             async with watching(js) as watch:
                 assert await watch.next() == city
@@ -162,11 +139,11 @@ class TestWatch:
                 await publish(js, city)
                 assert await watch.next() == city  # the same version again was no change
 
-    async def test_unreadable_and_deleted_are_passed_over(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_unreadable_and_deleted_are_passed_over(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
             with structlog.testing.capture_logs() as logs:
-                async with watching(js) as watch:
+                async with watching(js, silence=PATIENCE) as watch:  # begun anew it would be shown the last one alone
                     assert await watch.next() == city
                     bucket = await ensure_bucket(js)
                     await bucket.put(KEY, b"garbage")
@@ -176,31 +153,31 @@ class TestWatch:
             errors = [(one["event"], one["revision"]) for one in logs if one["log_level"] == "error"]
             assert errors == [("directory_unreadable", 2), ("directory_deleted", 3)]
 
-    async def test_failing_callback_does_not_stop_it(self, nats_server: Server, city: City) -> None:
+    async def test_failing_callback_does_not_stop_it(self, nats: NatsServer, city: City) -> None:
         def fail(_: City) -> None:
             raise ValueError("not my day")
 
-        async with connected(nats_server) as js, watching(js) as watch:
+        async with jetstream(nats) as js, watching(js) as watch:
             watch.on_change.insert(0, fail)
             await publish(js, city)
             assert await watch.next() == city
             await publish(js, renamed(city, "二"))
             assert (await watch.next()).name == "二"
 
-    async def test_survives_a_restart_of_the_server(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js, watching(js) as watch:
+    async def test_survives_a_restart_of_the_server(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js, watching(js) as watch:
             await publish(js, city)
             assert await watch.next() == city
-            await asyncio.to_thread(nats_server.stop)
+            await asyncio.to_thread(nats.stop)
             assert watch.city == city
-            await asyncio.to_thread(nats_server.start)
-            async with connected(nats_server) as other:
+            await asyncio.to_thread(nats.start)
+            async with jetstream(nats) as other:
                 await publish(other, renamed(city, "二"))
             assert (await watch.next()).name == "二"
 
-    async def test_survives_a_new_bucket(self, nats_server: Server, city: City) -> None:
+    async def test_survives_a_new_bucket(self, nats: NatsServer, city: City) -> None:
         """Revisions begin at 1 again; the watch must not wait for higher ones."""
-        async with connected(nats_server) as js, watching(js) as watch:
+        async with jetstream(nats) as js, watching(js) as watch:
             for name in ("一", "二", "三"):
                 await publish(js, renamed(city, name))
                 assert (await watch.next()).name == name
@@ -208,18 +185,18 @@ class TestWatch:
             await publish(js, renamed(city, "四"))
             assert (await watch.next()).name == "四"
 
-    async def test_starts_without_server(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_starts_without_server(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
-            await asyncio.to_thread(nats_server.stop)
+            await asyncio.to_thread(nats.stop)
             async with watching(js) as watch:
                 with pytest.raises(NoDirectory):
                     _ = watch.city
-                await asyncio.to_thread(nats_server.start)
-                assert await watch.wait_for_city(_PATIENCE) == city
+                await asyncio.to_thread(nats.start)
+                assert await watch.wait_for_city(PATIENCE) == city
 
-    async def test_closed_keeps_its_city(self, nats_server: Server, city: City) -> None:
-        async with connected(nats_server) as js:
+    async def test_closed_keeps_its_city(self, nats: NatsServer, city: City) -> None:
+        async with jetstream(nats) as js:
             await publish(js, city)
             async with watching(js) as watch:
                 pass

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.directory import ReleasePolicy
-from callmesh.domain.release import FIELDS, allowed_fields, view
+from callmesh.domain.release import FIELDS, allowed_fields, mask_for, view
 from callmesh.domain.report import Attachment, Caller, Place, Point, Report, Supplement
 from callmesh.domain.words import Role
 from support.builders import NOW, classified, offered, opened, referral, told
@@ -121,3 +121,16 @@ def test_for_any_policy_only_released_fields_go_out(releases: list[Any], agency:
     if confidential:
         assert not {CALLER.number, CALLER.name, CALLER.contact_number} & set(text.split("'"))
     assert all(one.agency == agency for one in shown.referrals)
+
+
+@given(st.lists(st.sampled_from(["", " ", "-", " - ", "\u3000", "\n"]), min_size=10, max_size=10), st.text(max_size=5))
+def test_a_number_kept_back_is_masked_however_it_is_spaced(gaps: list[str], before: str) -> None:
+    spoken = "".join(map("".join, zip(CALLER.number, [*gaps, ""], strict=True)))
+    told_by_caller = replace(REPORT, narrative=f"{before}我是{CALLER.name}, 电话{spoken}, 请回电")
+    mask = mask_for(case(report=told_by_caller), "stranger", CITY)
+    assert mask(told_by_caller).narrative == f"{before}我是***, 电话***, 请回电"
+
+
+def test_a_text_that_names_nobody_stays_the_very_same() -> None:
+    whole = case(report=replace(REPORT, narrative="1391111与2222无关"))
+    assert mask_for(whole, "stranger", CITY)(whole.report) is whole.report

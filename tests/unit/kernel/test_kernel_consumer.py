@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self, client: Connection) -> None:
         self.client = client
-        self.js: JetStreamContext = client.jetstream(timeout=5)
+        self.js: JetStreamContext = client.jetstream(timeout=30)
         self.running: list[tuple[Consumer, asyncio.Task[None]]] = []
 
     def start(self, handle: messaging.Handler) -> tuple[Consumer, asyncio.Task[None]]:
@@ -43,7 +43,7 @@ class Bench:
     async def stop(self) -> None:
         for consumer, task in self.running:
             consumer.stopping.set()
-            await asyncio.wait([task], timeout=10)
+            await asyncio.wait([task], timeout=60)
             assert task.done()
 
 
@@ -241,7 +241,7 @@ async def test_it_stops_when_told_without_news(nats: NatsServer) -> None:
 
         await until(waiting, "the durable")
         consumer.stopping.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_publishing_once(nats: NatsServer) -> None:

@@ -165,8 +165,9 @@ async def test_open_streams_are_counted_apart(clock: Clock) -> None:
     with contextlib.ExitStack() as open_streams:
         for _ in range(3):
             open_streams.enter_context(limits.stream("water", PARTNER))
-        with pytest.raises(Overloaded), limits.stream("water", PARTNER):
-            pass
+        with pytest.raises(Overloaded, match="one process needs one: close others") as told:
+            open_streams.enter_context(limits.stream("water", PARTNER))
+        assert "请先关闭不用的连接" in told.value.zh
         async with limits.place("water", PARTNER, ordinary):
             pass
 

@@ -36,7 +36,7 @@ class Rough(MemoryLedger):
     async def head(self, case_id: str, fresh: bool = False) -> Head | None:
         self.reads.append(fresh)
         if not fresh and self.stale is not None:
-            return Head(self.stale.data, self.stale.sequence, cached=True)
+            return Head(self.stale.data, self.stale.sequence)
         return await super().head(case_id, fresh)
 
     async def append(self, case_id: str, record: facts_pb2.Record, expected: int) -> Head:

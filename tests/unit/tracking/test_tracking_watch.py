@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tracking_play import KEY, STREAM, MemorySource, Play, until
+from tracking_play import KEY, STREAM, MemorySource, Play
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
@@ -20,6 +20,7 @@ from callmesh.tracking.service import Tracking
 from callmesh.tracking.source import unbroken
 from callmesh.tracking.store import Store
 from callmesh.tracking.watch import Hub, Watcher
+from support.waiting import until
 
 EVERY = filters.CaseFilter()
 CLOSED = case_pb2.Case.State.CLOSED
@@ -43,7 +44,7 @@ class Room:
     async def watched(self, count: int, after: int, wanted: filters.CaseFilter = EVERY) -> list[int]:
         """The sequences of the next changes."""
         found: list[int] = []
-        async with contextlib.aclosing(self.tracking.watch(wanted, after)) as changes, asyncio.timeout(5):
+        async with contextlib.aclosing(self.tracking.watch(wanted, after)) as changes, asyncio.timeout(60):
             async for one in changes:
                 found.append(one.sequence)
                 if len(found) == count:
@@ -96,7 +97,7 @@ async def test_changes_during_the_replay_are_neither_lost_nor_doubled(room: Room
         await room.play.whole()
     await room.feed()
     found: list[int] = []
-    async with contextlib.aclosing(room.tracking.watch(EVERY, 0)) as changes, asyncio.timeout(5):
+    async with contextlib.aclosing(room.tracking.watch(EVERY, 0)) as changes, asyncio.timeout(60):
         async for one in changes:
             found.append(one.sequence)
             if one.sequence in (5, 20, 30):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from nats.aio.client import Client
@@ -135,16 +134,6 @@ class Play:
             heads = await self.ledger.history(case)
             found += [Item(head.sequence, case, head.data, TRACE) for head in heads]
         return sorted(found, key=lambda one: one.sequence)
-
-
-async def until(check: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:
-    """Returns once the condition holds."""
-    async with asyncio.timeout(seconds):
-        while True:
-            held = check()
-            if held if isinstance(held, bool) else await held:
-                return
-            await asyncio.sleep(0.005)
 
 
 class MemorySource:

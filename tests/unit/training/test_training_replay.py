@@ -128,7 +128,7 @@ async def test_cases_and_facts_come_back_from_the_log(real: Real) -> None:
     said = classified("gas_leak", emergency=True)
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
-    js = real.clients[0].jetstream(timeout=5)
+    js = real.clients[0].jetstream(timeout=30)
     vault = await vault_of(real.clients[0])
     told = [fact.body async for _, fact in facts_since(js, NAMES, 0, started, vault)]
     assert [type(one).__name__ for one in told] == ["CaseOpened", "CaseClassified"]
@@ -155,7 +155,7 @@ async def test_a_service_that_starts_takes_up_what_was_taught(real: Real) -> Non
     second = f.Fact(stamp(), replace(said, classification=replace(said.classification, by_person=True, reason="听错")))
     await ledger.append(case.id, encode(second, evolve(case, second), ()), head.sequence)
     settings, vault = SimpleNamespace(rules_dir="", shard=0), await vault_of(real.clients[0])
-    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=5), names=NAMES, settings=settings, vault=vault)
+    runtime = SimpleNamespace(js=real.clients[0].jetstream(timeout=30), names=NAMES, settings=settings, vault=vault)
     service = Classification(cast(Mesh, SimpleNamespace(runtime=runtime, city=read_city(CITY))))
     before = service.assess("厨房停气了", "phone", "110")
     await service.remember()

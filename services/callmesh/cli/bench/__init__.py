@@ -28,6 +28,7 @@ _READING = """\
 A floor is what the same parts cost with nothing of the mesh in them: a gRPC echo, a JetStream publish that
 is on disk when it is acknowledged, a fetch, and the bare pipeline of the three. It is measured in this run,
 in turn with the mesh, so a ratio means the same on a fast and on a slow machine; absolute figures do not.
+Flows a second are judged by their figure; the ratio beside it says what part of the bare pipeline's rate they are.
 CPU is user and system time of all processes, clients too, divided by facts stored (bare: by messages).
 Everything is on: fsync before acknowledgement, all services, every span exported. Medians of short rounds."""
 _EXAMPLES = """\

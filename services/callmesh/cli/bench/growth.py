@@ -22,7 +22,7 @@ EMPTY_CASES = 200
 
 
 async def measure(plan: Plan, folder: Path, scene: Scene) -> Figures:
-    """Fill, compare, build, build again."""
+    """Fill, compare, follow, rebuild."""
     records = [one.SerializeToString().hex() for one in scene.life]
     life = [*records[: plan.facts_per_case - 1], records[-1]]
     filled = await _fill(folder / "full", plan.cases, life)
@@ -62,8 +62,8 @@ async def _compare(plan: Plan, folder: Path, servers: dict[str, Nats]) -> Figure
 
 
 async def _build(folder: Path, url: str) -> Figures:
-    """As at the first start, and after the model was lost."""
+    """As the log grew, and after the model was lost."""
     async with Hand("model", folder, url=url) as model:
-        first = await model.ask("build")
+        first = await model.ask("follow")
         again = await model.ask("build")
-    return {"project": first, "rebuild": again, "equal": first["digest"] == again["digest"]}
+    return {"follow": first, "rebuild": again, "equal": first["digest"] == again["digest"]}

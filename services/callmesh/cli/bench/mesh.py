@@ -64,7 +64,7 @@ class TestBed:
         }
         async with (
             Hand("operator", folder, addresses=dict(addresses), origin=scene.origin) as operator,
-            Hand("partner", folder, **where) as partner,
+            Hand("partner", folder, **where, desk=operator.started["port"]) as partner,
         ):
             yield operator, partner
 

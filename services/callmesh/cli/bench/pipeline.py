@@ -47,7 +47,7 @@ class Pipeline:
         addresses = {"transfer": intake.started["address"]}
         self.operator = await enter(Hand("operator", folder, addresses=addresses, origin=scene.origin))
         where = {"address": gateway.started["address"], "agencies": ["bench"], "manner": "nothing"}
-        self.partner = await enter(Hand("partner", folder, **where, desk=False))
+        self.partner = await enter(Hand("partner", folder, **where))
         hands = {"gRPC server": intake, "gateway": gateway, "operator": self.operator, "partner": self.partner}
         self.processes = {"nats": self.nats.pid} | {name: hand.pid for name, hand in hands.items()}
 

@@ -140,11 +140,11 @@ def _growth(one: Mapping[str, Any]) -> Iterator[Row]:
         for part in ("read", "append"):
             p50, p99 = _times(one[name][part])
             yield f"{part}, {many} cases", f"{p50} ms", f"p99 {p99} ms"
-    for name, says in (("project", "read model, first build"), ("rebuild", "read model, rebuilt")):
+    for name, says in (("follow", "read model, followed"), ("rebuild", "read model, rebuilt")):
         if "tracking" in one:
             built, same = one["tracking"][name], "equal" if one["tracking"]["equal"] else "NOT EQUAL"
-            told = f"{built['facts']} facts, {built['facts_per_second']:.0f}/s; both models are {same}"
-            yield says, f"{built['seconds']:.1f} s", told
+            rate = f"{built['facts_per_second']:.0f}/s, {built['cpu_us']:.0f} us of CPU each"
+            yield says, f"{built['seconds']:.1f} s", f"{built['facts']} facts, {rate}; both models are {same}"
 
 
 def _history(one: Mapping[str, Any]) -> Iterator[Row]:
@@ -205,7 +205,9 @@ def _targets(found: Mapping[str, Any]) -> Iterator[Row]:
     for one in judge(found):
         target = one.target
         floor = f"{one.floor:.4g} {target.unit}" if one.floor is not None else ""
-        bound = f"{'>=' if target.at_least else '<='} {target.limit:g}{'x' if target.floor else ' ' + target.unit}"
+        bound = (
+            f"{'>=' if target.at_least else '<='} {target.limit:g}{'x' if target.bounds_ratio else ' ' + target.unit}"
+        )
         times = f"{one.ratio:.2f}x" if one.ratio is not None else ""
         yield target.says, f"{one.figure:.4g} {target.unit}", floor, times, bound, "ok" if one.ok else "SHORT"
 

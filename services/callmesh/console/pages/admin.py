@@ -38,6 +38,10 @@ LABELS = {
     "calendar": "Calendar",
     "policy": "City rules",
     "release": "Release policies",
+    "calls": "Telephones and interpreters",
+    "repeats": "Repeat rules",
+    "patrol": "Patrol rules",
+    "devices": "Kiosks and sensors",
 }
 
 DONE = {

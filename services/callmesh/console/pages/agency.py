@@ -12,12 +12,12 @@ from starlette.routing import Route
 from callmesh.api.v1 import case_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import links
 from callmesh.console.listing import page_of
-from callmesh.console.pages.referral import Door, act_on, links_of, name_of, next_of, own, picture_of, receipt, shown
-from callmesh.console.rows import Due
+from callmesh.console.pages.referral import Door, act_on, links_of, name_of, own, picture_of, receipt, shown
+from callmesh.console.rows import Due, next_of
 from callmesh.console.web import acting, page
+from callmesh.states import OPEN
 
 _R, _C = referral_pb2.Referral, case_pb2.Case
-_OPEN = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED, _R.RETURN_REQUESTED)
 _STATES = (_C.REFERRED, _C.DISPUTED)
 PAGE_SIZE = 200
 
@@ -42,7 +42,7 @@ def items(cases: list[case_pb2.Case], agency: str) -> list[Item]:
         Item(case, one, next_of(one))
         for case in cases
         for one in case.referrals
-        if one.agency == agency and one.state in _OPEN
+        if one.agency == agency and one.state in OPEN
     ]
     return sorted(found, key=lambda item: item.due.at if item.due else float("inf"))
 

@@ -14,9 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import case_pb2, common_pb2, tracking_service_pb2
-from callmesh.console.calls import LIVE, Calls, is_owed, is_pushed
+from callmesh.console.calls import Calls, is_pushed
 from callmesh.console.rows import Due
 from callmesh.console.web import View, acting, page, sentence
+from callmesh.states import LIVE, is_owed
 
 _F = tracking_service_pb2.CaseFilter
 

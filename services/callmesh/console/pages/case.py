@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import intake_service_pb2, tracking_service_pb2
-from callmesh.console.acts import Acts
+from callmesh.console.acts import Acts, offered
 from callmesh.console.commands import Command, NotUnderstood
 from callmesh.console.lanes import WIDTH, lanes
 from callmesh.console.rows import next_due
@@ -66,7 +66,8 @@ async def _page(request: Request, status: int = 200, **given: object) -> Respons
     me = acting(request)
     asked = tracking_service_pb2.GetTimelineRequest(name=_name(request))
     found = await me.do(me.mesh.tracking.GetTimeline, asked)
-    told = {"error": "", "revealed": False, "acts": ACTS, "id": new_id(), **given}
+    acts = {verb: ACTS[verb] for verb in offered(found.case, me.account.agency)}
+    told = {"error": "", "revealed": False, "acts": acts, "id": new_id(), **given}
     due, drawn = next_due(found.case), lanes(found)
     trace_url = request.app.state.own.trace_url
     return page(

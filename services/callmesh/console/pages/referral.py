@@ -26,7 +26,7 @@ from callmesh.api.v1 import case_pb2, gateway_service_pb2, referral_pb2, trackin
 from callmesh.console import links, pictures
 from callmesh.console.clients import Acting
 from callmesh.console.handling import Typed, carry_out, offered_acts, zone_of
-from callmesh.console.rows import Due, referral_dues
+from callmesh.console.rows import next_of
 from callmesh.console.web import View, city_of, is_away, page, sentence
 
 _R = referral_pb2.Referral
@@ -50,11 +50,6 @@ class Door:
     by: Acting
     base: str
     linked: bool = False
-
-
-def next_of(one: referral_pb2.Referral) -> Due | None:
-    """The referral's next limit."""
-    return min(referral_dues(one), key=lambda due: due.at, default=None)
 
 
 async def act_on(request: Request, door: Door) -> Response:

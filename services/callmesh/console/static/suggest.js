@@ -70,10 +70,12 @@ function line(target, place) {
   const button = element("button", "", "target");
   button.type = "button";
   button.dataset.place = place;
-  button.append(element("kbd", `Alt+${place + 1}`), ` ${target.name} → `, element("b", target.to), ` ${target.score.toFixed(2)}`);
+  const where = element("span", `${target.name} → `);
+  where.append(element("b", target.to));
+  button.append(element("kbd", `Alt+${place + 1}`), where);
   const with_ = at("targets").dataset.support;
   const beside = target.support.length ? `${with_} ${target.support.join(at("targets").dataset.and)}` : "";
-  const more = [target.basis, beside].filter(Boolean).join(" · ");
+  const more = [target.score.toFixed(2), target.basis, beside].filter(Boolean).join(" · ");
   made.append(button, element("div", more, "soft"));
   return made;
 }

@@ -172,7 +172,10 @@ class Limits:
         """A place among the agency's open streams; raises Overloaded when there is none."""
         share = self._share(agency, allowance)
         if share.streams >= allowance.streams:
-            raise _full(f"{agency} has {allowance.streams} streams open; close one")
+            raise Overloaded(
+                f"{agency} has {allowance.streams} streams open, as it may; one process needs one: close others",
+                f"本单位已打开 {allowance.streams} 条连接, 已达上限; 请先关闭不用的连接 (每个系统一条即可)",
+            )
         share.streams += 1
         try:
             yield

@@ -1,7 +1,9 @@
-"""The read model, built from the log by the product's own `rebuild`, in a process of its own."""
+"""The read model, made of the log by the product's own code, in a process of its own: `follow` and `build`."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import psutil
 
 from callmesh.kernel.config import Settings
 
+DURABLE = "bench_follows"
+
 
 class Model:
-    """Rebuilds an embedded read model as often as it is told to, in the folder with the log's key-encryption key."""
+    """Makes an embedded read model as often as it is told to, in the folder with the log's key-encryption key."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,10 +30,43 @@ class Model:
         from callmesh.tracking.rebuild import rebuild
 
         done = await rebuild(self._settings)
-        return {
-            "facts": done.count,
-            "seconds": done.seconds,
-            "facts_per_second": done.count / done.seconds,
-            "digest": done.digest,
-            "resident_bytes": psutil.Process().memory_info().rss,
-        }
+        return _told(done.count, done.seconds, done.cpu_seconds, done.digest)
+
+    async def follow(self) -> dict[str, Any]:
+        """Drops the model and takes the log as the running service does: what its durable hands over, with indexes."""
+        from callmesh.kernel.messaging import Consumer
+        from callmesh.tracking.app import LINGER_SECONDS
+        from callmesh.tracking.digest import digest
+        from callmesh.tracking.items import items_from
+        from callmesh.tracking.projector import Projector
+        from callmesh.tracking.rebuild import opened
+
+        async with opened(self._settings) as parts:
+            store, last = parts.store, await parts.source.last()
+            await store.open()
+            await store.on_writer(store.wipe_now)
+            await store.on_writer(store.index_now)
+            projector = Projector(store, parts.source)
+
+            async def handle(messages: Any) -> None:
+                await projector.take(await items_from(messages, parts.vault))
+                if projector.position >= last:
+                    consumer.stopping.set()
+
+            subject = parts.names.log_all(self._settings.shard)
+            consumer = Consumer(parts.client, parts.js, store.stream, DURABLE, subject, handle, linger=LINGER_SECONDS)
+            begun, used = time.monotonic(), time.process_time()
+            await consumer.run()
+            took = time.monotonic() - begun, time.process_time() - used
+            return _told(last, *took, await asyncio.to_thread(digest, store.reader))
+
+
+def _told(facts: int, seconds: float, cpu_seconds: float, digest: str) -> dict[str, Any]:
+    return {
+        "facts": facts,
+        "seconds": seconds,
+        "facts_per_second": facts / seconds,
+        "cpu_us": cpu_seconds / max(facts, 1) * 1e6,
+        "digest": digest,
+        "resident_bytes": psutil.Process().memory_info().rss,
+    }

@@ -1,6 +1,6 @@
 """The desk: opens, classifies and transfers cases, follows them up and closes them.
 
-When a partner has resolved a case it says so on a local socket (in production the desk watches tracking);
+When a partner has resolved a case it says so on a loopback port (in production the desk watches tracking);
 one line a case. Every call is timed by its method, its repetitions with it: as a real desk does, it asks again with
 the same request_id while the mesh is out of reach or too slow to answer, so that slowness is never taken for a loss.
 """
@@ -30,21 +30,19 @@ from callmesh.partner.patience import PASSING, PAUSES, jittered
 
 SECONDS = 10.0
 PATIENCE_SECONDS = 120.0
-SOCKET = "resolved.sock"
 
 
 class Operator:
     """One client process of the desk's side."""
 
     def __init__(self, folder: Path) -> None:
-        self._socket = folder / SOCKET
         self._took: dict[str, list[float]] = defaultdict(list)
         self._failed: Counter[str] = Counter()
         self._sent: dict[str, float] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
 
     async def start(self, addresses: dict[str, str], origin: str) -> dict[str, Any]:
-        """Opens the channels; `addresses` by service, at least that of transfer."""
+        """Opens the channels; `addresses` by service, at least that of transfer. The port that partners speak to."""
         self._me = identity(origin, OPERATOR)
         channels = {name: channel(address) for name, address in addresses.items()}
         self._transfer = TransferServiceStub(channels["transfer"])
@@ -52,9 +50,8 @@ class Operator:
             self._intake = IntakeServiceStub(channels["intake"])
             self._classification = ClassificationServiceStub(channels["classification"])
             self._supervision = SupervisionServiceStub(channels["supervision"])
-        self._socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._listen, self._socket)
-        return {}
+        self._server = await asyncio.start_server(self._listen, "127.0.0.1", 0)
+        return {"port": self._server.sockets[0].getsockname()[1]}
 
     async def transfers(self, name: str, seconds: float, in_flight: int) -> dict[str, Any]:
         """TransferCase alone, at a server that does not mind: for the floors."""

@@ -17,7 +17,6 @@ import grpc
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.api.v1.gateway_service_pb2_grpc import GatewayServiceStub
-from callmesh.cli.bench.roles.operator import SOCKET
 from callmesh.cli.bench.samples import HANDLER, PROGRESS, REPLY, RESULT
 from callmesh.kernel.rpc.client import channel, identity
 from callmesh.partner.patience import PASSING, PAUSES, jittered
@@ -31,7 +30,6 @@ class Partner:
     """One client process of the partners' side."""
 
     def __init__(self, folder: Path) -> None:
-        self._socket = folder / SOCKET
         self._manner = "work"
         self._arrived: dict[str, float] = {}
         self._kinds: Counter[str] = Counter()
@@ -41,12 +39,12 @@ class Partner:
         self._asked: dict[str, tuple[float, pb.Action]] = {}
         self._took: dict[str, list[float]] = defaultdict(list)
 
-    async def start(self, address: str, agencies: list[str], manner: str, desk: bool = True) -> dict[str, Any]:
-        """Opens the streams and greets; `desk`: tell the operator's process what is resolved."""
+    async def start(self, address: str, agencies: list[str], manner: str, desk: int = 0) -> dict[str, Any]:
+        """Opens the streams and greets; `desk`: the port at which the operator's process is told what is resolved."""
         self._manner = manner
         self._desk: asyncio.StreamWriter | None = None
         if desk:
-            _, self._desk = await asyncio.open_unix_connection(self._socket)
+            _, self._desk = await asyncio.open_connection("127.0.0.1", desk)
         stub = GatewayServiceStub(channel(address))
         self._streams = []
         for agency in agencies:
