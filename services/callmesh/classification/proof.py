@@ -21,6 +21,8 @@ SUSPECTED = "模型疑似险情"
 _DECISIVE, _CERTAIN = 2.6, 0.95
 _DOUBT_SPELLED, _CONFIDENT_SPELLED = 0.05, 0.85
 """Of a report in pinyin, which n-grams of Latin letters read badly and no word of the lexicon names."""
+_DOUBT_NOW = 0.05
+_JUST_NOW = frozenset({"刚才", "刚刚", "这会", "这会儿", "此刻", "眼下", "今天"})
 _NEVER_ROUTED = frozenset({"silent_misdial", "prank_abuse"})
 _LONG, _FEW = 200, 20
 _UNNAMED = 2
@@ -36,7 +38,7 @@ def missing_proof(
         return "模型不可用"
     best = next(iter(chances), "")
     proven, named = _proven(found, best), any(_names(hit, best) for hit in found.hits)
-    if learned >= _suspicion(limits, proven, named and chances[best] >= _CERTAIN):
+    if learned >= _suspicion(limits, proven, named and chances[best] >= _CERTAIN) or _turned(found, learned):
         return SUSPECTED
     if _suspicious(found, limits):
         return "有疑似险情的词"
@@ -50,6 +52,11 @@ def missing_proof(
 def _suspicion(limits: Limits, proven: bool, certain: bool) -> float:
     """How much learned danger stops a report: more is needed where words prove, or name and nothing else fits."""
     return limits.doubt_proven if proven else limits.doubt_named if certain else limits.doubt
+
+
+def _turned(found: Findings, learned: float) -> bool:
+    """A complaint that comes to what happened just now (占道…刚才压着一个): everyday words prove nothing about that."""
+    return learned >= _DOUBT_NOW and any(hit.row.target == "present" and hit.word in _JUST_NOW for hit in found.hits)
 
 
 def _confident(found: Findings, limits: Limits, proven: bool, named: bool) -> float:

@@ -4,6 +4,9 @@
 before the fifth survey and the reports by channel (corpus/*_channels.tsv), by a list of matters and without looking.
 `fourth` was written before the orders and notes (corpus/*_orders.tsv, everyday_words.tsv) by somebody who had read
 neither corpus nor lexicon, and nothing was tuned on it.
+`fifth` was written before the reports in spoken.tsv and terse.tsv, over all leaves and natures of danger, without
+looking at any text; at first sight 22 of its 285 everyday reports were stopped and 2 of its 256 emergencies routed,
+and classes of words were mended for both.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from callmesh.domain.words import Channel, Verdict
         ("second", 0.02, 0.06, 0.92),
         ("third", 0.02, 0.06, 0.88),
         ("fourth", 0.05, 0.06, 0.87),
+        ("fifth", 0.02, 0.06, 0.90),
     ],
 )
 def test_no_emergency_is_routed_and_everyday_is_hardly_alarmed(

@@ -34,6 +34,20 @@ def test_reads_a_workbook(tmp_path: Path) -> None:
     assert [(flaw.line, flaw.reason) for flaw in table.flaws] == [(3, "no text")]
 
 
+def test_a_title_above_the_columns_is_passed_over(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cells in (["2026年诉求明细表"], [], ["序号", "反映内容", "", "办理部门"], [1, "路灯不亮", None, "市政"]):
+        book.active.append(cells)
+    book.active.merge_cells("A1:D1")
+    book.save(tmp_path / "orders.xlsx")
+    path = tmp_path / "orders.csv"
+    path.write_text("诉求明细表\n\n序号;反映内容;办理部门\n1;路灯不亮;市政\n", encoding="gb18030")
+    for file in (tmp_path / "orders.xlsx", path):
+        (row,) = read_table(file, "反映内容", "办理部门").rows
+        assert (row.text, row.label) == ("路灯不亮", "市政")
+    assert [row.text for row in read_table(path, "2", "3").rows] == ["路灯不亮"]
+
+
 def test_rows_that_cannot_be_used_are_named_by_line(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text('text,label\n"两行\n文字",a\n,b\n有字,\n\nlast,c\nshort\n', encoding="utf-8")
@@ -47,7 +61,7 @@ def test_rows_that_cannot_be_used_are_named_by_line(tmp_path: Path) -> None:
     [
         (b"text,label\n", "no row has both"),
         (b"a,b\n1,2\n", "no column 'text'; there are: a, b"),
-        (b"", "first line must name"),
+        (b"", "first 8 lines must name"),
         (b"text,label\n\xff\xff\xff,\x80\n", "neither UTF-8 nor GB 18030"),
     ],
 )

@@ -10,11 +10,15 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _LONGEST_CELL = 2_000_000
+_MARKS = ",\t;|"
+_HEADED = 8
+"""Among so many lines the columns are named; what stands above is a title."""
 
 
 class BadTable(Exception):
@@ -52,11 +56,9 @@ class Table:
 def read_table(path: Path, text: str, label: str, agency: str = "", sheet: str = "") -> Table:
     """The rows of a file. Columns are given by name, or by number from 1; an empty `label` takes `agency` as label."""
     lines, encoding = _xlsx(path, sheet) if path.suffix.lower() in (".xlsx", ".xlsm") else _separated(path)
-    _, header = next(lines, (0, []))
-    names = tuple(name.strip() for name in header)
-    if not any(names):
-        raise BadTable(f"{path}: the first line must name the columns; it is empty")
-    where = [_column(path, names, name) if name else -1 for name in (text, label or agency, agency)]
+    wanted = (text, label or agency, agency)
+    names = _header(path, lines, [name for name in wanted if name])
+    where = [_column(path, names, name) if name else -1 for name in wanted]
     if min(where[:2]) < 0:
         raise BadTable("name the column of the texts with --text and that of the labels with --label or --agency")
     rows, flaws = [], []
@@ -66,6 +68,22 @@ def read_table(path: Path, text: str, label: str, agency: str = "", sheet: str =
     if not rows:
         raise BadTable(f"{path}: no row has both a text and a label")
     return Table(tuple(rows), tuple(flaws), encoding, names)
+
+
+def _header(path: Path, lines: Iterator[tuple[int, list[str]]], wanted: Sequence[str]) -> tuple[str, ...]:
+    """The row that names the columns: the first, or one of a few under a title (…明细表) that has all that is wanted.
+
+    Where none has, it is the fullest of them, and the columns that it names are told.
+    """
+    fullest: tuple[str, ...] = ()
+    for _, cells in islice(lines, _HEADED):
+        names = tuple(name.strip() for name in cells)
+        if len(set(filter(None, names))) > 1 and all(_place(names, name) >= 0 for name in wanted):
+            return names
+        fullest = max(fullest, names, key=lambda one: sum(map(bool, one)))
+    if not any(fullest):
+        raise BadTable(f"{path}: one of the first {_HEADED} lines must name the columns; they are empty")
+    return fullest
 
 
 def _row(line: int, cells: Sequence[str], where: Sequence[int]) -> Row | Flaw | None:
@@ -78,19 +96,26 @@ def _row(line: int, cells: Sequence[str], where: Sequence[int]) -> Row | Flaw | 
 
 
 def _column(path: Path, names: Sequence[str], wanted: str) -> int:
+    found = _place(names, wanted)
+    if found < 0:
+        raise BadTable(f"{path}: no column {wanted!r}; there are: {', '.join(name or '(unnamed)' for name in names)}")
+    return found
+
+
+def _place(names: Sequence[str], wanted: str) -> int:
+    """Where a column stands by its name or its number from 1; -1 when there is none."""
     folded = [name.casefold().replace(" ", "") for name in names]
     name = wanted.casefold().replace(" ", "")
     if name in folded:
         return folded.index(name)
-    if wanted.isdigit() and 1 <= int(wanted) <= len(names):
-        return int(wanted) - 1
-    raise BadTable(f"{path}: no column {wanted!r}; there are: {', '.join(name or '(unnamed)' for name in names)}")
+    return int(wanted) - 1 if wanted.isdigit() and 1 <= int(wanted) <= len(names) else -1
 
 
 def _separated(path: Path) -> tuple[Iterator[tuple[int, list[str]]], str]:
     content, encoding = _decoded(path)
-    first = content.split("\n", 1)[0]
-    mark = "\t" if path.suffix.lower() in (".tsv", ".tab") else max(",\t;|", key=first.count)
+    head = content.split("\n", _HEADED)[:_HEADED]
+    first = next((line for line in head if any(mark in line for mark in _MARKS)), "")
+    mark = "\t" if path.suffix.lower() in (".tsv", ".tab") else max(_MARKS, key=first.count)
     csv.field_size_limit(_LONGEST_CELL)
     return _lines(path, content.replace("\0", ""), mark), encoding
 

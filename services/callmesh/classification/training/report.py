@@ -105,9 +105,9 @@ def _head(report: Report) -> Iterator[str]:
 
 def _cleaning(told: Report) -> Iterator[str]:
     yield f"rows: {told['rows']}, learned from or measured: {told['used']}"
-    for one in told["left_out"][:_LINES]:
-        yield f"  left out: line {one['line']}: {one['reason']}"
-    yield from _more(told["left_out"])
+    for reason in sorted({one["reason"] for one in told["left_out"]}):
+        lines = [one["line"] for one in told["left_out"] if one["reason"] == reason]
+        yield f"left out: {reason}: {len(lines)} rows, lines {_numbers(lines)}"
     for title, part in (("personal data taken out", "redacted"), ("label leaks taken out", "leaks")):
         for kind, found in told[part].items():
             yield f"{title}: {kind}: {found['texts']} texts, lines {_numbers(found['lines'])}"
@@ -150,8 +150,3 @@ def _figures(told: Report, title: str) -> Iterator[str]:
 def _numbers(lines: Sequence[int]) -> str:
     shown = ", ".join(map(str, lines[:_LINES]))
     return shown if len(lines) <= _LINES else f"{shown} and {len(lines) - _LINES} more"
-
-
-def _more(found: Sequence[Any]) -> Iterator[str]:
-    if len(found) > _LINES:
-        yield f"  left out: {len(found) - _LINES} more, all in the JSON report"
