@@ -99,6 +99,10 @@ class Model:
         apart = self._alone(found[:, start : start + WINDOWS[-1]]) if len(text) > WINDOWS[-1] else ()
         return Reading(self._named(chances, order), self._kept(chances, order), emergency, why, apart)
 
+    def alarm(self, text: str) -> float:
+        """`Reading.emergency` alone."""
+        return self._alarm.score(self._vocabulary.find(text))[0]
+
     def _named(self, chances: Floats, order: Places) -> tuple[tuple[str, float], ...]:
         first = order[:MOST_LEAVES]
         return tuple(

@@ -20,14 +20,15 @@ EXAMINED = 20_000
 """Characters looked at; of a longer text the head and the tail (people put the point at either end)."""
 
 _TAIL = 6_000
-_NO_GAP, _SOFT, _HARD = 0, 1, 2
+_NO_GAP, _SOFT, _HARD, _END = 0, 1, 2, 3
 _MOST_SYMBOLS = 64
 _LATIN = re.compile("[a-z0-9]")
 _ASCII = re.compile("[\\x00-\\x7f]+")
 _RUNS = re.compile("([\u4e00-\u9fff]+)|([0-9A-Za-z]+)|.", re.DOTALL)
 _STUTTER = re.compile(r"(\D)\1\1", re.DOTALL)
 _LONG_NUMBER = re.compile(r"\d{5,}")
-_HARD_MARKS = frozenset("，。！？；：、,!?;:\n\r…")
+_HARD_MARKS = frozenset("，：、,:")
+_END_MARKS = frozenset("。！？；!?;\n\r…")
 _TO_SIMPLIFIED = opencc.OpenCC("tw2sp")
 _BRACKETED = re.compile(r"[(（\[【［][ ]{0,2}([a-zA-ZÀ-ɏ0-9 ]{1,24})[)）\]】］]")
 # Cantonese and pronouns, one character for one, so that 唔見咗 meets the same row as 不见了.
@@ -50,8 +51,8 @@ class Text:
     """A report after normalisation.
 
     `tight` holds only letters, digits and ideographs; `source[i]` is the original offset of `tight[i]`;
-    `gaps[i]` says what stood before it (0 nothing, 1 a space or a dot, 2 the end of a clause). Of a text that is
-    not `complete` the middle was not read.
+    `gaps[i]` says what stood before it (0 nothing, 1 a space or a dot, 2 the end of a clause, 3 that of a
+    sentence). Of a text that is not `complete` the middle was not read.
     """
 
     tight: str
@@ -73,14 +74,19 @@ class Text:
 
     def clauses(self) -> list[int]:
         """Where each clause begins, and where the last one ends; spaced-out text is one clause."""
-        begins = [at for at, gap in enumerate(self.gaps) if gap == _HARD and at and not self._lone(at)]
+        begins = [at for at, gap in enumerate(self.gaps) if gap >= _HARD and at and not self._lone(at)]
         return [0, *begins, len(self.tight)]
+
+    def sentences(self) -> list[str]:
+        """What each sentence says, as the learned scorer reads it (`model_text`)."""
+        begins = [at for at, gap in enumerate(self.gaps) if gap == _END and at]
+        return [_numbered(self.tight[start:end]) for start, end in pairwise([0, *begins, len(self.tight)])]
 
     def alone(self, start: int, end: int) -> bool:
         """True when the stretch is all that its clause says, or all of one script: 反映：help。"""
         before, after = self.tight[start - 1 : start], self.tight[end : end + 1]
-        left = start == 0 or self.gaps[start] == _HARD or not before.isascii()
-        return left and (not after or self.gaps[end] == _HARD or not after.isascii())
+        left = start == 0 or self.gaps[start] >= _HARD or not before.isascii()
+        return left and (not after or self.gaps[end] >= _HARD or not after.isascii())
 
     def _lone(self, position: int) -> bool:
         """True for a single character between gaps."""
@@ -103,7 +109,11 @@ def normalise(text: str) -> Text:
 
 def model_text(text: Text) -> str:
     """What the learned scorer reads: `tight` with long digit runs (telephones, identity numbers) as one 0."""
-    return _LONG_NUMBER.sub("0", text.tight)
+    return _numbered(text.tight)
+
+
+def _numbered(tight: str) -> str:
+    return _LONG_NUMBER.sub("0", tight)
 
 
 def model_places(text: Text) -> Sequence[int]:
@@ -259,6 +269,8 @@ def _fold(char: str) -> tuple[str, int]:
         return kept, _NO_GAP
     if char in "'’":
         return "", _NO_GAP
+    if char in _END_MARKS or folded[:1] in _END_MARKS:
+        return "", _END
     if char in _HARD_MARKS or folded[:1] in _HARD_MARKS:
         return "", _HARD
     return (char if category == "So" else ""), _SOFT

@@ -7,6 +7,7 @@ module did not foresee: an error inside is ASK, never a ROUTE.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping
 
 from callmesh.classification.danger import harm_in, points_of
@@ -25,6 +26,7 @@ from callmesh.domain.words import Channel, EmergencyRule, Verdict
 
 Adjust = Callable[[str, Reading], Reading]
 _DECISIVE = 3
+_SUSPECTS = 4
 _LEAST, _ALWAYS = 0.05, 1
 """A candidate less probable than this is named only when it is the best: who returns a case gets the next one."""
 
@@ -73,9 +75,20 @@ class Classifier:
         alarm = _alarm(found, danger, limits)
         chances = self._chances(found, reading, limits)
         lacking = "" if alarm else missing_proof(found, danger if reading else None, chances, self._categories, limits)
+        if not alarm and not lacking and self._apart(text) >= limits.doubt_proven:
+            lacking = SUSPECTED
         verdict = Verdict.EMERGENCY if alarm else Verdict.ASK if lacking else Verdict.ROUTE
         incidents = incidents_of(found.live, chances, self._categories) if alarm else ()
         return self._told(found, verdict, chances, incidents, reading, danger, lacking)
+
+    def _apart(self, text: Text) -> float:
+        """Learned danger of the sentence that sounds worst, read alone. What the others prove, they prove of
+        themselves: a complaint of three lines may hold one cry, and would drown it."""
+        sentences = text.sentences()
+        if self._scorer is None or len(sentences) < 2:
+            return 0.0
+        worst = heapq.nlargest(_SUSPECTS, sentences, key=self._scorer.alarm)
+        return max(danger_of(self._scorer.read(one), self._urgent, self._categories) for one in worst)
 
     def _chances(self, found: Findings, reading: Reading | None, limits: Limits) -> dict[str, float]:
         points = points_by_category(found.hits, found.live, self._categories)

@@ -43,3 +43,11 @@ def test_the_stretch_that_sounds_worst_is_read_alone() -> None:
     said = classifier().assess(f"{letter}我摔在厨房地上两天了，够得着手机，够不着门。{letter}", Channel.WEB)
     assert said.danger > calm.danger
     assert said.verdict is not Verdict.ROUTE
+
+
+@pytest.mark.parametrize("cry", ["小孙女手伸进压面机", "攀岩绳松了，人直接拍地上", "工人进冷库修管道，出来两个趴着的"])
+def test_what_the_other_sentences_prove_does_not_drown_a_cry(cry: str) -> None:
+    for complaint in COMPLAINTS:
+        assert classifier().assess(complaint, Channel.WEB).verdict is Verdict.ROUTE
+        for letter in (f"{cry}。{complaint}", f"{complaint}{cry}"):
+            assert classifier().assess(letter, Channel.WEB).verdict is not Verdict.ROUTE, letter
