@@ -7,7 +7,7 @@ neither corpus nor lexicon, and nothing was tuned on it.
 `fifth` was written before the reports in spoken.tsv and terse.tsv, over all leaves and natures of danger, without
 looking at any text; at first sight 22 of its 285 everyday reports were stopped and 2 of its 256 emergencies routed,
 and classes of words were mended for both.
-`sixth` are emergencies told in one clause of a complaint; at first sight 3 of its 60 were routed, and nobody learned it.
+`sixth` are emergencies told in one clause of a complaint; at first sight 3 of its 60 were routed. Nobody learned it.
 """
 
 from __future__ import annotations
