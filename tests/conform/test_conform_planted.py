@@ -90,7 +90,7 @@ async def test_a_mistake_about_certificates_is_found(fault: Fault, ca: Authority
 
 
 async def test_an_agency_other_than_the_certificates_is_found(ca: Authority, tmp_path: Path) -> None:
-    found = result(await run_of([F.WRONG_AGENCY], ["identity"], folder=ca.folder, own=tmp_path), "identity")
+    found = result(await run_of([F.WRONG_AGENCY], ["identity"], pace=SLOW, folder=ca.folder, own=tmp_path), "identity")
     assert (found.verdict, f"certificate is of agency {AGENCY}" in found.why) == (Verdict.FAIL, True), found
 
 
