@@ -36,39 +36,40 @@ class Front:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Ends everything."""
+        """Ends everything; whoever is still in the door is turned away."""
+        self.shut = True
         if self._server is not None:
             self._server.close()
         await self.reset()
 
     async def reset(self) -> None:
         """Resets every connection."""
-        going = list(self._open.items())
+        going = dict(self._open)
         if going:
             self._record.told("reset", text=f"{len(going)} connections")
-        for task, writer in going:
+        for task, writer in going.items():
             _reset(writer)
             task.cancel()
-        await asyncio.gather(*(task for task, _ in going), return_exceptions=True)
+        await asyncio.gather(*going, return_exceptions=True)
 
-    async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """No coroutine: a connection is known from its first moment, or a reset just then would overlook it."""
         self._record.heard("connect", text="turned away" if self.shut else "")
         if self.shut:
             _reset(writer)
             return
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._pass(reader, writer))
         self._open[task] = writer
-        try:
-            await self._pass(reader, writer)
-        except asyncio.CancelledError:
-            task.uncancel()  # a reset: asyncio's server would tell it as an error
-        finally:
-            del self._open[task]
-            writer.transport.abort()
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task).transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, to = await asyncio.open_connection("127.0.0.1", self.backend)
+        try:
+            behind, to = await asyncio.open_connection("127.0.0.1", self.backend)
+        except OSError:  # nobody is behind: hang up
+            return
         port = to.get_extra_info("sockname")[1]
         self.ports.add(port)
         try:
