@@ -73,29 +73,37 @@ class SimulatedSwitch:
         self._legs: OrderedDict[str, News] = OrderedDict()
         self._conference: set[str] = set()
         self._turns: dict[str, asyncio.Task[None]] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         """Listens."""
-        return await asyncio.start_server(self._talk, host, port)
+        return await asyncio.start_server(self._arrived, host, port)
 
     def close(self) -> None:
-        """Lets everybody go; every call is gone."""
+        """Lets everybody go, and whoever is still in the door; every call is gone."""
+        self._closed = True
         for turn in self._turns.values():
             turn.cancel()
         for writer in tuple(self._writers):
             writer.close()
 
+    def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """No coroutine: who connects is known from the first moment, or `close` just then would overlook it."""
+        if self._closed:
+            writer.close()
+        else:
+            self._writers[writer] = asyncio.create_task(self._talk(reader, writer))
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(_line(Line(known=tuple(self._legs.values()))))
-        self._writers.add(writer)
         try:
             async for line in reader:
                 self._do(msgspec.json.decode(line, type=Do))
         except (OSError, msgspec.MsgspecError):
             pass  # whoever speaks nonsense, or went away, is let go
         finally:
-            self._writers.discard(writer)
+            self._writers.pop(writer, None)
             writer.close()
 
     def _do(self, said: Do) -> None:
