@@ -19,6 +19,7 @@ from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import allowed_fields, mask_for, released
 from callmesh.domain.report import Attachment
 from callmesh.gateway.pumps import Pumps
+from callmesh.kernel import telemetry
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
@@ -46,7 +47,9 @@ class Actions:
 
     async def receipt(self, request: pb.AcknowledgeReferralRequest) -> Head:
         """The clocks start, the delivery is done with. A repeat changes nothing."""
-        head = await self._mesh.ledger.head(case_of_referral(request.name))
+        case_id = case_of_referral(request.name)
+        telemetry.mark(case=case_id)
+        head = await self._mesh.ledger.head(case_id)
         if head is None or not self._received(head, request.name):
             head = (await self._receive(request.name, request.delivery_id)).head
         elif more := self._released_since(head, request.name):
