@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -39,6 +40,8 @@ ALLOWED_KEYS = frozenset(
     }
 )  # fmt: skip
 CHILD_WITHIN_SECONDS = 60.0
+FLUSH_SECONDS = 3.0
+"""The library alone would wait half a minute for each of spans and metrics: longer than a service may take to end."""
 _TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -200,11 +203,15 @@ def incoming(metadata: Mapping[str, str]) -> SpanContext | None:
 
 
 def shutdown() -> None:
-    """Flushes what is queued, in bounded time."""
-    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-        stop = getattr(provider, "shutdown", None)
-        if stop is not None:
-            stop()
+    """Flushes what is queued; what a collector that hangs has not taken by then is dropped, and the process ends."""
+    providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
+    stops = [getattr(one, "shutdown", None) for one in providers]
+    flushing = [threading.Thread(target=stop, daemon=True) for stop in stops if stop is not None]
+    for one in flushing:
+        one.start()
+    end = time.monotonic() + FLUSH_SECONDS
+    for one in flushing:
+        one.join(max(0.0, end - time.monotonic()))
 
 
 def clock() -> float:
