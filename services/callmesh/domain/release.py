@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import is_dataclass, replace
+from dataclasses import is_dataclass
 from functools import cache, cached_property
 from operator import is_
 from types import NoneType
@@ -20,6 +20,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
 from callmesh.domain.report import Caller, Place, Report
+from callmesh.domain.values import replace
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
