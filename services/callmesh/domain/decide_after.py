@@ -6,7 +6,6 @@ sent back, or a new round, wants its own. Calls that nobody answered count, and 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from callmesh.domain import commands as c
@@ -17,6 +16,7 @@ from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import need_part, need_state
+from callmesh.domain.values import replace
 from callmesh.domain.watch import FOR_COMMANDER
 from callmesh.domain.words import ActorKind, CaseState, Supervision
 

@@ -9,7 +9,6 @@ quarrel stalls nothing. Either way the designation is binding, which is what bou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands as c
@@ -28,6 +27,7 @@ from callmesh.domain.guards import (
     own_referral,
 )
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import ActorKind, CaseState, Mode, PendingKind, ReferralState, Role
 
 _S = ReferralState

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands as c
@@ -23,6 +22,7 @@ from callmesh.domain.guards import (
     own_referral,
 )
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import (
     ActorKind,

@@ -6,8 +6,6 @@ hops are used up whoever gets it keeps it. An emergency goes on at once, whateve
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
@@ -15,6 +13,7 @@ from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import find_referral, need_referral_state, need_sender, own_referral
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import CaseState, Level, ReferralState, Role
 
 _S = ReferralState

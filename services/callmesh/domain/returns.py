@@ -7,14 +7,13 @@ when it is an emergency. Before that a second granted return goes to a commander
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain import commands as c
 from callmesh.domain import routing
 from callmesh.domain.case import Case
 from callmesh.domain.directory import City
 from callmesh.domain.referral import Referral
 from callmesh.domain.routing import Question
+from callmesh.domain.values import replace
 from callmesh.domain.words import Role
 
 _OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify", "no_capacity"})
