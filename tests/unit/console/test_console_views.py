@@ -63,15 +63,28 @@ def test_a_closed_case_leaves_its_findings_to_do() -> None:
     assert {one.act for one in chances(case, commander=True)} <= ACTS.keys()
 
 
+REFERRED = ["offer", "amend", "merge", "cancel"]
+
+
 @pytest.mark.parametrize(
     ("case", "verbs"),
     [
-        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.OFFERED)]), ["accept", "return"]),
-        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.IN_PROGRESS)]), ["return", "resolve"]),
-        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.OFFERED)]), ["remind"]),
-        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.RETURN_REQUESTED)]), ["grant", "deny"]),
-        (C(state=C.FOLLOW_UP, referrals=[R(agency="gas", state=R.RESOLVED)]), ["follow_up", "close"]),
-        (C(state=C.CLOSED, referrals=[R(agency="gas", state=R.CLOSED)]), []),
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.OFFERED)]), ["accept", "return", *REFERRED]),
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.IN_PROGRESS)]), ["return", "resolve", *REFERRED]),
+        (
+            C(state=C.REFERRED, referrals=[R(agency="water", state=R.OFFERED)]),
+            ["remind", "offer", "recall", "amend", "merge", "cancel"],
+        ),
+        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.RETURN_REQUESTED)]), ["grant", "deny", *REFERRED]),
+        (
+            C(state=C.FOLLOW_UP, referrals=[R(agency="gas", state=R.RESOLVED)]),
+            ["follow_up", "not_reached", "close", "reopen", "amend", "cancel"],
+        ),
+        (C(state=C.CLOSED, referrals=[R(agency="gas", state=R.CLOSED)]), ["reopen"]),
+        (C(state=C.ANSWERED), []),
+        (C(state=C.CLASSIFIED), ["offer", "answer", "amend", "merge", "reject", "cancel"]),
+        (C(state=C.CLASSIFIED, emergency=True), ["offer", "amend", "merge", "cancel"]),
+        (C(state=C.DISPUTED), ["offer", "amend", "cancel"]),
     ],
 )
 def test_a_case_offers_what_its_state_allows(case: C, verbs: list[str]) -> None:
