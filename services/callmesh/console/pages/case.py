@@ -15,6 +15,7 @@ from callmesh.api.v1 import intake_service_pb2, tracking_service_pb2
 from callmesh.console.acts import Acts, offered
 from callmesh.console.commands import Command, NotUnderstood
 from callmesh.console.lanes import WIDTH, lanes
+from callmesh.console.pages.referral import picture_in
 from callmesh.console.rows import next_due
 from callmesh.console.telling import Telling
 from callmesh.console.web import View, acting, city_of, is_away, page, sentence
@@ -57,6 +58,13 @@ async def reveal(request: Request) -> Response:
     )
     await me.do(me.mesh.intake.AnnotateCase, noted)
     return await _page(request, revealed=True)
+
+
+async def picture(request: Request) -> Response:
+    """What an agency sent along, for everybody who sees that of the case."""
+    me = acting(request)
+    asked = tracking_service_pb2.GetCaseRequest(name=_name(request))
+    return picture_in(request, await me.do(me.mesh.tracking.GetCase, asked))
 
 
 async def act(request: Request) -> Response:
@@ -108,6 +116,7 @@ def _name(request: Request) -> str:
 
 ROUTES = [
     Route("/cases/{case}", show),
+    Route("/cases/{case}/pictures/{picture}", picture),
     Route("/cases/{case}/reveal", reveal, methods=["POST"]),
     Route("/cases/{case}/act", act, methods=["POST"]),
 ]

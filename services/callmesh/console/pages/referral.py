@@ -170,8 +170,13 @@ async def receipt(by: Acting, one: referral_pb2.Referral) -> bool:
 
 
 async def picture_of(request: Request, door: Door) -> Response:
-    """A picture that the case names."""
+    """A picture, for the agency that has the referral."""
     case, _ = await own(door, name_of(request))
+    return picture_in(request, case)
+
+
+def picture_in(request: Request, case: case_pb2.Case) -> Response:
+    """A picture that the case names, as far as this person sees the case."""
     reference = f"console:{request.path_params['picture']}"
     named = {file.reference for one in case.referrals for note in one.feedback for file in note.attachments}
     path = _pictures(request).find(case.name, reference) if reference in named else None
