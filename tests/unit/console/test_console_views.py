@@ -32,7 +32,8 @@ P, D = referral_pb2.Pending, referral_pb2.Disclosure
     [
         (R(state=R.OFFERED, role=R.LEAD), ["accept", "return"]),
         (R(state=R.OFFERED, binding=True), ["accept"]),
-        (R(state=R.ACCEPTED, role=R.SUPPORT), ["arrived", "progress", "resolve", "extension", "suspension", "disclosure"]),
+        (R(state=R.ACCEPTED, role=R.SUPPORT),
+         ["arrived", "progress", "resolve", "extension", "suspension", "disclosure"]),
         (R(state=R.IN_PROGRESS, role=R.LEAD, wall_time=True, pending=[P(kind=P.EXTENSION)], return_count=1,
            disclosures=[D(state=D.DENIED), D(state=D.ASKED)]),
          ["arrived", "progress", "resolve", "return", "contest"]),
