@@ -131,7 +131,7 @@ class Actions:
     async def contest(self, request: pb.ContestReturnRequest, request_id: str) -> referral_pb2.Referral:
         """Not ours in spite of the denial."""
         _bounded(reason=request.reason)
-        return await self._do(c.Contest(request.name, request.reason), request, request_id)
+        return await self._do(c.Contest(request.name, request.reason, self._oversight()), request, request_id)
 
     async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Done."""
