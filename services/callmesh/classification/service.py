@@ -37,6 +37,7 @@ from callmesh.domain.report import Situation
 from callmesh.domain.routing import diverts
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.ids import now
+from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
@@ -186,7 +187,7 @@ class Classification:
         judge = self._raising if amended else self._first
         command = await asyncio.to_thread(judge, head) if _long(head.case) else judge(head)
         if command is not None:
-            await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
+            await self._mesh.by_policy(case_id, command, RULE, sequence_of(message))
 
     def _first(self, head: Head) -> c.Classify | None:
         return None if head.case.classification else self.command(head.case)

@@ -185,6 +185,7 @@ class GrantReturn:
     target: Target
     calendar: Calendar
     spent: bool = False
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,7 @@ class Recall:
 
     referral: str
     reason: str
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ class RecordFollowUp:
     """Record what the caller said."""
 
     follow_up: FollowUp
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
