@@ -9,6 +9,7 @@ import pytest
 from mesh_play import Desk, Kind, Partner, Role, RState, State, partners, refused, request_id
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
+from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import transfer_service_pb2 as tra
@@ -71,6 +72,26 @@ async def test_an_emergency_in_what_comes_later_is_heard(clients: Clients) -> No
     again = await desk.until(raised, lambda one: one.emergency, "new danger is heard again")
     kinds = [one.kind for one in await desk.events(again)]
     assert kinds.count("CaseClassified") == 4, "and calm words change nothing"
+
+
+async def test_the_flag_is_sticky_while_words_are_typed(clients: Clients) -> None:
+    """SuggestClassification stores nothing: the desk says what was flagged, and less text does not take it back."""
+    desk = Desk(clients, "110")
+
+    async def suggest(text: str, emergency: bool = False) -> cls.SuggestClassificationResponse:
+        request = cls.SuggestClassificationRequest(text=text, emergency=emergency)
+        return await desk.call(clients.classification.SuggestClassification, request)
+
+    calm = await suggest("家里停水两天了，什么时候来水")
+    assert (calm.emergency, calm.classification.verdict) == (False, common_pb2.VERDICT_ROUTE)
+    assert calm.targets[0].agency == "water" and calm.guide.prompt
+    alarmed = await suggest("家里停水两天了，厨房着火了快来")
+    assert (alarmed.emergency, alarmed.classification.verdict) == (True, common_pb2.VERDICT_EMERGENCY)
+    assert "119" in {one.agency for one in alarmed.targets}
+    shorter = await suggest("家里停水两天了，什么时候来水", alarmed.emergency)
+    assert (shorter.emergency, shorter.classification.verdict) == (True, common_pb2.VERDICT_ASK)
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+        await suggest("水" * 20_001)
 
 
 @pytest.mark.parametrize("channel", [*(one.value for one in Channel), "telex"])

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from callmesh.cli.demo import Demo, Plan
 from callmesh.cli.endpoints import FILE
 from callmesh.cli.main import main
 from callmesh.cli.mesh import LocalMesh
@@ -246,6 +247,30 @@ async def test_for_people_it_says_where_and_why_and_sums_up(mesh: LocalMesh, tmp
     for word in ("water 临江水务抢修中心", "119 临江市消防救援支队指挥中心", "skipped", "2 calls played", "2 closed"):
         assert word in shown.out
     assert "\x1b" not in shown.out + shown.err
+
+
+async def test_a_day_of_the_demo(mesh: LocalMesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `make demo` plays and prints once its mesh serves: where and why, three whole ways, the day's figures."""
+    calls = tmp_path / "calls.jsonl"
+    back = {"do": "return", "reason": "not_our_duty"}
+    lines: list[dict[str, Any]] = [
+        {"text": GAS, "expect": {"verdict": "emergency"}},
+        {"text": LIGHT, "channel": "photo", "partner": back},
+        {"text": WATER, "partner": {"do": "resolve", "solved": False}, "expect": {"verdict": "route"}},
+        {"text": MOVE},
+        {"text": "not played"},
+    ]
+    calls.write_bytes(text(*lines))
+    status = await Demo(Plan(CITY, calls, tmp_path, rate=0.0, once=True, limit=4)).day(mesh)
+    out = capsys.readouterr().out
+    assert status == 0 and "every call ended as its script implies" in out, out
+    assert "Playing 4 calls" in out and "4 calls played" in out
+    for title in ("And why", "several agencies at once", "reassigned", "a second round", "The day's figures"):
+        assert title in out
+    assert out.count("held by") == 3, "three whole ways"
+    assert "verdict 2/2" in out
+    kept = [json.loads(line) for line in (tmp_path / "played.jsonl").read_text().splitlines()]
+    assert sorted(one["line"] for one in kept) == [1, 2, 3, 4]
 
 
 async def test_only_malformed_lines_and_nothing_at_all(mesh: LocalMesh) -> None:

@@ -39,7 +39,7 @@ callmesh demo --city my/city --calls my/calls.jsonl --rate 5/s"""
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What was asked for."""
 
     city: Path
@@ -69,17 +69,17 @@ def command(city: Path, calls: Path | None, data: Path, rate: float | None, limi
     up for you to look around, with a call every few seconds, until Ctrl-C; everything is drained before it ends.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    plan = _Plan(city, calls or city / "demo" / "calls.jsonl", data, rate or 0.0, once, limit)
+    plan = Plan(city, calls or city / "demo" / "calls.jsonl", data, rate or 0.0, once, limit)
     for needed in (plan.city / "city.toml", plan.calls):
         if not needed.is_file():
             raise BadInput(f"{needed} is missing; run this where deploy/city is, or give --city and --calls")
-    raise SystemExit(asyncio.run(_Demo(plan).run()))
+    raise SystemExit(asyncio.run(Demo(plan).run()))
 
 
-class _Demo:
+class Demo:
     """One demo between its start and its end."""
 
-    def __init__(self, plan: _Plan) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._status = 130
         self._mesh: LocalMesh | None = None
@@ -119,7 +119,7 @@ class _Demo:
         )
         async with self._mesh as mesh:
             click.echo(f"all serving after {mesh.started_in:.1f} s\n")
-            await self._day(mesh)
+            await self.day(mesh)
             if not plan.once:
                 await self._stay(mesh)
             click.echo("\nstopping")
@@ -135,8 +135,8 @@ class _Demo:
         async with clients.connect(mesh.endpoints) as connected:
             await demo_traffic.flow(connected, city, self._plan.calls)
 
-    async def _day(self, mesh: LocalMesh) -> None:
-        """Plays the calls and prints the pages."""
+    async def day(self, mesh: LocalMesh) -> int:
+        """Plays the calls into a mesh and prints the pages; what comes of it is the exit status."""
         from callmesh.cli import clients, lines, wording
         from callmesh.cli.demo_pages import Pages
         from callmesh.cli.played import Played
@@ -151,6 +151,7 @@ class _Demo:
             played.save(self._plan.data / KEPT)
             await self._pages(connected, played, pages)
         self._status = 1 if played.wrong else 0
+        return self._status
 
     async def _play(self, connected: Clients, played: Played) -> None:
         from callmesh.cli import playing

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ ALLOWED_KEYS = frozenset(
     }
 )  # fmt: skip
 CHILD_WITHIN_SECONDS = 60.0
+FLUSH_SECONDS = 3.0
+"""The library alone would wait half a minute for each of spans and metrics: longer than a service may take to end."""
 _TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -247,12 +250,15 @@ def incoming(metadata: Mapping[str, str]) -> SpanContext | None:
 
 
 def shutdown() -> None:
-    """Flushes what is queued, in bounded time."""
-    if _export is not None:
-        _export.queue.shutdown()
-    stop = getattr(metrics.get_meter_provider(), "shutdown", None)
-    if stop is not None:
-        stop()
+    """Flushes what is queued; what a collector that hangs has not taken by then is dropped, and the process ends."""
+    stops = [_export.queue.shutdown] if _export is not None else []
+    stops += [stop] if (stop := getattr(metrics.get_meter_provider(), "shutdown", None)) else []
+    flushing = [threading.Thread(target=one, daemon=True) for one in stops]
+    for one in flushing:
+        one.start()
+    end = time.monotonic() + FLUSH_SECONDS
+    for one in flushing:
+        one.join(max(0.0, end - time.monotonic()))
 
 
 def clock() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 
@@ -13,12 +14,12 @@ from callmesh.kernel.telemetry import ALLOWED_KEYS
 PERSONAL = "13911112222"
 
 
-def said(script: str, level: str = "debug") -> list[dict[str, object]]:
+def said(script: str, level: str = "debug", collector: str = "") -> list[dict[str, object]]:
     """What a process wrote to standard error."""
     start = (
         "from callmesh.kernel import telemetry\n"
         "from callmesh.kernel.config import Settings\n"
-        f"telemetry.start('intake', Settings(log_level={level!r}))\n"
+        f"telemetry.start('intake', Settings(log_level={level!r}, otlp_endpoint={collector!r}))\n"
         f"PERSONAL = {PERSONAL!r}\n"
     )
     done = subprocess.run([sys.executable, "-c", start + script], capture_output=True, timeout=60)
@@ -103,3 +104,20 @@ def test_a_refusal_is_not_logged() -> None:
     lines = said(FAILING_CALL.format(problem="Invalid('wrong', '有误', {'x': 'y'})"))
     assert [line["event"] for line in lines] == ["answered"]
     assert lines[0]["code"] == "INVALID_ARGUMENT"
+
+
+def test_a_collector_that_hangs_holds_nobody_up() -> None:
+    """It takes connections and never answers: no step waits for it, and the end comes before who stops us loses
+    patience (15 s, deploy/README.md). 5,000 spans are more than the queue holds."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        (line,) = said(
+            "from opentelemetry.trace import SpanKind\n"
+            "begun = telemetry.clock()\n"
+            "for _ in range(5000):\n"
+            "    with telemetry.Step('x', SpanKind.SERVER):\n"
+            "        telemetry.facts_total.add(1, {'fact': 'x'})\n"
+            "telemetry.shutdown()\n"
+            "telemetry.log.info('done', seconds=telemetry.clock() - begun)\n",
+            collector=f"http://127.0.0.1:{hung.getsockname()[1]}",
+        )
+    assert float(str(line["seconds"])) < 15
