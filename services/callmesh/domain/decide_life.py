@@ -26,6 +26,7 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import Referral
 from callmesh.domain.values import replace
 from callmesh.domain.words import ActorKind, CaseState, Mode, PendingKind, ReferralState, Role
@@ -49,7 +50,7 @@ def contest(case: Case, command: c.Contest, stamp: f.Stamp) -> f.Body | None:
             state="binding" if referral.binding else "not_denied",
             allowed=("ReportProgress", "ResolveReferral") if referral.binding else ("ReturnReferral",),
         )
-    return f.DisputeOpened(referral.name, command.reason)
+    return f.DisputeOpened(referral.name, command.reason, False, decide_by(command.oversight, case, stamp.at))
 
 
 def designate(case: Case, command: c.Designate, stamp: f.Stamp) -> f.Body | None:

@@ -48,7 +48,9 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 class Call:
-    """What surrounds one call: identity, span, time."""
+    """What surrounds one call: identity, span, time. An open stream holds one for hours, so it is kept small."""
+
+    __slots__ = ("_metadata", "_who", "code", "ended", "method", "peer", "span", "started", "step", "streaming")
 
     def __init__(self, who: FromMetadata | FromCertificate, method: str, context: Any, streaming: bool = False) -> None:
         self.method, self.streaming, self.code = method, streaming, "OK"
@@ -63,6 +65,7 @@ class Call:
     def identified(self, context: Any) -> Actor:
         """Who calls, known to `caller()` from now on; raises Unauthenticated, NotYours."""
         actor = self._who.actor(context, self._metadata)
+        self._metadata = {}
         if self.streaming:
             self.peer = self._who.peer(context)
         _actor.set(actor)
