@@ -15,8 +15,7 @@ from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.boot import open_mesh
 
 LINGER_SECONDS = 0.05
-"""A link may come this late; one wake-up serves many reports. No command of this service follows close upon a fact of
-another one, so the heads may be noted as late."""
+"""A link may come this late; one wake-up serves many reports."""
 
 
 def build(runtime: Runtime) -> None:
@@ -28,9 +27,7 @@ def build(runtime: Runtime) -> None:
     runtime.server.named(*intake_service_pb2.DESCRIPTOR.services_by_name.values())
 
     async def on_facts(messages: Sequence[Msg]) -> None:
-        for one in messages:
-            mesh.ledger.observe(one)
         await repeats.on_facts(messages)
         await folding.on_facts(messages)
 
-    runtime.consume_log("intake", on_facts, LINGER_SECONDS)
+    mesh.consume_log("intake", on_facts, LINGER_SECONDS)

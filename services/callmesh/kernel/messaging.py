@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +29,6 @@ from nats.js.errors import NotFoundError
 from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
 from callmesh.kernel.connection import Connection
-from callmesh.kernel.delivered import left_of
-from callmesh.kernel.delivered import sequence_of as sequence_of
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.pull import LOOK_SECONDS, Lost, Puller
 from callmesh.kernel.subjects import Names
@@ -40,6 +39,7 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 2.0
 ACK_SECONDS = 0.1
+_ATTEMPT, _SEQUENCE, _STORED_AT, _LEFT, _SHORT_FORM = 4, 5, 7, 8, 9
 _PASSING = (Unreachable, Overloaded, NoDirectory, NatsError, OSError, TimeoutError)
 Handler = Callable[[Sequence[Msg]], Awaitable[None]]
 
@@ -78,6 +78,31 @@ def require_connection(client: Client) -> None:
         raise unreachable()
 
 
+def sequence_of(message: Msg) -> int:
+    """Stream sequence of a delivered message."""
+    return _told(message, _SEQUENCE)
+
+
+def attempt_of(message: Msg) -> int:
+    """How often it was delivered, from 1."""
+    return _told(message, _ATTEMPT)
+
+
+def age_of(message: Msg) -> float:
+    """Seconds since it was stored."""
+    return time.time() - _told(message, _STORED_AT) / 1e9
+
+
+def _told(message: Msg, place: int) -> int:
+    """One of the numbers in the subject that acknowledges a message.
+
+    `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<stored at>.<left>`, two tokens more (domain, account)
+    in the longer form. The library's `metadata` parses all of it, which every reader would pay for every fact.
+    """
+    tokens = message.reply.split(".")
+    return int(tokens[place if len(tokens) == _SHORT_FORM else place + 2])
+
+
 async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subject: str, **options: Any) -> None:
     """Creates the durable consumer if it is missing; an existing one stays as it is."""
     with contextlib.suppress(NotFoundError):
@@ -106,15 +131,14 @@ class Consumer:
     batch: int = FETCH
     linger: float = 0.0
     """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
-    notice: Callable[[Msg], object] | None = None
-    """Told of every message as it arrives, before the batch it is handled in; must not fail. None, and a linger:
-    messages are gathered (kernel/pull.py)."""
+    notice: Callable[[Msg], object] = lambda message: None
+    """Told of every message as it arrives, before the batch it is handled in; must not fail."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Reads and handles until told to stop; survives any loss of NATS."""
         while not self.stopping.is_set():
-            puller = Puller(self.client, self.stream, self.durable, self.notice or _nobody)
+            puller = Puller(self.client, self.stream, self.durable, self.notice)
             try:
                 await ensure_durable(self.js, self.stream, self.durable, self.subject)
                 await self.js.reset_consumer(self.stream, self.durable)
@@ -128,9 +152,8 @@ class Consumer:
 
     async def _read(self, puller: Puller) -> None:
         connection, owed, since = self.client.stats["reconnects"], None, clock()
-        read = puller.gather if self.linger and not self.notice else puller.take
         while not self.stopping.is_set():
-            messages = await read(self.batch, self.linger, ACK_SECONDS if owed else LOOK_SECONDS)
+            messages = await puller.take(self.batch, self.linger, ACK_SECONDS if owed else LOOK_SECONDS)
             if self.client.stats["reconnects"] != connection:
                 raise Lost("connected anew: some may have been lost on the way")
             if messages:
@@ -145,7 +168,7 @@ class Consumer:
     async def _acknowledge(self, last: Msg) -> None:
         """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
         await last.ack()
-        lag.set(left_of(last), {"durable": self.durable})
+        lag.set(_told(last, _LEFT), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""
@@ -189,10 +212,6 @@ class Consumer:
     async def _pause(self) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), PAUSE_SECONDS)
-
-
-def _nobody(message: Msg) -> None:
-    """Need not know at once."""
 
 
 async def publish_once(

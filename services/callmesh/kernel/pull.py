@@ -6,10 +6,6 @@ so a quiet consumer costs one heartbeat now and then, and a busy one a request e
 messages. What arrives while the last batch is handled is the next batch. Whoever needs to know of a message
 before its batch is handled is told as it arrives (`notice`, which must not fail).
 
-A message that comes alone costs its reader five times what it costs among others: the process is woken up for it.
-Who is in no hurry therefore gathers: a quiet log has a request for one message standing, and while there is more,
-all of it is asked for at once, at intervals.
-
 The request is lost when the connection is (asked again), when the consumer is deleted or the stream
 has no leader (`Lost` is raised, whoever uses this binds anew), and when heartbeats stay away.
 """
@@ -27,18 +23,12 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from callmesh.kernel.connection import Connection
-from callmesh.kernel.delivered import left_of
 from callmesh.kernel.telemetry import clock
 
 EXPIRES_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 _NANOSECONDS = 1_000_000_000
-_STANDING = {
-    "expires": int(EXPIRES_SECONDS * _NANOSECONDS),
-    "idle_heartbeat": int(HEARTBEAT_SECONDS * _NANOSECONDS),
-}
-_NOW = {"no_wait": True}
 _HEARTBEAT, _TIMED_OUT, _NO_MESSAGES = "100", "408", "404"
 
 
@@ -60,7 +50,6 @@ class Puller:
         self._heard = clock()
         self._reconnects = -1
         self._problem = ""
-        self._quiet, self._left = True, 0
         self._inbox = ""
         self._subscription: Subscription | None = None
 
@@ -76,7 +65,7 @@ class Puller:
                 await self._subscription.unsubscribe()
 
     def left(self) -> list[Msg]:
-        """What arrived and was not taken yet."""
+        """What arrived and was never taken."""
         left = list(self._messages)
         self._messages.clear()
         return left
@@ -86,37 +75,16 @@ class Puller:
 
         After the first one it waits `linger` seconds for more to come.
         """
-        await self._first(room, wait)
-        if linger and self._messages and len(self._messages) < room // 2:
-            await asyncio.sleep(linger)
-        return self.left()
-
-    async def gather(self, room: int, linger: float, wait: float = LOOK_SECONDS) -> list[Msg]:
-        """All that has come `linger` seconds from now, at most `room`; at once while there is more than that.
-
-        Waits `wait` seconds for the first message of a quiet log.
-        """
-        if self._quiet:
-            await self._first(1, wait)
-            if not self._messages:
-                return []
-        if self._left < room:
-            await asyncio.sleep(linger)
-        await self._ask(room, at_once=True)
-        end = clock() + LOOK_SECONDS
-        while self._asked > 0 and not self._problem and clock() < end:
-            await self._until_news(LOOK_SECONDS)
-        taken = self.left()
-        self._quiet, self._left = not taken, left_of(taken[-1]) if taken else 0
-        return taken
-
-    async def _first(self, room: int, wait: float) -> None:
-        """Until there is a message, or so long; raises Lost."""
         await self._ask(room)
         if not self._messages:
             await self._until_news(wait)
         if self._problem and not self._messages:
             raise Lost(self._problem)
+        if linger and self._messages and len(self._messages) < room // 2:
+            await asyncio.sleep(linger)
+        taken = list(self._messages)
+        self._messages.clear()
+        return taken
 
     async def _until_news(self, seconds: float) -> None:
         """Or so long. With a bare timer: asyncio.timeout costs twice as much, for every message of a quiet log."""
@@ -127,7 +95,7 @@ class Puller:
         finally:
             timer.cancel()
 
-    async def _ask(self, room: int, at_once: bool = False) -> None:
+    async def _ask(self, room: int) -> None:
         if self._client.stats["reconnects"] != self._reconnects:
             self._asked, self._heard = 0, clock()
             self._reconnects = self._client.stats["reconnects"]
@@ -137,7 +105,11 @@ class Puller:
             raise Lost("no heartbeat")
         if self._asked > room // 2:
             return
-        request = {"batch": room - self._asked} | (_NOW if at_once else _STANDING)
+        request = {
+            "batch": room - self._asked,
+            "expires": int(EXPIRES_SECONDS * _NANOSECONDS),
+            "idle_heartbeat": int(HEARTBEAT_SECONDS * _NANOSECONDS),
+        }
         if request["batch"] > 0 and self._client.is_connected:
             await self._client.publish(self._subject, json.dumps(request).encode(), self._inbox)
             self._asked = room
@@ -149,9 +121,7 @@ class Puller:
             self._asked -= 1
             self._messages.append(message)
             self._notice(message)
-        elif status == _NO_MESSAGES:
-            self._asked = 0
-        elif status == _TIMED_OUT:
+        elif status in (_TIMED_OUT, _NO_MESSAGES):
             self._asked = max(0, self._asked - int((message.headers or {}).get("Nats-Pending-Messages", "0")))
         elif status != _HEARTBEAT:
             self._problem = f"{status} {(message.headers or {}).get('Description', '')}"

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers, telemetry
-from callmesh.kernel.delivered import age_of, attempt_of
+from callmesh.kernel.messaging import age_of, attempt_of
 from callmesh.ledger.boot import Mesh
 
 OnFact = Callable[[str, Msg], Awaitable[None]]
