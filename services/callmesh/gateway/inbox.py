@@ -8,7 +8,6 @@ never delivered.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -28,6 +27,7 @@ from callmesh.domain.words import Limit, ReferralState, Role
 from callmesh.gateway.news import TOLD, last_of, life_items
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
+from callmesh.kernel.tasks import together
 from callmesh.kernel.telemetry import traceparent
 from callmesh.kernel.vault import DataKey
 from callmesh.ledger.boot import Mesh
@@ -93,8 +93,8 @@ class Inbox:
         head = await self._mesh.ledger.seen(message)
         fact, case = fact_of(head.record), head.case
         key = await self._mesh.runtime.vault.load(case_id)
-        items = list(items_of(fact.body, case))
-        await asyncio.gather(*(self._put(case, item, head.sequence, fact.stamp.at, key) for item in items))
+        items = items_of(fact.body, case)
+        await together([self._put(case, item, head.sequence, fact.stamp.at, key) for item in items])
 
     async def _put(self, case: Case, item: Item, sequence: int, at: datetime, key: DataKey) -> None:
         referral, kind = item

@@ -1,11 +1,20 @@
-"""Ending tasks of one's own."""
+"""Running several things at once, and ending tasks of one's own."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 _AGAIN_SECONDS = 1.0
+
+
+async def together(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """All at once; one alone, which most come to, without a task of its own. Raises what the first to fail does."""
+    if len(works) == 1:
+        await works[0]
+    elif works:
+        await asyncio.gather(*works)
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:

@@ -6,8 +6,8 @@ it arrived: Mesh.consume_log). A refusal by the domain means the case moved on: 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
@@ -15,9 +15,10 @@ from opentelemetry.trace import SpanKind
 from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers, telemetry
 from callmesh.kernel.messaging import age_of, attempt_of
+from callmesh.kernel.tasks import together
 from callmesh.ledger.boot import Mesh
 
-OnFact = Callable[[str, Msg], Awaitable[None]]
+OnFact = Callable[[str, Msg], Coroutine[Any, Any, None]]
 Concerns = Callable[[str, Msg], bool]
 
 
@@ -37,10 +38,7 @@ async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Conce
         case_id = mesh.runtime.names.case_id(message.subject)
         if concerns(case_id, message):
             wanted.append(_one(case_id, message, act))
-    if len(wanted) == 1:
-        await wanted[0]  # what most batches come to: no task of its own
-    elif wanted:
-        await asyncio.gather(*wanted)
+    await together(wanted)
 
 
 async def _one(case_id: str, message: Msg, act: OnFact) -> None:

@@ -87,9 +87,15 @@ async def _once(ledger: Ledger, case_id: str, head: Head | None, ask: Ask, stamp
     assert body is not None
     fact = Fact(stamp, body)
     after = evolve(case, fact)
-    record = fits(follow(encode(fact, after, tuple(head.recent) if head else ()), head), command)
+    record = fits(_record(fact, after, head), command)
     stored = await ledger.append(case_id, record, head.sequence if head else 0)
     return Outcome(stored.knowing(after, record), fact)
+
+
+def _record(fact: Fact, after: Case, head: Head | None) -> facts_pb2.Record:
+    if head is None:
+        return encode(fact, after, ())
+    return follow(encode(fact, after, tuple(head.recent), (head.case, head.record.case)), head)
 
 
 def _existing(case: Case | None) -> Case:

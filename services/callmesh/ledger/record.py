@@ -30,6 +30,9 @@ _FIELDS = {cls: name for name, cls in _BODIES.items()}
 _ACTOR = converter(Actor, common_pb2.Actor)
 _CASE = converter(Case, case_pb2.Case)
 
+Before = tuple[Case, case_pb2.Case]
+"""The case before a fact, and as it is stored."""
+
 
 class UnknownFact(Exception):
     """The log holds a fact that this code does not know; `may_ignore` says whether to skip it."""
@@ -48,11 +51,20 @@ def command_key(command_id: str) -> int:
     return int.from_bytes(blake2b(command_id.encode(), digest_size=8).digest())
 
 
-def encode(fact: f.Fact, case: Case, recent: tuple[int, ...]) -> facts_pb2.Record:
-    """The record to store; its `case` part doubles as the reply to the command."""
+def encode(fact: f.Fact, case: Case, recent: tuple[int, ...], before: Before | None = None) -> facts_pb2.Record:
+    """The record to store; its `case` part doubles as the reply to the command.
+
+    Of a case that is known from `before` only what the fact changed is written anew. What a newer version of us put
+    beside it stays.
+    """
     record = facts_pb2.Record()
     _write_fact(fact, record.fact)
-    _CASE.write(case, record.case)
+    if before is None:
+        _CASE.write(case, record.case)
+    else:
+        was, stored = before
+        record.case.CopyFrom(stored)
+        _CASE.update(was, case, record.case)
     following = next_watch(case, fact.stamp.at)
     if following is not None:
         to_timestamp(following.at, record.next_due)

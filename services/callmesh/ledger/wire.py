@@ -65,9 +65,15 @@ class Converter:
         ]
         body = "\n".join(part.write() for part in parts) or "    pass"
         filled = "\n".join(f"    _set_{part.name}(v, {part.read()})" for part in parts)
-        source = f"def write(v, p):\n{body}\n\ndef read(p):\n    v = _new(_cls)\n{filled}\n    return v\n"
+        changed = "\n".join(part.update() for part in parts) or "    pass"
+        source = (
+            f"def write(v, p):\n{body}\n\ndef update(o, v, p):\n{changed}\n\n"
+            f"def read(p):\n    v = _new(_cls)\n{filled}\n    return v\n"
+        )
         exec(compile(source, f"<wire {cls.__name__}>", "exec"), known)
         self.write: Callable[[Any, Any], None] = known["write"]
+        self.update: Callable[[Any, Any, Any], None] = known["update"]
+        """Makes what stands for the old value stand for the new one; what is the very same object stays untouched."""
         self.read: Callable[[Any], Any] = known["read"]
 
 
@@ -79,6 +85,10 @@ class _Words:
         known[f"_else_{self.name}"] = field.default_factory() if field.default is MISSING else field.default
 
     def write(self) -> str:
+        """Nothing."""
+        return "    pass"
+
+    def update(self) -> str:
         """Nothing."""
         return "    pass"
 
@@ -101,11 +111,24 @@ class _Field:
             known[f"_else_{name}"] = None if self.optional else next(iter(self.inner))
         elif is_dataclass(self.inner):
             part = converter(self.inner, message_class(self.descriptor))
-            known[f"_to_{name}"], known[f"_from_{name}"] = part.write, part.read
+            known[f"_to_{name}"], known[f"_from_{name}"], known[f"_update_{name}"] = part.write, part.read, part.update
 
     def write(self) -> str:
         """Lines that fill the proto `p` from the value `v`; what is empty stays absent."""
         return f"    x = v.{self.name}\n    if x:\n        {self._write()}"
+
+    def update(self) -> str:
+        """Lines that write the field anew if it is not the same; of a list of values those that are not."""
+        name = self.name
+        lines = [f"p.ClearField('{name}')", f"if x: {self._write()}"]
+        if self.repeated and is_dataclass(self.inner):
+            lines = [
+                f"for old, one, there in zip(o.{name}, x, p.{name}):",
+                f"    if one is not old: _update_{name}(old, one, there)",
+                f"del p.{name}[len(x):]",
+                f"for one in x[len(o.{name}):]: _to_{name}(one, p.{name}.add())",
+            ]
+        return "\n        ".join([f"    x = v.{name}\n    if x is not o.{name}:", *lines])
 
     def _write(self) -> str:
         name, nested = self.name, is_dataclass(self.inner)

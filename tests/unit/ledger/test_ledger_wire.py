@@ -96,6 +96,17 @@ class TestEveryType:
         assert from_proto(cls, PAIRS[cls].FromString(wire)) == value
 
 
+@settings(max_examples=300)
+@given(old=values(Case), new=values(Case), kept=st.sets(st.sampled_from([one.name for one in fields(Case)])))
+def test_what_is_updated_is_what_would_be_written(old: Case, new: Case, kept: set[str]) -> None:
+    """Also when some of it stayed the very same, of a list some elements."""
+    changed = replace(new, **{name: getattr(old, name) for name in kept})
+    changed = replace(changed, referrals=(*old.referrals[:1], *changed.referrals[1:]))
+    stored = to_proto(old, case_pb2.Case)
+    converter(Case, case_pb2.Case).update(old, changed, stored)
+    assert stored == to_proto(changed, case_pb2.Case)
+
+
 def test_all_the_facts_are_there() -> None:
     assert len(BODIES) == len(get_args(f.Body))
     assert {Report, Referral, Classification, FollowUp} <= set(PAIRS)
