@@ -41,9 +41,11 @@ async def opened(clients: Clients, words: str, category: str, origin: str = "110
     return await clients.classification.ClassifyCase(chosen, metadata=me(origin), timeout=SECONDS)
 
 
-async def handed(clients: Clients, words: str, category: str, to: str, origin: str = "110") -> case_pb2.Case:
+async def handed(
+    clients: Clients, words: str, category: str, to: str, origin: str = "110", **more: Any
+) -> case_pb2.Case:
     """The same, handed to that agency."""
-    case = await opened(clients, words, category, origin)
+    case = await opened(clients, words, category, origin, **more)
     request = tra.TransferCaseRequest(request_id=request_id(), name=case.name, agency=to, reason="指定")
     return await clients.transfer.TransferCase(request, metadata=me(origin), timeout=SECONDS)
 

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Browsing, Desk
-from handing import SECONDS, accepted, erased, handed, now, path, request_id
+from handing import accepted, erased, handed, now, path
 from playwright.async_api import FilePayload, Page, expect
 
-from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import referral_pb2, report_pb2
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.console.erasing import Erasing
 from callmesh.console.pictures import Pictures
@@ -46,9 +45,8 @@ async def fits(page: Page) -> None:
 
 
 async def test_from_the_list_to_the_result_without_a_script(person: Person, mesh: LocalMesh, clients: Clients) -> None:
-    case = await handed(clients, "家里停气, 打不着火", "gas_outage", "gas")
-    more = intake.AmendCaseRequest(request_id=request_id(), name=case.name, situation=report_pb2.Situation(injured=2))
-    await clients.intake.AmendCase(more, metadata=me("110"), timeout=SECONDS)
+    hurt = report_pb2.Situation(injured=2)
+    case = await handed(clients, "家里停气, 打不着火", "gas_outage", "gas", situation=hurt)
     desk = await person("gas", **PHONE)
     page = desk.page
     await expect(page.locator("h1")).to_have_text("临江燃气抢修中心")

@@ -131,8 +131,8 @@ class Desk:
         request = intake.OpenCaseRequest(request_id=rid or request_id(), report=report, **more)
         return await self.call(self.clients.intake.OpenCase, request)
 
-    async def amend(self, case: case_pb2.Case, text: str) -> case_pb2.Case:
-        request = intake.AmendCaseRequest(request_id=request_id(), name=case.name, text=text)
+    async def amend(self, case: case_pb2.Case, text: str, **more: Any) -> case_pb2.Case:
+        request = intake.AmendCaseRequest(request_id=request_id(), name=case.name, text=text, **more)
         return await self.call(self.clients.intake.AmendCase, request)
 
     async def classify(self, case: case_pb2.Case, category: str = "", **more: Any) -> case_pb2.Case:

@@ -73,6 +73,11 @@ async def test_an_emergency_in_what_comes_later_is_heard(clients: Clients) -> No
     kinds = [one.kind for one in await desk.events(again)]
     assert kinds.count("CaseClassified") == 4, "and calm words change nothing"
 
+    calmed = await desk.classify(again, "streetlight", lower_emergency=True, reason="来电人再次更正")
+    counted = await desk.amend(calmed, "", situation=report_pb2.Situation(injured=2))
+    hurt = await desk.until(counted, lambda one: one.emergency, "injured people are an emergency")
+    assert hurt.classification.category == "streetlight", "counts alone do not say what it is about"
+
 
 async def test_the_flag_is_sticky_while_words_are_typed(clients: Clients) -> None:
     """SuggestClassification stores nothing: the desk says what was flagged, and less text does not take it back."""

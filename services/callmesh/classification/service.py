@@ -133,7 +133,8 @@ class Classification:
         judged = case.classification is not None and case.classification.by_person
         if found.verdict != Verdict.EMERGENCY and not judged:
             found = self.assess_case(case)
-        return replace(_harmed(found, news.situation or Situation()), category=found.category or case.category)
+        meant = found.category if words or not judged else ""  # counts alone say nothing of the matter
+        return replace(_harmed(found, news.situation or Situation()), category=meant or case.category)
 
     def command(self, case: Case) -> c.Classify:
         """The machine's own classification as a command."""
