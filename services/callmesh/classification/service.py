@@ -35,6 +35,7 @@ from callmesh.domain.oversight import of_city
 from callmesh.domain.routing import diverts
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.ids import now
+from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
@@ -173,7 +174,7 @@ class Classification:
         if head is None or head.case.classification:
             return
         command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
-        await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
+        await self._mesh.by_policy(case_id, command, RULE, sequence_of(message))
 
     def _learn(self, head: Head) -> None:
         """A repeated delivery teaches twice, which moves little: a lesson is bounded and fades."""

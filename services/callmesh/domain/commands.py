@@ -183,6 +183,7 @@ class GrantReturn:
     target: Target
     calendar: Calendar
     spent: bool = False
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ class Recall:
 
     referral: str
     reason: str
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ class RecordFollowUp:
     """Record what the caller said."""
 
     follow_up: FollowUp
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ Referral guards stand in `decide_referral`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +27,7 @@ from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.report import Supplement
+from callmesh.domain.values import replace
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
