@@ -19,6 +19,7 @@ from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import allowed_fields, fields_in, mask_for, released
 from callmesh.domain.report import Attachment, Report
 from callmesh.gateway.pumps import Pumps
+from callmesh.kernel import telemetry
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
@@ -46,7 +47,9 @@ class Actions:
 
     async def receipt(self, request: pb.AcknowledgeReferralRequest) -> Head:
         """The clocks start, the delivery is done with. A repeat changes nothing."""
-        head = await self._mesh.ledger.head(case_of_referral(request.name))
+        case_id = case_of_referral(request.name)
+        telemetry.mark(case=case_id)
+        head = await self._mesh.ledger.head(case_id)
         if head is None or not await self._says_nothing_new(head, request):
             head = await self._recorded(head, request)
         if request.delivery_id:

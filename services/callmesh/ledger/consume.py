@@ -48,7 +48,7 @@ async def _one(case_id: str, message: Msg, act: OnFact) -> None:
     producer = telemetry.parse_traceparent(given.get(headers.TRACEPARENT))
     name = f"process {kind_of(message)}"
     with telemetry.Step(name, SpanKind.CONSUMER, producer, age_of(message), attempt_of(message)):
-        telemetry.mark(case=case_id)
+        telemetry.mark(case=case_id, agency=given.get(headers.CE_AGENCY, ""))
         try:
             await act(case_id, message)
         except (Unreachable, Overloaded, NoDirectory):

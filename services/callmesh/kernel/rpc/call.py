@@ -50,7 +50,7 @@ def acting(actor: Actor) -> Iterator[None]:
 class Call:
     """What surrounds one call: identity, span, time. An open stream holds one for hours, so it is kept small."""
 
-    __slots__ = ("_metadata", "_who", "code", "ended", "method", "peer", "span", "started", "step", "streaming")
+    __slots__ = ("_metadata", "_who", "begun", "code", "ended", "method", "peer", "started", "step", "streaming")
 
     def __init__(self, who: FromMetadata | FromCertificate, method: str, context: Any, streaming: bool = False) -> None:
         self.method, self.streaming, self.code = method, streaming, "OK"
