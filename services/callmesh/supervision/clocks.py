@@ -86,13 +86,10 @@ class Clocks:
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
         """Arms the next moment of every case that moved; of several facts of a case the last one knows it."""
-        last = {self._case_id(one): sequence_of(one) for one in messages if kind_of(one) in _ARMING}
-
-        def concerns(case_id: str, message: Msg) -> bool:
-            moves = last.get(case_id) == sequence_of(message) and self._moves_earlier(case_id, message)
-            return moves or self._must_go_on(message)
-
-        await each(self._mesh, messages, self._on_fact, concerns)
+        last = {self._case_id(one): one for one in messages if kind_of(one) in _ARMING}
+        moved = [one for case_id, one in last.items() if self._earlier(case_id, one)]
+        await each(self._mesh, moved, self._on_moved)
+        await each(self._mesh, [one for one in messages if self._must_go_on(one)], self._end_pauses)
 
     async def on_due(self, messages: Sequence[Msg]) -> None:
         """Acts on what came due, arms what comes next."""
@@ -102,12 +99,10 @@ class Clocks:
     def _case_id(self, message: Msg) -> str:
         return self._mesh.runtime.names.case_id(message.subject)
 
-    def _moves_earlier(self, case_id: str, message: Msg) -> bool:
-        due, armed = self._due(message), self._armed.get(case_id)
-        return due is not None and (armed is None or armed > due)
-
-    def _due(self, message: Msg) -> datetime | None:
-        return next_due_of(self._mesh.ledger.glance(message))
+    def _earlier(self, case_id: str, message: Msg) -> datetime | None:
+        """The next moment of the case, if nothing is known to be armed before it."""
+        due, armed = next_due_of(self._mesh.ledger.glance(message)), self._armed.get(case_id)
+        return due if due is not None and (armed is None or armed > due) else None
 
     def _must_go_on(self, message: Msg) -> bool:
         """A classification that made a case urgent while somebody pauses in it."""
@@ -117,20 +112,18 @@ class Clocks:
         urgent = case.emergency or case.classification.level in _URGENT
         return urgent and any(one.state == referral_pb2.Referral.SUSPENDED for one in case.referrals)
 
-    async def _on_fact(self, case_id: str, message: Msg) -> None:
-        due = self._due(message)
-        if due is not None and self._moves_earlier(case_id, message):
+    async def _on_moved(self, case_id: str, message: Msg) -> None:
+        due = self._earlier(case_id, message)
+        if due is not None:
             await self._arm(case_id, due)
-        if self._must_go_on(message):
-            await self._end_pauses(case_id, sequence_of(message))
 
-    async def _end_pauses(self, case_id: str, sequence: int) -> None:
+    async def _end_pauses(self, case_id: str, message: Msg) -> None:
         """Whatever pauses in a case that became urgent goes on."""
         head = await self._mesh.ledger.head(case_id)
         for one in head.case.referrals if head else ():
             if one.state == ReferralState.SUSPENDED:
                 command = c.Resume(one.name, self._mesh.city.calendar, "转为紧急, 不得挂账")
-                await self._mesh.by_policy(case_id, command, f"resume:{one.name[-8:]}", sequence)
+                await self._mesh.by_policy(case_id, command, f"resume:{one.name[-8:]}", sequence_of(message))
 
     async def _arm(self, case_id: str, due: datetime) -> None:
         await self._schedule(case_id, due)

@@ -155,14 +155,14 @@ def _took(received: int | None, accepted: int | None) -> int | None:
 
 def _parties(changes: Sequence[Change]) -> list[Row]:
     """Of every change and not the last one only, so that who answered for a case is the same in whatever batches."""
-    found = {
-        (one.case_id, agency): micros(one.stored.case.opened_at)
-        for one in changes
-        for agency in parties_of(one.stored.case)
-    }
+    found: dict[tuple[str, str], case_pb2.Case] = {}
+    for one in changes:
+        case = one.stored.case
+        for agency in parties_of(case):
+            found[one.case_id, agency] = case
     return [
-        {"agency": clean(agency), "case_id": case_id, "opened_at": opened_at}
-        for (case_id, agency), opened_at in sorted(found.items())
+        {"agency": clean(agency), "case_id": case_id, "opened_at": micros(found[case_id, agency].opened_at)}
+        for case_id, agency in sorted(found)
     ]
 
 
