@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 from callmesh.classification.danger import harm_in, points_of
 from callmesh.classification.findings import Findings, evidence, find
@@ -87,8 +88,9 @@ class Classifier:
         sentences = text.sentences()
         if self._scorer is None or len(sentences) < 2:
             return 0.0
-        worst = heapq.nlargest(_SUSPECTS, sentences, key=self._scorer.alarm)
-        return max(danger_of(self._scorer.read(one), self._urgent, self._categories) for one in worst)
+        alarms = zip(self._scorer.alarms(sentences), sentences, strict=True)
+        worst = heapq.nlargest(_SUSPECTS, alarms, key=itemgetter(0))
+        return max(danger_of(self._scorer.read(one), self._urgent, self._categories) for _, one in worst)
 
     def _chances(self, found: Findings, reading: Reading | None, limits: Limits) -> dict[str, float]:
         points = points_by_category(found.hits, found.live, self._categories)
