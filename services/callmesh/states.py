@@ -14,6 +14,8 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.domain.calls import LIVE_LEG
 from callmesh.domain.case import ENDED_CASE
 from callmesh.domain.referral import OPEN_REFERRAL, WORKING_REFERRAL
+from callmesh.domain.watch import NOT_OFFERED
+from callmesh.domain.watch import UNDECIDED as UNDECIDED_CASE
 
 _Case, _Referral, _Leg = case_pb2.Case.State, referral_pb2.Referral.State, case_pb2.CallLeg.State
 ENDED = frozenset(_Case.Value(one.name) for one in ENDED_CASE)
@@ -22,6 +24,10 @@ OPEN = frozenset(_Referral.Value(one.name) for one in OPEN_REFERRAL)
 """Of a referral: its agency has it."""
 WORKING = frozenset(_Referral.Value(one.name) for one in WORKING_REFERRAL)
 """Of a referral: a person there took it and has not ended it."""
+WAITING = frozenset(_Case.Value(one.name) for one in NOT_OFFERED)
+"""Of a case: nobody was asked to take it yet."""
+UNDECIDED = frozenset(_Case.Value(one.name) for one in UNDECIDED_CASE)
+"""Of a case: somebody has to say whom it goes to."""
 LIVE = frozenset(_Leg.Value(one.name) for one in LIVE_LEG)
 """Of a call leg: it rings, or people talk."""
 
@@ -45,13 +51,24 @@ def dues(case: case_pb2.Case) -> Iterator[Due]:
         return
     for one in case.referrals:
         yield from referral_dues(one)
-    if case.state in (_Case.RECEIVED, _Case.CLASSIFIED) and case.HasField("diversion_due"):
+    if case.state in WAITING and case.HasField("diversion_due"):
         yield Due(common_pb2.LIMIT_DIVERSION, case.diversion_due, case.owner)
     if case.state == _Case.FOLLOW_UP and case.HasField("follow_up_due"):
-        yield Due(common_pb2.LIMIT_FOLLOW_UP, case.follow_up_due, case.owner)
+        yield Due(common_pb2.LIMIT_FOLLOW_UP, case.follow_up_due, case.origin)
+    yield from _decisions(case)
     for leg in case.call_legs:
         if is_owed(leg):
             yield Due(common_pb2.LIMIT_CALL_BACK, leg.call_back.due, leg.call_back.agency)
+
+
+def _decisions(case: case_pb2.Case) -> Iterator[Due]:
+    """Where the case goes, or who leads; and what an agency asked for."""
+    if case.state in UNDECIDED and case.HasField("decision_due"):
+        yield Due(common_pb2.LIMIT_DECISION, case.decision_due, case.owner)
+    for one in case.referrals:
+        for asked in one.pending if one.state in OPEN else ():
+            if asked.HasField("decision_due"):
+                yield Due(common_pb2.LIMIT_DECISION, asked.decision_due, one.sender)
 
 
 def referral_dues(one: referral_pb2.Referral) -> Iterator[Due]:

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Browsing, Desk
-from handing import accepted, erased, handed, now, path
+from handing import SECONDS, accepted, erased, handed, now, path, request_id
 from playwright.async_api import FilePayload, Page, expect
 
-from callmesh.api.v1 import referral_pb2
-from callmesh.cli.clients import Clients
+from callmesh.api.v1 import intake_service_pb2 as intake
+from callmesh.api.v1 import referral_pb2, report_pb2
+from callmesh.cli.clients import Clients, me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.console.erasing import Erasing
 from callmesh.console.pictures import Pictures
@@ -46,12 +47,15 @@ async def fits(page: Page) -> None:
 
 async def test_from_the_list_to_the_result_without_a_script(person: Person, mesh: LocalMesh, clients: Clients) -> None:
     case = await handed(clients, "家里停气, 打不着火", "gas_outage", "gas")
+    more = intake.AmendCaseRequest(request_id=request_id(), name=case.name, situation=report_pb2.Situation(injured=2))
+    await clients.intake.AmendCase(more, metadata=me("110"), timeout=SECONDS)
     desk = await person("gas", **PHONE)
     page = desk.page
     await expect(page.locator("h1")).to_have_text("临江燃气抢修中心")
     await page.locator(f".job a[href='{path(case)}']").click()
     await fits(page)
     assert (await now(clients, case)).referrals[0].HasField("received_at"), "opening it is its receipt"
+    await expect(page.locator("dl.facts")).to_contain_text("受伤 2 人")
     await page.get_by_role("button", name="签收").click()
     await expect(page.locator("#done")).to_have_text("已签收, 请前往处置。")
     await page.get_by_role("button", name="到场").click()
@@ -77,6 +81,14 @@ async def test_from_the_list_to_the_result_without_a_script(person: Person, mesh
         "已关阀, 正在更换调压器",
     )
     assert referral.HasField("arrived_at")
+    origin = await person("op110")
+    await origin.page.goto(f"/{case.name}")
+    picture = origin.page.locator(".pictures img")
+    await expect(picture).to_be_visible()
+    address = str(await picture.get_attribute("src"))
+    assert (await origin.context.request.get(address)).headers["content-type"] == "image/png"
+    stranger = await person("water", **PHONE)
+    assert (await stranger.context.request.get(address)).status == 404
 
     kept = Pictures(mesh.data_dir / "console" / "pictures")
     assert case.name in kept.cases()

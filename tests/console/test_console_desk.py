@@ -7,10 +7,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Desk
+from handing import handed, now, opened, resolved
 from playwright.async_api import Page, expect
+
+from callmesh.api.v1 import case_pb2
+from callmesh.cli.clients import Clients
+from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
+C = case_pb2.Case
 LANE = "小区消防车道上画着黄线还照样停，今天数了一下七辆，物业说管不了"
 GAS = "我们楼道里好大一股煤气味，越来越重"
 
@@ -62,6 +68,61 @@ async def test_a_whole_case_by_keyboard_between_desks(person: Person) -> None:
     await expect(hotline.page.locator("#said")).to_contain_text(short)
     await command(hotline.page, f"归 {short}")
     await expect(row).to_have_count(0)
+
+
+async def test_what_waits_is_sent_on_taken_back_and_answered(person: Person, clients: Clients) -> None:
+    """A case that no draft is of: offered by the catalogue, taken back, added to, answered, by keyboard."""
+    police = (await at_desk(person, "op110")).page
+    case = await opened(clients, "家里停气半天了", "gas_outage")
+    short, row = case.name[-6:], police.locator(f"#mine-{case.name[-6:]}")
+    await expect(row).to_be_visible()
+    await command(police, f"派 {short}")
+    await reaches(clients, case, lambda one: [each.agency for each in one.referrals] == ["gas"], "offered")
+    await command(police, f"撤 {short} 来电人说是自家阀门")
+    await reaches(clients, case, lambda one: one.state == C.CLASSIFIED, "taken back")
+    await command(police, f"补 {short} 住三楼")
+    await reaches(clients, case, lambda one: len(one.report.supplements) == 1, "more words")
+    await command(police, f"答 {short} 阀门关着, 已告知如何打开")
+    after = await reaches(clients, case, lambda one: one.state == C.ANSWERED, "answered")
+    assert after.public_reply == "阀门关着, 已告知如何打开"
+    await expect(row).to_have_count(0)
+
+
+async def test_whom_nobody_reached_is_asked_again_and_a_new_round_begins(person: Person, clients: Clients) -> None:
+    """From the case's page; what is refused comes back with its words."""
+    case = await resolved(clients, await handed(clients, "停气已修", "gas_outage", "gas"))
+    page = (await person("op110")).page
+
+    async def do(verb: str, words: str = "") -> None:
+        await page.goto(f"/{case.name}")
+        await page.locator("[name=verb]").select_option(verb)
+        await page.locator("[name=words]").fill(words)
+        await page.locator("form[action$='/act'] button").click()
+
+    await do("not_reached", "无人接听")
+    asked = await reaches(clients, case, lambda one: bool(one.follow_ups), "asked")
+    assert not asked.follow_ups[0].reached and asked.state == C.FOLLOW_UP
+    await do("follow_up", "3 未解决, 又停了")
+    asked = await reaches(clients, case, lambda one: len(one.follow_ups) == 2, "asked again")
+    assert (asked.follow_ups[1].solved, asked.follow_ups[1].satisfied) == (False, 3)
+    await do("reopen")
+    await expect(page.locator("p.error")).to_be_visible()
+    await expect(page.locator("[name=verb]")).to_have_value("reopen")
+    await do("reopen", "来电人称又停气")
+    again = await reaches(clients, case, lambda one: one.round == 2, "a new round")
+    assert again.state == C.REFERRED
+
+
+async def reaches(
+    clients: Clients, case: case_pb2.Case, found: Callable[[case_pb2.Case], bool], what: str
+) -> case_pb2.Case:
+    """The case as soon as tracking shows that of it."""
+
+    async def there() -> bool:
+        return found(await now(clients, case))
+
+    await until(there, what)
+    return await now(clients, case)
 
 
 async def test_f10_puts_three_on_one_line(person: Person) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Desk
-from handing import SECONDS, accepted, handed, now, opened, request_id, resolved
+from handing import SECONDS, accepted, handed, now, opened, path, request_id, resolved
 from playwright.async_api import Locator, Page, expect
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2
@@ -77,6 +77,26 @@ async def test_more_time_is_granted_by_who_decides(person: Person, clients: Clie
     await do(desk.page, "extension", "情况属实", "同意")
     referral = (await now(clients, case)).referrals[0]
     assert (referral.extension_count, list(referral.pending)) == (1, [])
+
+
+async def test_an_agency_asks_to_see_more_and_is_shown_it(person: Person, clients: Clients) -> None:
+    """Whoever moves a car is not told whose number it was; a reason and a supervisor's word show it."""
+    case = await handed(clients, "车挡住出口", "move_car", "gas")
+    await accepted(clients, case)
+    agency = (await person("gas", viewport={"width": 390, "height": 844}, java_script_enabled=False)).page
+    await agency.goto(path(case))
+    await expect(agency.locator("a[href^='tel:']")).to_have_count(0)
+    await agency.locator("#act-disclosure summary").click()
+    await agency.locator("[name=field-number]").check()
+    await agency.fill("#act-disclosure [name=reason]", "须当面核对来电人")
+    await agency.locator("#act-disclosure button").click()
+    await expect(agency.locator("#done")).to_have_text("已申请, 批准后在此显示。")
+    desk = await person("duty")
+    await choose(desk.page, "pending", case)
+    await expect(desk.page.locator(".facts")).to_contain_text("来电号码: 须当面核对来电人")
+    await do(desk.page, "disclosure", "情况属实", "同意")
+    await agency.goto(path(case))
+    await expect(agency.locator("a[href^='tel:']")).to_have_count(1)
 
 
 async def test_a_commander_designates_and_a_supervisor_cannot(person: Person, clients: Clients) -> None:

@@ -55,10 +55,12 @@ class Collector(trace_grpc.TraceServiceServicer, metrics_grpc.MetricsServiceServ
 
     def __init__(self, request_type: str = "") -> None:
         self.received: list[bytes] = []
+        self.spans: list[Any] = []
 
     async def Export(self, request: Any, context: Any) -> Any:
         self.received.append(request.SerializeToString())
         if isinstance(request, trace.ExportTraceServiceRequest):
+            self.spans += [span for one in request.resource_spans for part in one.scope_spans for span in part.spans]
             return trace.ExportTraceServiceResponse()
         return metrics.ExportMetricsServiceResponse()
 
@@ -272,6 +274,35 @@ async def test_nothing_of_it_is_stored_logged_or_exported_in_the_clear(
     await until(exported, "spans were exported")
     hits = [f"{place}: {one}" for place, data in await _everything(mesh, collector[0]) for one in _found_in(data)]
     assert not hits, hits[:20]
+
+
+async def test_every_span_says_case_and_agency_and_a_trace_goes_on_through_the_log(
+    clients: Clients, collector: tuple[Collector, str]
+) -> None:
+    """An emergency that nobody attends is opened, classified, transferred and delivered in one trace."""
+    case = await Desk(clients, "110").open(report=report(), channel="sms")
+    case_id = case.name.removeprefix("cases/")
+
+    async def whole_trace() -> bool:
+        opened = [one for one in collector[0].spans if one.name.endswith("/OpenCase") and _says(one, "case") == case_id]
+        names = {one.name for one in collector[0].spans if opened and one.trace_id == opened[0].trace_id}
+        return {"process case_opened", "process case_classified"} <= names
+
+    await until(whole_trace, "classification and transfer go on with the trace of the opening")
+    assert len(collector[0].spans) > 100
+    mute = {one.name for one in collector[0].spans if not _says_enough(one)}
+    assert not mute, "spans that do not say which case and whose agency"
+
+
+def _says_enough(span: Any) -> bool:
+    """Case and agency; what was refused may have named no case, and some RPCs are about none."""
+    refused_call = any(one.key == "rpc.grpc.status_code" for one in span.attributes)
+    of_no_case = span.name.rpartition("/")[2] in ("ListCases", "SuggestClassification")
+    return bool(_says(span, "agency")) and (bool(_says(span, "case")) or refused_call or of_no_case)
+
+
+def _says(span: Any, what: str) -> str:
+    return next((one.value.string_value for one in span.attributes if one.key == f"callmesh.{what}"), "")
 
 
 async def test_the_search_finds_what_it_looks_for() -> None:

@@ -370,7 +370,8 @@ async def test_row_22_the_first_receiver_owns_it_over_a_shift_change(clients: Cl
 
 
 async def test_who_decides_and_asks_is_watched_too(clients: Clients) -> None:
-    """A return nobody decides and a caller nobody asks: each is found once, and held against nobody else."""
+    """A return nobody decides, a caller nobody asks, a case taken back and left: each is found once, and held against
+    nobody else."""
     desk = Desk(clients, "110")
     async with Timed(clients, "telecom") as telecom:
         case = await desk.offered("光缆断了", "telecom")
@@ -386,7 +387,13 @@ async def test_who_decides_and_asks_is_watched_too(clients: Clients) -> None:
         done = await desk.until(case, lambda one: one.state == State.FOLLOW_UP, "done")
         forgotten = await desk.until(done, lambda one: "late_follow_up" in one.flags, "nobody asked the caller")
         await missed(desk, forgotten, "回访", done.follow_up_due)
-        await desk.close(await desk.follow_up(forgotten))
+        called = await desk.follow_up(forgotten)
+        assert at(called.follow_up_due) > at(done.follow_up_due), "a call alone ends nothing"
+        await desk.close(called)
+        astray = await desk.offered("光缆断了, 派错了", "telecom")
+        back = await desk.recall((await telecom.told(astray)).referral.name)
+        left = await desk.until(back, lambda one: "late_decision" in one.flags, "nobody offered it again")
+        await missed(desk, left, "审批", back.decision_due)
 
 
 async def asked(desk: Desk, case: case_pb2.Case) -> Timestamp:

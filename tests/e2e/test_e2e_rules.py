@@ -6,7 +6,7 @@ import asyncio
 
 import grpc
 import pytest
-from mesh_play import Desk, Kind, Partner, RState, State, partners, refused, request_id
+from mesh_play import Desk, Kind, Partner, Role, RState, State, partners, refused, request_id
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
@@ -48,6 +48,29 @@ async def test_ask_waits_with_its_first_receiver(clients: Clients) -> None:
     # a person decides, and only then it goes: by rule at once, and the key does no harm
     routed = await desk.transfer(await desk.classify(judged, "water_outage"))
     assert [one.agency for one in routed.referrals] == ["water"]
+
+
+async def test_an_emergency_in_what_comes_later_is_heard(clients: Clients) -> None:
+    """More text raises the flag, only a person lowers it; who leads goes on, who saves lives is sent beside it."""
+    desk = Desk(clients, "12345")
+    case = await desk.open("小区门口路灯不亮三天了", channel="sms")
+    routed = await desk.until(case, lambda one: bool(one.referrals), "routed by rule")
+    lead = routed.referrals[0].agency
+    assert (routed.classification.category, routed.emergency) == ("streetlight", False)
+    hurt = await desk.amend(routed, "路灯杆倒了砸到人，流了好多血，已经昏迷了")
+    joined = await desk.until(hurt, lambda one: len(one.referrals) > 1, "help is sent at once")
+    assert joined.emergency and joined.classification.level == common_pb2.LEVEL_P0
+    assert joined.classification.category == "trauma" and joined.state == State.REFERRED
+    assert [one.agency for one in joined.referrals if one.role == Role.LEAD] == [lead]
+    assert "120" in {one.agency for one in joined.referrals if one.role == Role.SUPPORT}
+
+    lowered = await desk.classify(joined, "streetlight", lower_emergency=True, reason="来电人更正: 无人受伤")
+    assert not lowered.emergency
+    calm = await desk.amend(lowered, "路灯还是没有修好")
+    raised = await desk.amend(calm, "现在灯杆漏电，有人触电倒地了")
+    again = await desk.until(raised, lambda one: one.emergency, "new danger is heard again")
+    kinds = [one.kind for one in await desk.events(again)]
+    assert kinds.count("CaseClassified") == 4, "and calm words change nothing"
 
 
 @pytest.mark.parametrize("channel", [*(one.value for one in Channel), "telex"])

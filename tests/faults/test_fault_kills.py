@@ -76,8 +76,9 @@ async def settled(mesh: LocalMesh, clients: Clients) -> list[Entry]:
     async def caught_up() -> bool:
         nonlocal log
         log = await whole_log(mesh)
-        request = trk.GetCaseRequest(name=f"cases/{log[-1].case_id}", min_etag=str(log[-1].sequence))
-        await clients.tracking.GetCase(request, metadata=me("110"), timeout=30)
+        last = log[-1]
+        request = trk.GetCaseRequest(name=f"cases/{last.case_id}", min_etag=str(last.sequence))
+        await clients.tracking.GetCase(request, metadata=me(last.record.case.origin), timeout=30)
         return await last_of(mesh) == len(log)
 
     await until(caught_up, "the read model has the whole log")

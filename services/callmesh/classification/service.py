@@ -26,15 +26,18 @@ from callmesh.classification.overlay import Lesson, Overlay, lesson_of
 from callmesh.classification.recorded import overlay_since
 from callmesh.classification.verdict import Classifier
 from callmesh.domain import commands as c
+from callmesh.domain import facts as f
 from callmesh.domain.assessment import Assessment
 from callmesh.domain.case import Case
 from callmesh.domain.case import Classification as Classified
 from callmesh.domain.directory import City
 from callmesh.domain.errors import NoDirectory, Unreachable
 from callmesh.domain.oversight import of_city
+from callmesh.domain.report import Situation
 from callmesh.domain.routing import diverts
 from callmesh.domain.words import Channel, EmergencyRule, Level, Verdict
 from callmesh.kernel.ids import now
+from callmesh.kernel.messaging import sequence_of
 from callmesh.kernel.telemetry import log
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
@@ -44,7 +47,7 @@ from callmesh.ledger.record import UnknownFact, decode, fact_of
 
 RULE = "classify"
 LOOK_SECONDS = 30.0
-_DECIDED = "case_classified"
+_DECIDED, _AMENDED = "case_classified", "report_amended"
 REMEMBERED = timedelta(days=28)
 """Lessons older than this have faded, or are in a refit."""
 KNOWN = 256
@@ -121,15 +124,22 @@ class Classification:
         report = case.report
         text = "\n".join([report.narrative, *(one.text for one in report.supplements)])
         found = self.assess(text, case.channel, case.origin)
-        if report.caller.silent:
-            return _raised(found, Level.P0, "静默报警")
-        if case.situation.injured or case.situation.dead or case.situation.trapped:
-            return _raised(found, Level.P0, "已有伤亡或被困人员")
-        return found
+        return _raised(found, Level.P0, "静默报警") if report.caller.silent else _harmed(found, case.situation)
+
+    def _assess_news(self, case: Case, news: f.ReportAmended) -> Assessment:
+        """What came later; with all that was said before, where that alone is no danger and no person has judged it."""
+        words = news.supplement.text if news.supplement else ""
+        found = self.assess(words, case.channel, case.origin)
+        judged = case.classification is not None and case.classification.by_person
+        if found.verdict != Verdict.EMERGENCY and not judged:
+            found = self.assess_case(case)
+        return replace(_harmed(found, news.situation or Situation()), category=found.category or case.category)
 
     def command(self, case: Case) -> c.Classify:
         """The machine's own classification as a command."""
-        found = self.assess_case(case)
+        return self._command(case, self.assess_case(case))
+
+    def _command(self, case: Case, found: Assessment) -> c.Classify:
         emergency = found.verdict == Verdict.EMERGENCY
         recorded = _recorded(found)
         return c.Classify(recorded, found.category, emergency, **self._watched(case, recorded, emergency))
@@ -162,18 +172,35 @@ class Classification:
         return {"oversight": of_city(city), "diverts": diverts(city, case, found.category, emergency)}
 
     async def on_facts(self, messages: Sequence[Msg]) -> None:
-        """Classifies what came in without an operator on the line; learns from what operators decided."""
+        """Classifies what came in without an operator on the line, hears danger in what came later; learns from what
+        operators decided."""
         await each(self._mesh, messages, self._on_fact, _concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         if kind_of(message) == _DECIDED:
             self._learn(await self._mesh.ledger.seen(message))
             return
-        head = await self._mesh.ledger.head(case_id)
-        if head is None or head.case.classification:
+        amended = kind_of(message) == _AMENDED
+        head = await (self._mesh.ledger.seen(message) if amended else self._mesh.ledger.head(case_id))
+        if head is None:
             return
-        command = await asyncio.to_thread(self.command, head.case) if _long(head.case) else self.command(head.case)
-        await self._mesh.by_policy(case_id, command, RULE, int(message.metadata.sequence.stream))
+        judge = self._raising if amended else self._first
+        command = await asyncio.to_thread(judge, head) if _long(head.case) else judge(head)
+        if command is not None:
+            await self._mesh.by_policy(case_id, command, RULE, sequence_of(message))
+
+    def _first(self, head: Head) -> c.Classify | None:
+        return None if head.case.classification else self.command(head.case)
+
+    def _raising(self, head: Head) -> c.Classify | None:
+        """An emergency that was none before; of a report that nobody attends also before it was judged at all, since
+        its judge may not have read this yet."""
+        case, body = head.case, fact_of(head.record).body
+        waits = case.classification is None and _channel(case.channel).attended
+        if case.emergency or waits or not isinstance(body, f.ReportAmended):
+            return None
+        found = self._assess_news(case, body)
+        return replace(self._command(case, found), raises=True) if found.verdict == Verdict.EMERGENCY else None
 
     def _learn(self, head: Head) -> None:
         """A repeated delivery teaches twice, which moves little: a lesson is bounded and fades."""
@@ -207,9 +234,11 @@ def _long(case: Case) -> bool:
 
 
 def _concerns(case_id: str, message: Msg) -> bool:
-    """Reports that nobody attends, and what a person decided."""
+    """Reports that nobody attends, what was added to any, and what a person decided."""
     kind = kind_of(message)
-    return kind == _DECIDED or (kind == "case_opened" and not _channel(decode(message.data).case.channel).attended)
+    return kind in (_DECIDED, _AMENDED) or (
+        kind == "case_opened" and not _channel(decode(message.data).case.channel).attended
+    )
 
 
 def _channel(channel: str) -> Channel:
@@ -219,6 +248,11 @@ def _channel(channel: str) -> Channel:
 
 def _raised(found: Assessment, level: Level, why: str) -> Assessment:
     return replace(found, verdict=Verdict.EMERGENCY, level=level, reason=f"{why}; {found.reason}")
+
+
+def _harmed(found: Assessment, situation: Situation) -> Assessment:
+    harm = situation.injured or situation.dead or situation.trapped
+    return _raised(found, Level.P0, "已有伤亡或被困人员") if harm else found
 
 
 def _recorded(found: Assessment) -> Classified:

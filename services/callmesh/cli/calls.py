@@ -91,7 +91,7 @@ def _object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as wrong:
-        raise _Wrong(f"not JSON: {wrong.msg} at column {wrong.colno}") from None
+        raise _Wrong(f"not JSON, from column {wrong.colno} on: {wrong.msg}") from None
     except (ValueError, RecursionError):
         raise _Wrong("not JSON that can be read: nested too deeply, or a number too long") from None
     if not isinstance(value, dict):

@@ -17,7 +17,7 @@ from callmesh.classification.destinations import Destination, destinations, orig
 from callmesh.classification.engine import Refused, open_engine
 from callmesh.classification.verdict import Classifier
 from callmesh.cli.directory import read_city
-from callmesh.cli.output import BadInput
+from callmesh.cli.output import BadInput, plain
 from callmesh.domain.assessment import Assessment, Evidence
 from callmesh.domain.directory import City
 from callmesh.domain.words import Channel
@@ -189,7 +189,7 @@ def _as_page(told: dict[str, Any]) -> None:
 
     from callmesh.cli.wording import console
 
-    shown = Text(told["text"].replace("\n", " ").encode("utf-8", "replace").decode())
+    shown = Text(plain(told["text"]).replace("\n", " "))
     for one in told["evidence"]:
         shown.stylize(_MARKS.get(one["kind"], ""), one["start"], one["end"])
     head = Text.assemble(
@@ -206,7 +206,7 @@ def _as_page(told: dict[str, Any]) -> None:
         page.print(f"  {role} {one['name']} ({one['agency']}) {one['category']} {one['score']:.2f}", markup=False)
     if told["evidence"]:
         words = ", ".join(f"{one['kind']}「{one['text']}」" for one in told["evidence"][:8])
-        page.print(f"  依据 {words}".encode("utf-8", "replace").decode(), style="dim", markup=False)
+        page.print(f"  依据 {words}", style="dim", markup=False)
 
 
 @contextmanager
@@ -230,8 +230,9 @@ def _bar(size: int | None) -> Iterator[Any]:
 
 
 def _progress() -> Progress:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from callmesh.cli.terminal import console
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=console(stderr=True), transient=True)

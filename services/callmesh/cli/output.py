@@ -36,7 +36,7 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Prints the sentence on standard error."""
-        click.echo(f"callmesh: {self.message}", file=file, err=file is None)
+        click.echo(f"callmesh: {plain(self.message)}", file=file, err=file is None)
 
 
 class BadInput(Failure):
@@ -97,12 +97,18 @@ def settings(given: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]} | (given or {})
 
 
+def plain(text: str) -> str:
+    """The text without what a terminal would obey: a space for each control or formatting character but line ends."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+
+
 def console() -> Console:
     """Where tables go: standard output, plain when it is not a terminal."""
-    from rich.console import Console
+    from callmesh.cli import terminal
 
-    wide = None if sys.stdout.isatty() else 200
-    return Console(width=wide, highlight=False, soft_wrap=False)
+    return terminal.console(width=None if sys.stdout.isatty() else 200)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

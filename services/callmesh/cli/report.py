@@ -13,13 +13,12 @@ from collections import Counter
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from callmesh.api.v1 import case_pb2
-from callmesh.cli import wording
+from callmesh.cli import terminal, wording
 from callmesh.cli.calls import Call, Malformed
 from callmesh.cli.desk import Settled
 from callmesh.domain.directory import City
@@ -126,7 +125,7 @@ class Report:
     def __init__(self, city: City, total: int | None, *, lines: bool = True) -> None:
         self.totals = Totals()
         self.city, self._lines = city, lines
-        bar = Console(stderr=True)
+        bar = terminal.console(stderr=True)
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -139,7 +138,7 @@ class Report:
             redirect_stdout=sys.stdout.isatty(),
         )
         self._task = self.progress.add_task("calls", total=total)
-        self._console = bar if bar.is_terminal and sys.stdout.isatty() else Console(highlight=False)
+        self._console = bar if bar.is_terminal and sys.stdout.isatty() else terminal.console()
         self.width = self._console.width if sys.stdout.isatty() else 120
 
     def malformed(self, wrong: Malformed) -> None:

@@ -80,13 +80,13 @@ def turn(case: case_pb2.Case, now: datetime) -> str:
         ended = _at(case.closed_at) - _at(case.opened_at)
         return f"nobody's turn: {wording.state(case)} after {wording.span(ended.total_seconds())}"
     if case.state == _State.RECEIVED:
-        return f"{case.owner} has to classify it{_due(case.diversion_due, now)}"
+        return f"{case.owner} has to classify it{_due(_undecided(case), now)}"
     if case.state == _State.CLASSIFIED:
-        return f"{case.owner} has to decide where it goes (一键转接), or answer it{_due(case.diversion_due, now)}"
+        return f"{case.owner} has to decide where it goes (一键转接), or answer it{_due(_undecided(case), now)}"
     if case.state == _State.DISPUTED:
-        return "a commander has to designate an agency (指定管辖)"
+        return f"a commander has to designate an agency (指定管辖){_due(case.decision_due, now)}"
     if case.state == _State.FOLLOW_UP:
-        return f"{case.origin} has to ask the caller (回访) and close it"
+        return f"{case.origin} has to ask the caller (回访) and close it{_due(case.follow_up_due, now)}"
     return _referred(case, now)
 
 
@@ -100,16 +100,24 @@ def _referred(case: case_pb2.Case, now: datetime) -> str:
     if lead.state == _RState.OFFERED:
         return f"a person at {lead.agency} has to take it (签收){_due(lead.accept_due, now)}"
     if lead.state == _RState.RETURN_REQUESTED:
-        return f"{lead.sender} has to decide on the return that {lead.agency} asked for (退单)"
+        return f"{lead.sender} has to decide on the return that {lead.agency} asked for (退单){_asked_due(lead, now)}"
     if lead.state == _RState.SUSPENDED:
         until = f"{_local(lead.suspended_until):%m-%d %H:%M}"
         return f"nobody's turn: {lead.agency} pauses until {until} (挂账), asked for by {lead.suspended_by}"
     if lead.pending:
         what = _PAUSES.get(lead.pending[0].kind, "request")
-        return f"{lead.sender} has to decide on the {what} that {lead.agency} asked for"
+        return f"{lead.sender} has to decide on the {what} that {lead.agency} asked for{_asked_due(lead, now)}"
     if helpers:
         return f"{lead.agency} leads and waits for {', '.join(one.agency for one in helpers)}"
     return f"{lead.agency} has to finish it (办结){_due(lead.resolve_due, now)}"
+
+
+def _undecided(case: case_pb2.Case) -> Any:
+    return case.diversion_due if case.HasField("diversion_due") else case.decision_due
+
+
+def _asked_due(lead: referral_pb2.Referral, now: datetime) -> str:
+    return _due(lead.pending[0].decision_due, now) if lead.pending else ""
 
 
 def _due(stamp: Any, now: datetime) -> str:

@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.cli import terminal
 from callmesh.domain.guards import CASE_ZH, REFERRAL_ZH
 from callmesh.domain.words import CaseState, ReferralState
 
@@ -42,7 +43,7 @@ COLOURS = {
 def console() -> Console:
     """Where pages go: as wide as the terminal, or as COLUMNS says, or 100."""
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if known else 100, highlight=False)
+    return terminal.console(width=None if known else 100)
 
 
 def verdict(value: "common_pb2.Verdict.ValueType") -> str:

@@ -1,4 +1,8 @@
-"""What a person does to a case by its number: one command of the line becomes one RPC."""
+"""What a person does to a case by its number: one command of the line, or one act of its page, becomes one RPC.
+
+A case is told by the end of its number, among the open ones, or by its whole name. What is offered for a case is what
+its state allows; whether this person may, the mesh decides.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from callmesh.api.v1 import (
     case_pb2,
     gateway_service_pb2,
+    intake_service_pb2,
     referral_pb2,
     supervision_service_pb2,
     tracking_service_pb2,
@@ -19,10 +24,12 @@ from callmesh.console.commands import Command, NotUnderstood, agency_meant, case
 from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
-from callmesh.states import ENDED, WORKING
+from callmesh.states import ENDED, OPEN, WAITING, WORKING
 
 _R = referral_pb2.Referral
 _OURS = (_R.OFFERED, _R.ACCEPTED, _R.IN_PROGRESS, _R.SUSPENDED)
+_C = case_pb2.Case
+_UNSOLVED = ("未解决", "unsolved")
 DEFAULT_RETURN = "not_our_duty"
 
 
@@ -42,7 +49,10 @@ class Acts:
         return case
 
     async def case(self, said: str) -> case_pb2.Case:
-        """The open case of that number."""
+        """The case of that name, or the open one whose number ends so."""
+        if said.startswith("cases/"):
+            asked = tracking_service_pb2.GetCaseRequest(name=said)
+            return await self.acting.do(self.acting.mesh.tracking.GetCase, asked)
         wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
         by_name = {one.name: one for one in await every(self.acting, wanted)}
         return by_name[case_meant(list(by_name), said)]
@@ -87,21 +97,71 @@ class Acts:
         )
         return await self.acting.do(self.acting.mesh.transfer.DecideReturn, request)
 
+    async def _offer(self, case: case_pb2.Case, words: str) -> object:
+        """To the agency that is named, which helps where another one leads; else to whom the catalogue says."""
+        request = transfer_service_pb2.TransferCaseRequest(request_id=self.request_id, name=case.name)
+        if words and led(case):
+            request.support.append(agency_meant(self.city, words))
+        elif words:
+            request.agency = agency_meant(self.city, words)
+        return await self.acting.do(self.acting.mesh.transfer.TransferCase, request)
+
+    async def _recall(self, case: case_pb2.Case, words: str) -> object:
+        held = last(case, _OURS)
+        request = transfer_service_pb2.RecallReferralRequest(
+            request_id=self.request_id, name=held.name, reason=needed(words)
+        )
+        return await self.acting.do(self.acting.mesh.transfer.RecallReferral, request)
+
+    async def _answer(self, case: case_pb2.Case, words: str) -> object:
+        request = intake_service_pb2.AnswerCaseRequest(
+            request_id=self.request_id, name=case.name, result=needed(words), public_reply=words
+        )
+        return await self.acting.do(self.acting.mesh.intake.AnswerCase, request)
+
+    async def _amend(self, case: case_pb2.Case, words: str) -> object:
+        request = intake_service_pb2.AmendCaseRequest(request_id=self.request_id, name=case.name, text=needed(words))
+        return await self.acting.do(self.acting.mesh.intake.AmendCase, request)
+
+    async def _cancel(self, case: case_pb2.Case, words: str) -> object:
+        request = intake_service_pb2.CancelCaseRequest(request_id=self.request_id, name=case.name, reason=needed(words))
+        return await self.acting.do(self.acting.mesh.intake.CancelCase, request)
+
+    async def _reject(self, case: case_pb2.Case, words: str) -> object:
+        request = intake_service_pb2.RejectCaseRequest(request_id=self.request_id, name=case.name, reason=needed(words))
+        return await self.acting.do(self.acting.mesh.intake.RejectCase, request)
+
+    async def _merge(self, case: case_pb2.Case, words: str) -> object:
+        number, _, reason = needed(words).partition(" ")
+        parent = await self.case(number)
+        request = intake_service_pb2.MergeCaseRequest(
+            request_id=self.request_id, name=case.name, parent=parent.name, reason=reason
+        )
+        return await self.acting.do(self.acting.mesh.intake.MergeCase, request)
+
     async def _follow_up(self, case: case_pb2.Case, words: str) -> object:
+        """A mark from 1 to 5 and a note; solved from 3 on, unless the note says unsolved."""
         mark, _, note = words.partition(" ")
         satisfied = int(mark) if mark in "12345" and mark else 0
-        outcome = case_pb2.FollowUp(
-            reached=True,
-            contacted=True,
-            solved=satisfied >= 3,
-            satisfied=satisfied,
-            method=case_pb2.FollowUp.PHONE,
-            note=note,
-        )
+        solved = satisfied >= 3 and not note.lower().startswith(_UNSOLVED)
+        told = case_pb2.FollowUp(contacted=True, solved=solved, satisfied=satisfied, note=note)
+        return await self._asked(case, True, told)
+
+    async def _not_reached(self, case: case_pb2.Case, words: str) -> object:
+        return await self._asked(case, False, case_pb2.FollowUp(note=words))
+
+    async def _asked(self, case: case_pb2.Case, reached: bool, told: case_pb2.FollowUp) -> object:
+        told.reached, told.method = reached, case_pb2.FollowUp.PHONE
         request = supervision_service_pb2.RecordFollowUpRequest(
-            request_id=self.request_id, name=case.name, follow_up=outcome
+            request_id=self.request_id, name=case.name, follow_up=told
         )
         return await self.acting.do(self.acting.mesh.supervision.RecordFollowUp, request)
+
+    async def _reopen(self, case: case_pb2.Case, words: str) -> object:
+        request = supervision_service_pb2.ReopenCaseRequest(
+            request_id=self.request_id, name=case.name, reason=needed(words)
+        )
+        return await self.acting.do(self.acting.mesh.supervision.ReopenCase, request)
 
     async def _close(self, case: case_pb2.Case, words: str) -> object:
         request = supervision_service_pb2.CloseCaseRequest(request_id=self.request_id, name=case.name, waiver=words)
@@ -132,7 +192,8 @@ def offered(case: case_pb2.Case, agency: str) -> list[str]:
     """Verbs that the case's state allows, for that agency; the mesh decides about the person."""
     ours = {one.state for one in case.referrals if one.agency == agency}
     others = {one.state for one in case.referrals if one.agency != agency}
-    follows = case.state == case_pb2.Case.FOLLOW_UP
+    waits = case.state in WAITING
+    goes_on, follows = waits or case.state in (_C.REFERRED, _C.DISPUTED), case.state == _C.FOLLOW_UP
     fits = {
         "accept": _R.OFFERED in ours,
         "return": bool(ours & {_R.OFFERED, *WORKING}),
@@ -140,10 +201,24 @@ def offered(case: case_pb2.Case, agency: str) -> list[str]:
         "remind": bool(others & set(_OURS)),
         "grant": _R.RETURN_REQUESTED in others,
         "deny": _R.RETURN_REQUESTED in others,
+        "offer": goes_on,
+        "answer": waits and not case.emergency,
+        "recall": bool(others & set(_OURS)),
         "follow_up": follows,
+        "not_reached": follows,
         "close": follows,
+        "reopen": follows or case.state == _C.CLOSED,
+        "amend": case.state not in ENDED,
+        "merge": goes_on and case.state != _C.DISPUTED,
+        "reject": waits and not case.emergency,
+        "cancel": case.state not in ENDED,
     }
-    return [verb for verb, fit in fits.items() if fit and case.state not in ENDED]
+    return [verb for verb, fit in fits.items() if fit]
+
+
+def led(case: case_pb2.Case) -> bool:
+    """Whether an agency leads it in this round."""
+    return any(one.role == _R.LEAD and one.round == case.round and one.state in OPEN for one in case.referrals)
 
 
 def last(case: case_pb2.Case, states: tuple["_R.State.ValueType", ...], agency: str = "") -> referral_pb2.Referral:

@@ -6,8 +6,17 @@
 结 0123 结果    resolve it                                            done 0123 result
 催 0123        remind who has it                                     remind 0123
 准 0123 / 驳 0123 原因   grant or deny a return                        grant / deny 0123
+派 0123 燃气    offer a case that waits; without an agency by the catalogue  send 0123 gas
+撤 0123 原因    take it back                                          recall 0123 why
+答 0123 内容    answer on the spot                                    tell 0123 reply
+补 0123 内容    add words to the report                               add 0123 words
+并 0123 4567   fold it into another case                             fold 0123 4567
+拒 0123 理由    do not take it up                                     reject 0123 why
+销 0123 原因    cancel it                                             cancel 0123 why
 访 0123 5      follow-up: reached, solved, satisfied 1 to 5           ask 0123 5
+未 0123        follow-up: nobody answered                            missed 0123
 归 0123        close                                                 close 0123
+重 0123 原因    open a new round                                      redo 0123 why
 看 0123        open its page                                         see 0123
 会 0123        three-way call with who has it                        join 0123
 离 0123        leave the call to caller and partner                  leave 0123
@@ -36,6 +45,24 @@ VERBS = {
     "grant": "grant",
     "驳": "deny",
     "deny": "deny",
+    "派": "offer",
+    "send": "offer",
+    "撤": "recall",
+    "recall": "recall",
+    "答": "answer",
+    "tell": "answer",
+    "补": "amend",
+    "add": "amend",
+    "并": "merge",
+    "fold": "merge",
+    "拒": "reject",
+    "reject": "reject",
+    "销": "cancel",
+    "cancel": "cancel",
+    "未": "not_reached",
+    "missed": "not_reached",
+    "重": "reopen",
+    "redo": "reopen",
     "访": "follow_up",
     "ask": "follow_up",
     "归": "close",

@@ -12,11 +12,12 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from callmesh.api.v1 import case_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
-from callmesh.api.v1 import referral_pb2, report_pb2
 from callmesh.console.clients import Acting
+from callmesh.domain.release import FIELDS, IDENTITY
 
-_R, _P = referral_pb2.Referral, referral_pb2.Pending
+_R, _P, _D = referral_pb2.Referral, referral_pb2.Pending, referral_pb2.Disclosure
 _WORKING = (_R.ACCEPTED, _R.IN_PROGRESS)
 
 
@@ -45,6 +46,8 @@ def offered_acts(one: referral_pb2.Referral) -> list[str]:
         found.append("extension")
     if _P.SUSPENSION not in asked and not one.wall_time:
         found.append("suspension")
+    if all(each.state != _D.ASKED for each in one.disclosures):
+        found.append("disclosure")
     if one.role == _R.LEAD and not one.binding:
         found += ["return"] if not one.return_count else ["return", "contest"]
     return found
@@ -59,7 +62,15 @@ _METHODS = {
     "contest": "ContestReturn",
     "extension": "RequestExtension",
     "suspension": "RequestSuspension",
+    "disclosure": "RequestDisclosure",
 }
+
+
+def kept_back(case: case_pb2.Case, one: referral_pb2.Referral) -> list[str]:
+    """Personal fields that the agency was not given and may ask for; who must not be known nobody asks for."""
+    caller = case.report.caller
+    never = IDENTITY if caller.confidential or caller.silent else frozenset[str]()
+    return [name for name in FIELDS if name not in one.released and name not in never]
 
 
 async def carry_out(by: Acting, act: str, name: str, typed: Typed, zone: timezone) -> referral_pb2.Referral:
@@ -85,6 +96,8 @@ def _fields(act: str, typed: Typed, zone: timezone) -> dict[str, Any]:
             return {"reason": typed["reason"], "special": special, "until": moment(typed["until"], zone)}
         case "suspension":
             return {"reason": typed["reason"], "until": moment(typed["until"], zone)}
+        case "disclosure":
+            return {"reason": typed["reason"], "fields": [one for one in FIELDS if typed[f"field-{one}"]]}
         case "contest":
             return {"reason": typed["reason"]}
     return {"unit": typed["unit"]}

@@ -40,6 +40,8 @@ def _decisions(case: case_pb2.Case) -> Iterator[Chance]:
     for one in case.referrals:
         if one.state in OPEN:
             yield from (Chance(_DECIDED[asked.kind], one.name, one.agency) for asked in one.pending if asked.kind)
+        if any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures):
+            yield Chance("disclosure", one.name, one.agency)
 
 
 def _of_case(case: case_pb2.Case, commander: bool) -> Iterator[Chance]:
@@ -117,6 +119,11 @@ def _suspension(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Cas
     return by.do(by.mesh.supervision.DenySuspension, sup.DenySuspensionRequest(**_why(target, typed)))
 
 
+def _disclosure(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
+    request = sup.GrantDisclosureRequest(**_why(target, typed), granted=_granted(typed))
+    return by.do(by.mesh.supervision.GrantDisclosure, request)
+
+
 def _send_back(by: Acting, target: str, typed: Typed) -> Awaitable[case_pb2.Case]:
     return by.do(by.mesh.supervision.SendBackResolution, sup.SendBackResolutionRequest(**_why(target, typed)))
 
@@ -152,6 +159,7 @@ ACTS: dict[str, Act] = {
     "return": _return,
     "extension": _extension,
     "suspension": _suspension,
+    "disclosure": _disclosure,
     "send_back": _send_back,
     "approve": _approve,
     "repeat": _repeat,

@@ -69,6 +69,7 @@ ACT: dict[str, Pair] = {
     "return": ("审批退单", "Decide the return"),
     "extension": ("审批延期", "Decide more time"),
     "suspension": ("审批挂账", "Decide the pause"),
+    "disclosure": ("审批查看申请", "Decide what is shown"),
     "send_back": ("退回重办", "Send back"),
     "approve": ("审核通过", "Approve"),
     "repeat": ("重复警情核查", "Repeat review"),

@@ -6,13 +6,18 @@ whole cannot be read; checks then leave alone what refers to it, so one slip doe
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 import tomllib
 from pathlib import Path
 
 from callmesh.directory.located import Keys, Row, json_lines, toml_lines
 from callmesh.directory.problems import Report
+
+LARGEST_FILE = 64 << 20
 
 
 def toml_file(path: Path, report: Report) -> Row | None:
@@ -118,7 +123,7 @@ def _json_file(path: Path, report: Report) -> Row | None:
 def _text(path: Path, report: Report) -> str | None:
     """The text of a file. Editors on Windows add a byte order mark and CRLF; both are forgiven."""
     try:
-        data = path.read_bytes()
+        data = _data(path)
     except OSError as wrong:
         report.add(path.name, 0, f"cannot be read: {wrong.strerror}")
         return None
@@ -127,3 +132,15 @@ def _text(path: Path, report: Report) -> str | None:
     except UnicodeDecodeError as wrong:
         report.add(path.name, data.count(b"\n", 0, wrong.start) + 1, "no valid UTF-8")
         return None
+
+
+def _data(path: Path) -> bytes:
+    """A pipe or a device may have no end, and a file of that size is none of a city's."""
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if found.st_size > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"more than {LARGEST_FILE >> 20} MiB")
+    return path.read_bytes()

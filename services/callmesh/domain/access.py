@@ -16,7 +16,7 @@ the city's data gives them to the agency, or a certificate says so (`ops`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from callmesh.domain.case import Actor, Case
@@ -24,6 +24,7 @@ from callmesh.domain.directory import City
 from callmesh.domain.errors import NotYours, no_case, no_parent
 from callmesh.domain.referral import OPEN_REFERRAL
 from callmesh.domain.release import answering, bare, mask_for, shielded, view
+from callmesh.domain.values import replace
 from callmesh.domain.wordless import wordless
 from callmesh.domain.words import ReferralState, Role
 

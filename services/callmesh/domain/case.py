@@ -127,6 +127,7 @@ class Case:
     annotations: tuple[Annotation, ...] = ()
     follow_up_due: datetime | None = None
     diversion_due: datetime | None = None
+    decision_due: datetime | None = None
     parent: str = ""
     children: tuple[str, ...] = ()
     children_count: int = 0

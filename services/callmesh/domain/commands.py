@@ -75,6 +75,8 @@ class Classify:
     oversight: Oversight | None = None
     diverts: bool = False
     """True when the matter belongs to another agency than its first receiver."""
+    raises: bool = False
+    """The machine has read what came later: it may raise an emergency where something was decided, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Transfer:
     city_version: str = ""
     flags: tuple[str, ...] = ()
     forced: bool = False
-    """True when a rule adds a body although the case has been offered: a threat of extreme acts."""
+    """True when a rule adds a body although the case has been offered: a threat, or danger in what came later."""
     conference: bool = False
     """True when the operator stays on the line when the lead answers."""
 
@@ -183,6 +185,7 @@ class GrantReturn:
     target: Target
     calendar: Calendar
     spent: bool = False
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,7 @@ class Recall:
 
     referral: str
     reason: str
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +237,7 @@ class RecordFollowUp:
     """Record what the caller said."""
 
     follow_up: FollowUp
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)

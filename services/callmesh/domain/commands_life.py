@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callmesh.domain.oversight import Oversight
+
 
 @dataclass(frozen=True, slots=True)
 class Contest:
@@ -11,6 +13,7 @@ class Contest:
 
     referral: str
     reason: str
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)

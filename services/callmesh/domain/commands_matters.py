@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from callmesh.domain.case import Case
 from callmesh.domain.directory import Calendar
 from callmesh.domain.matters import Link
+from callmesh.domain.oversight import Oversight
 from callmesh.domain.words import RepeatStage
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Unmerge:
     reason: str
     target: Target | None = None
     calendar: Calendar | None = None
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)

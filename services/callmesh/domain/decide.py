@@ -8,7 +8,6 @@ Referral guards stand in `decide_referral`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +27,7 @@ from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.errors import NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.report import Supplement
+from callmesh.domain.values import replace
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
@@ -66,7 +66,7 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     need_part(case, stamp, "分类")
     at_least_open(case, "分类")
     new = command.classification
-    if stamp.actor.kind != ActorKind.PERSON and case.classification is not None:
+    if stamp.actor.kind != ActorKind.PERSON and case.classification is not None and not _raises(case, command):
         return None  # the machine speaks once; after that only people change it
     differs = bool(command.machine_category) and new.category != command.machine_category
     lower = command.lower_emergency and stamp.actor.kind == ActorKind.PERSON
@@ -77,6 +77,11 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     emergency = (case.emergency or command.emergency) and not lower
     diversion = _diversion_due(case, command, stamp, emergency)
     return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags, diversion)
+
+
+def _raises(case: Case, command: c.Classify) -> bool:
+    """But danger in what came later is heard."""
+    return command.raises and command.emergency and not case.emergency
 
 
 def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, emergency: bool) -> datetime | None:

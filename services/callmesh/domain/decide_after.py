@@ -6,7 +6,6 @@ sent back, or a new round, wants its own. Calls that nobody answered count, and 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from callmesh.domain import commands as c
@@ -17,6 +16,7 @@ from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import need_part, need_state
+from callmesh.domain.values import replace
 from callmesh.domain.watch import FOR_COMMANDER
 from callmesh.domain.words import ActorKind, CaseState, Supervision
 
@@ -34,7 +34,10 @@ def follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
     _need_sense(asked)
     if case.report.caller.confidential or case.report.caller.silent:
         raise NotYours("this caller must not be called back", "保密或静默报警人不得回访, 请写明免回访理由后归档")
-    return f.FollowUpRecorded(replace(asked, at=stamp.at, agency=stamp.actor.agency, round=case.round))
+    said = replace(asked, at=stamp.at, agency=stamp.actor.agency, round=case.round)
+    if command.oversight is None or case.state != CaseState.FOLLOW_UP:
+        return f.FollowUpRecorded(said)
+    return f.FollowUpRecorded(said, command.oversight.follow_up_due(case, stamp.at))
 
 
 def _need_sense(asked: FollowUp) -> None:

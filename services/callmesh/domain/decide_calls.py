@@ -9,7 +9,6 @@ to the first receiver, in the same fact. Callers who may not be called - silent,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands_calls as c
@@ -22,6 +21,7 @@ from callmesh.domain.errors import Invalid, NotFound, WrongState
 from callmesh.domain.guards import at_least_open, need_part
 from callmesh.domain.release import is_shielded
 from callmesh.domain.repeats import length
+from callmesh.domain.values import replace
 from callmesh.domain.words import Channel, LegReason, LegState
 
 NO_INTERPRETER = "no_interpreter"

@@ -6,7 +6,6 @@ moves what was left of each limit when it ends, in the sort of time the limit ru
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from callmesh.domain.directory import Calendar, Span
 from callmesh.domain.errors import Invalid, WrongState, missing
 from callmesh.domain.guards import find_referral, need_referral_state, own_referral
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import ActorKind, PendingKind, ReferralState
 
 _S = ReferralState

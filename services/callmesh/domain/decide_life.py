@@ -9,7 +9,6 @@ quarrel stalls nothing. Either way the designation is binding, which is what bou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands as c
@@ -27,7 +26,9 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import ActorKind, CaseState, Mode, PendingKind, ReferralState, Role
 
 _S = ReferralState
@@ -49,7 +50,7 @@ def contest(case: Case, command: c.Contest, stamp: f.Stamp) -> f.Body | None:
             state="binding" if referral.binding else "not_denied",
             allowed=("ReportProgress", "ResolveReferral") if referral.binding else ("ReturnReferral",),
         )
-    return f.DisputeOpened(referral.name, command.reason)
+    return f.DisputeOpened(referral.name, command.reason, False, decide_by(command.oversight, case, stamp.at))
 
 
 def designate(case: Case, command: c.Designate, stamp: f.Stamp) -> f.Body | None:

@@ -16,6 +16,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.decide_repeats import need_rechecked
 from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
 from callmesh.domain.guards import need_state
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.words import ActorKind, CaseState, Level
 
 FOLDED = "folded_by_rule"
@@ -126,7 +127,7 @@ def unmerge(case: Case, command: c.Unmerge, stamp: f.Stamp) -> f.Body | None:
     if by_person and stamp.actor.agency not in {case.origin, case.owner} and stamp.actor.role != COMMANDER:
         raise NotYours("only its own agency may take the case out", "只有受理单位或指挥长可以解除并单")
     if command.target is None or command.calendar is None:
-        return m.CaseUnmerged(command.reason, case.parent)
+        return m.CaseUnmerged(command.reason, case.parent, (), decide_by(command.oversight, case, stamp.at))
     on_referral.need_emergency_service(case, command.target)
     referral = on_referral.offer(case, command.target, stamp, command.calendar, 1)
     return m.CaseUnmerged(command.reason, case.parent, (on_referral.in_round(referral, case.round + 1),))

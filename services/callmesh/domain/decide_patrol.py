@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain import commands_matters as c
 from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
@@ -11,6 +9,7 @@ from callmesh.domain.access import OVERSEERS
 from callmesh.domain.case import Case
 from callmesh.domain.errors import NotFound, NotYours, WrongState, missing
 from callmesh.domain.matters import Finding, Patrol
+from callmesh.domain.values import replace
 from callmesh.domain.words import FindingState
 
 _STATE_ZH = {FindingState.OPEN: "待整改", FindingState.RECTIFIED: "已整改", FindingState.VERIFIED: "已复核"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from callmesh.domain import commands as c
@@ -22,7 +21,9 @@ from callmesh.domain.guards import (
     need_state,
     own_referral,
 )
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.watch import LATE_DIVERSION
 from callmesh.domain.words import (
     ActorKind,
@@ -265,7 +266,9 @@ def recall(case: Case, command: c.Recall, stamp: f.Stamp) -> f.Body:
         raise NotYours("only a commander may recall an emergency", "特急事件只能由指挥长撤回")
     if not command.reason:
         raise missing("reason", "撤回理由")
-    return f.ReferralRecalled(referral.name, command.reason)
+    if referral.role != Role.LEAD:
+        return f.ReferralRecalled(referral.name, command.reason)
+    return f.ReferralRecalled(referral.name, command.reason, decide_by(command.oversight, case, stamp.at))
 
 
 def waive(case: Case, command: c.Waive, stamp: f.Stamp) -> f.Body:

@@ -6,15 +6,15 @@ hops are used up whoever gets it keeps it. An emergency goes on at once, whateve
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
 from callmesh.domain.guards import find_referral, need_referral_state, need_sender, own_referral
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import Referral
+from callmesh.domain.values import replace
 from callmesh.domain.words import CaseState, Level, ReferralState, Role
 
 _S = ReferralState
@@ -31,8 +31,8 @@ def request_return(case: Case, command: c.RequestReturn, stamp: f.Stamp) -> f.Bo
     if referral.role != Role.LEAD:
         raise NotYours("a supporting agency cannot return the case", "协办单位不能退单, 请联系主办单位")
     _need_returnable(case, referral, stamp)
-    decide_by = command.oversight.decision_due(case, stamp.at) if command.oversight else None
-    return f.ReturnRequested(referral.name, command.reason, command.basis, command.flags, decide_by)
+    due = decide_by(command.oversight, case, stamp.at)
+    return f.ReturnRequested(referral.name, command.reason, command.basis, command.flags, due)
 
 
 def _need_returnable(case: Case, referral: Referral, stamp: f.Stamp) -> None:
@@ -77,7 +77,7 @@ def grant_return(case: Case, command: c.GrantReturn, stamp: f.Stamp) -> f.Body:
     if not command.reason:
         raise missing("reason", "审批意见")
     if _returned_before(case) and not case.emergency and not command.spent:
-        return f.DisputeOpened(referral.name, command.reason, granted=True)
+        return f.DisputeOpened(referral.name, command.reason, True, decide_by(command.oversight, case, stamp.at))
     had = {one.agency for one in case.this_round if one.role == Role.LEAD}
     if command.target.agency in had:
         reason = {"agency": "already returned it"}

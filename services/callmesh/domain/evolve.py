@@ -98,6 +98,7 @@ def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
     return replace(
         case,
         diversion_due=None,
+        decision_due=None if led else case.decision_due,
         supervision=higher(Supervision.YELLOW, case.supervision) if late else case.supervision,
         state=CaseState.REFERRED if led else CaseState.DISPUTED,
         referrals=(*evolve_life.relieved(case, body.referrals, stamp).referrals, *body.referrals),
@@ -108,7 +109,8 @@ def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
 
 
 def _followed_up(case: Case, body: f.FollowUpRecorded, stamp: f.Stamp) -> Case:
-    return replace(case, follow_ups=(*case.follow_ups, body.follow_up), follow_up_due=None)
+    """Nothing ends by a call alone, answered or not: somebody has to call again, close or reopen the case."""
+    return replace(case, follow_ups=(*case.follow_ups, body.follow_up), follow_up_due=body.follow_up_due)
 
 
 def _closed(case: Case, body: f.CaseClosed, stamp: f.Stamp) -> Case:

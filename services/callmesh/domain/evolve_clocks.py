@@ -35,6 +35,8 @@ def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case
         return replace(after, diversion_due=None)
     if body.limit == Limit.FOLLOW_UP:
         return replace(after, follow_up_due=None)
+    if body.limit == Limit.DECISION and not body.referral:
+        return replace(after, decision_due=None)
     if body.limit == Limit.RECTIFY:
         return replace(after, findings=tuple(_unmended(one, body) for one in after.findings))
     if body.limit == Limit.CALL_BACK:

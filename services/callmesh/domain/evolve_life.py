@@ -29,7 +29,7 @@ def relieved(case: Case, offers: Iterable[Referral], stamp: f.Stamp) -> Case:
 
 def _disputed(case: Case, body: f.DisputeOpened, stamp: f.Stamp) -> Case:
     watched = higher(Supervision.YELLOW, case.supervision)
-    disputed = replace(case, state=CaseState.DISPUTED, supervision=watched)
+    disputed = replace(case, state=CaseState.DISPUTED, supervision=watched, decision_due=body.decision_due)
     referral = case.referral(body.referral)
     if referral is None or not body.granted:
         return disputed
@@ -53,6 +53,7 @@ def _designated(case: Case, body: f.JurisdictionDesignated, stamp: f.Stamp) -> C
     return replace(
         case,
         state=CaseState.REFERRED,
+        decision_due=None,
         referrals=(*settled, *after.values()),
         owner=lead.agency if lead.accepted_at else case.origin,
     )

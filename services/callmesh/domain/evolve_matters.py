@@ -35,7 +35,7 @@ def _unmerged(case: Case, body: m.CaseUnmerged, stamp: Stamp) -> Case:
     waiting = CaseState.CLASSIFIED if case.classification else CaseState.RECEIVED
     out = replace(case, state=waiting, parent="", links=_linked(case, Link(body.parent, MERGED)))
     if not body.referrals:
-        return out
+        return replace(out, decision_due=body.decision_due)
     return replace(
         out,
         state=CaseState.REFERRED,

@@ -132,7 +132,7 @@ def _recalled(case: Case, body: f.ReferralRecalled, stamp: f.Stamp) -> Case:
     if referral is None or referral.role != Role.LEAD:
         return ended
     state = CaseState.CLASSIFIED if case.classification else CaseState.RECEIVED
-    return replace(ended, state=state, owner=referral.sender)
+    return replace(ended, state=state, owner=referral.sender, decision_due=body.decision_due)
 
 
 def _waived(case: Case, body: f.ReferralWaived, stamp: f.Stamp) -> Case:

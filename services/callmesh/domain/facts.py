@@ -198,10 +198,11 @@ class ReferralResolved:
 
 @dataclass(frozen=True, slots=True)
 class ReferralRecalled:
-    """The sender took it back."""
+    """The sender took it back; a case that lost its lead waits for a decision."""
 
     referral: str
     reason: str
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +215,10 @@ class ReferralWaived:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRecorded:
-    """The caller was asked."""
+    """The caller was asked; by `follow_up_due` again, or the case is ended."""
 
     follow_up: FollowUp
+    follow_up_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from callmesh.domain.case import Annotation
 from callmesh.domain.referral import Referral
@@ -16,6 +17,7 @@ class DisputeOpened:
     referral: str
     reason: str
     granted: bool = False
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

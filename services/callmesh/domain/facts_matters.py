@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from callmesh.domain.matters import Finding, Link, Mediation, Patrol, RepeatStep
 from callmesh.domain.referral import Referral
@@ -19,11 +20,15 @@ class CaseMerged:
 
 @dataclass(frozen=True, slots=True)
 class CaseUnmerged:
-    """Came out of `parent`; with referrals it is a round of its own, because its caller dissents."""
+    """Came out of `parent`; with referrals it is a round of its own, because its caller dissents.
+
+    Without any it waits for an operator, until `decision_due`.
+    """
 
     reason: str
     parent: str
     referrals: tuple[Referral, ...] = ()
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,11 @@ class Oversight:
         return due(at, span, self.calendar, _urgent(case))
 
 
+def decide_by(oversight: Oversight | None, case: Case, at: datetime) -> datetime | None:
+    """Until when somebody must decide what came up at `at`; None where nothing is watched."""
+    return oversight.decision_due(case, at) if oversight else None
+
+
 def of_city(city: City) -> Oversight:
     """The rules in force."""
     return Oversight(city.supervision, city.calendar)

@@ -11,19 +11,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import is_dataclass, replace
+from dataclasses import is_dataclass
 from functools import cache, cached_property
-from operator import is_
+from operator import attrgetter, is_
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
 from callmesh.domain.report import Caller, Place, Report
+from callmesh.domain.values import replace
 from callmesh.domain.words import DisclosureState, ReferralState
 
 _CALLER = ("name", "number", "contact_number", "sex", "language")
-FIELDS = (*_CALLER, "narrative", "supplements", "place", "point", "landmark", "attachments", "plates")
+_VALUES: dict[str, Callable[[Report], Any]] = {
+    **{name: attrgetter(f"caller.{name}") for name in _CALLER},
+    "narrative": attrgetter("narrative"),
+    "supplements": attrgetter("supplements"),
+    "place": attrgetter("place.text"),
+    "point": attrgetter("place.point"),
+    "landmark": attrgetter("place.landmark"),
+    "attachments": attrgetter("attachments"),
+    "plates": attrgetter("plates"),
+}
+FIELDS = tuple(_VALUES)
 IDENTITY = frozenset(_CALLER) - {"language"}
 """Who a caller is: of a confidential or silent one it goes to nobody."""
 MASK = "***"
@@ -117,10 +128,12 @@ def allowed_fields(case: Case, agency: str, city: City) -> frozenset[str]:
 def released(case: Case, agency: str, city: City) -> tuple[tuple[str, ...], str]:
     """The personal fields that `view` really holds, and what for."""
     seen = _report(case.report, allowed_fields(case, agency, city))
-    held = {"place": seen.place.text, "point": seen.place.point, "landmark": seen.place.landmark}
-    for source in (seen, seen.caller):
-        held |= {name: getattr(source, name) for name in FIELDS if name not in held and hasattr(source, name)}
-    return tuple(name for name in FIELDS if held.get(name)), _policy(case, agency, city)[1]
+    return fields_in(seen), _policy(case, agency, city)[1]
+
+
+def fields_in(report: Report) -> tuple[str, ...]:
+    """The personal fields that a report holds, as release policies name them."""
+    return tuple(name for name, value in _VALUES.items() if value(report))
 
 
 def _policy(case: Case, agency: str, city: City) -> tuple[tuple[str, ...], str]:

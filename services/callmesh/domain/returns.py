@@ -7,14 +7,14 @@ when it is an emergency. Before that a second granted return goes to a commander
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain import commands as c
 from callmesh.domain import routing
 from callmesh.domain.case import Case
 from callmesh.domain.directory import City
+from callmesh.domain.oversight import of_city
 from callmesh.domain.referral import Referral
 from callmesh.domain.routing import Question
+from callmesh.domain.values import replace
 from callmesh.domain.words import Role
 
 _OTHER_NODE = frozenset({"wrong_division", "not_enough_information", "cannot_verify", "no_capacity"})
@@ -25,7 +25,8 @@ def grant(city: City, case: Case, referral: Referral, question: Question, agency
     """The command that grants a return: to the agency named, else onwards by the city's data; raises Invalid."""
     spent = referral.hop + 1 >= city.policy.max_hops
     target = _target(city, case, referral, question, agency, reason, spent)
-    return c.GrantReturn(referral.name, reason, replace(target, binding=target.binding or spent), city.calendar, spent)
+    bound = replace(target, binding=target.binding or spent)
+    return c.GrantReturn(referral.name, reason, bound, city.calendar, spent, of_city(city))
 
 
 def _target(

@@ -10,7 +10,7 @@ so nothing ends unrouted. Every choice says in zh-CN how it was made.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from callmesh.domain.case import Case
@@ -18,6 +18,7 @@ from callmesh.domain.commands import Target
 from callmesh.domain.directory import Agency, City, LimitProfile, Plan, Route, Span
 from callmesh.domain.errors import Invalid
 from callmesh.domain.hours import is_open
+from callmesh.domain.values import replace
 from callmesh.domain.words import EmergencyRule, Role
 
 NOBODY = "-"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 Name = Callable[[str, object], str]
 """Noun and value -> how it is called."""
@@ -148,10 +149,15 @@ def tell(kind: str, said: Mapping[str, object], name: Name, english: bool = Fals
     found = SENTENCES.get(f"{kind}/{said.get('outcome', '')}") or SENTENCES.get(kind)
     if found is None:
         return _NEWER[english].format(kind=kind)
-    text = _MAYBE.sub(lambda one: _if_said(one[1], said), found[english])
-    return _HOLE.sub(lambda hole: name(hole[1], said.get(hole[1])), text)
+    maybe, spoken = False, []
+    for part in _parts(found[english]):
+        if not maybe or len(part) == 1 or said.get(part[1]):
+            spoken += [name(one, said.get(one)) if place % 2 else one for place, one in enumerate(part)]
+        maybe = not maybe
+    return "".join(spoken)
 
 
-def _if_said(text: str, said: Mapping[str, object]) -> str:
-    first = _HOLE.search(text)
-    return text if first is None or said.get(first[1]) else ""
+@cache
+def _parts(sentence: str) -> tuple[tuple[str, ...], ...]:
+    """What is always said and what may be, in turn; each as words and nouns in turn, beginning with words."""
+    return tuple(tuple(_HOLE.split(part)) for part in _MAYBE.split(sentence))

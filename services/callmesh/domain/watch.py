@@ -30,7 +30,9 @@ FLAG_OF = {
 }
 FOR_COMMANDER = "for_commander"
 """Flag of a case that a commander has to watch."""
-_NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
+NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
+UNDECIDED = NOT_OFFERED | {CaseState.DISPUTED}
+"""Somebody has to say whom it goes to."""
 
 
 class Alarm(StrEnum):
@@ -70,8 +72,10 @@ def watches(case: Case) -> Iterator[Watch]:
     for one in case.referrals:
         if one.state in OPEN_REFERRAL:
             yield from _of_referral(one)
-    if case.diversion_due and case.state in _NOT_OFFERED:
+    if case.diversion_due and case.state in NOT_OFFERED:
         yield Watch(case.diversion_due, Alarm.MISS, case.owner, limit=Limit.DIVERSION)
+    if case.decision_due and case.state in UNDECIDED:
+        yield Watch(case.decision_due, Alarm.MISS, case.owner, limit=Limit.DECISION)
     if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
         yield Watch(case.follow_up_due, Alarm.MISS, case.origin, limit=Limit.FOLLOW_UP)
 
@@ -94,11 +98,12 @@ def warned(case: Case, referral: str, limit: Limit) -> Watch | None:
 
 
 def level_after(case: Case, limit: Limit) -> Supervision:
-    """The watch after a missed limit: red for the result, one closer for an unanswered reminder, else yellow."""
+    """The watch after a missed limit: red for the result, one closer for an open reminder or dispute, else yellow."""
     if limit == Limit.RESOLVE:
         return Supervision.RED
     closer = list(Supervision)[min(case.supervision.rank + 1, Supervision.RED.rank)]
-    return higher(Supervision.YELLOW, closer if limit == Limit.ANSWER else case.supervision)
+    silence = limit == Limit.ANSWER or (limit == Limit.DECISION and case.state == CaseState.DISPUTED)
+    return higher(Supervision.YELLOW, closer if silence else case.supervision)
 
 
 def level_warned(case: Case, limit: Limit) -> Supervision:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callmesh.domain.case import Case
 from callmesh.domain.matters import Repeat
 from callmesh.domain.referral import Referral
 from callmesh.domain.report import Report
+from callmesh.domain.values import replace
 
 
 def wordless(case: Case) -> Case:

@@ -16,9 +16,10 @@ from callmesh.domain.case import Case
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
-from callmesh.domain.release import allowed_fields, mask_for, released
-from callmesh.domain.report import Attachment
+from callmesh.domain.release import allowed_fields, fields_in, mask_for, released
+from callmesh.domain.report import Attachment, Report
 from callmesh.gateway.pumps import Pumps
+from callmesh.kernel import telemetry
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
@@ -46,13 +47,33 @@ class Actions:
 
     async def receipt(self, request: pb.AcknowledgeReferralRequest) -> Head:
         """The clocks start, the delivery is done with. A repeat changes nothing."""
-        head = await self._mesh.ledger.head(case_of_referral(request.name))
-        if head is None or not self._received(head, request.name):
-            head = (await self._receive(request.name, request.delivery_id)).head
-        elif more := self._released_since(head, request.name):
-            head = (await self._record_release(request.name, more)).head
+        case_id = case_of_referral(request.name)
+        telemetry.mark(case=case_id)
+        head = await self._mesh.ledger.head(case_id)
+        if head is None or not await self._says_nothing_new(head, request):
+            head = await self._recorded(head, request)
         if request.delivery_id:
             await self._pumps.receipted(self._mesh.caller().agency, request.delivery_id)
+        return head
+
+    async def _says_nothing_new(self, head: Head, request: pb.AcknowledgeReferralRequest) -> bool:
+        """Most receipts but the first of a referral. Told by the item and by what is stored in the clear, because to
+        decode a case that others have changed since costs more than all else that is done about such a receipt."""
+        agency, name = self._mesh.caller().agency, request.name
+        mine = [one for one in head.stored.case.referrals if one.name == name and one.agency == agency]
+        if not mine or not mine[0].HasField("received_at"):
+            return False
+        item = await self._pumps.of(agency).item(request.delivery_id)
+        if item is None or item.referral.name != name:
+            return False
+        return set(fields_in(from_proto(Report, item.case.report))).issubset(mine[0].released)
+
+    async def _recorded(self, head: Head | None, request: pb.AcknowledgeReferralRequest) -> Head:
+        """That the referral was received, or what later items of it brought, becomes a fact."""
+        if head is None or not self._received(head, request.name):
+            return (await self._receive(request.name, request.delivery_id)).head
+        if more := self._released_since(head, request.name):
+            return (await self._record_release(request.name, more)).head
         return head
 
     def _received(self, head: Head, name: str) -> bool:
@@ -113,7 +134,7 @@ class Actions:
     async def contest(self, request: pb.ContestReturnRequest, request_id: str) -> referral_pb2.Referral:
         """Not ours in spite of the denial."""
         _bounded(reason=request.reason)
-        return await self._do(c.Contest(request.name, request.reason), request, request_id)
+        return await self._do(c.Contest(request.name, request.reason, self._oversight()), request, request_id)
 
     async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Done."""

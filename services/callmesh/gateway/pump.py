@@ -100,6 +100,13 @@ class Pump:
         message = self._in_flight.get(delivery_id)
         return int(message.metadata.num_delivered) if message is not None else 0
 
+    async def item(self, delivery_id: str) -> pb.Delivery | None:
+        """The item that is in flight here under this id; None when there is none, or none that can be opened."""
+        message = self._in_flight.get(delivery_id)
+        with contextlib.suppress(BadKey):
+            return await opened(self._mesh, message.subject, message.data) if message is not None else None
+        return None
+
     async def receipted(self, delivery_id: str) -> bool:
         """The partner has it: the server may forget it. False when it was not given out here."""
         message = self._in_flight.pop(delivery_id, None)

@@ -10,7 +10,7 @@ from callmesh.api.v1 import gateway_service_pb2 as pb
 Send = Callable[[pb.Delivery], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Seat:
     """One connected stream: how many items it may still be given, how to hand one over, whether it answers."""
 

@@ -20,6 +20,7 @@ from opentelemetry.trace import SpanKind
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.errors import Invalid, Unreachable
 from callmesh.gateway.actions import Actions
+from callmesh.gateway.outbox import Outbox
 from callmesh.gateway.outcomes import outcome_of, request_of
 from callmesh.gateway.pump import Pump
 from callmesh.gateway.seats import Seat
@@ -40,7 +41,7 @@ class PartnerStream:
 
     def __init__(self, agency: str, pump: Pump, actions: Actions) -> None:
         self._agency, self._pump, self._actions = agency, pump, actions
-        self._out: asyncio.Queue[Down | None] = asyncio.Queue()
+        self._out: Outbox[Down] = Outbox()
         self._slots = asyncio.Semaphore(PARALLEL)
         self._last: dict[str, asyncio.Task[bool]] = {}
         self._seat: Seat | None = None
@@ -54,11 +55,8 @@ class PartnerStream:
         """Yields what goes down until the partner hangs up; raises what the first bad message was."""
         reading = asyncio.create_task(self._read(requests))
         try:
-            while True:
-                first = await self._out.get()
-                if first is None:
-                    break
-                yield self._gather(first)
+            while ready := await self._out.take(BATCH):
+                yield self._message(ready)
             if self._restarting:
                 raise Unreachable("the gateway restarts; connect again", "网关正在重启, 请重新连接")
             await reading
@@ -71,20 +69,12 @@ class PartnerStream:
 
     def _hang_up(self) -> None:
         self._restarting = True
-        self._out.put_nowait(None)
+        self._out.end()
 
-    def _gather(self, first: Down) -> pb.ReceiveReferralsResponse:
-        """One message of all that is ready, up to a batch."""
+    def _message(self, ready: list[Down]) -> pb.ReceiveReferralsResponse:
         response = pb.ReceiveReferralsResponse()
-        self._add(response, first)
-        for _ in range(BATCH - 1):
-            if self._out.empty():
-                break
-            following = self._out.get_nowait()
-            if following is None:
-                self._out.put_nowait(None)
-                break
-            self._add(response, following)
+        for one in ready:
+            self._add(response, one)
         return response
 
     def _add(self, response: pb.ReceiveReferralsResponse, one: Down) -> None:
@@ -100,33 +90,29 @@ class PartnerStream:
 
     async def _read(self, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
         try:
-            async for request in self._heard(requests):
-                if self._seat is None:
-                    await self._hello(request)
-                for action in request.actions:
-                    await self._slots.acquire()
-                    await self._actions.turn(request_of(action))
-                    self._start(action)
+            async for request in requests:
+                await self._take_in(request)
+                self._waits_since = clock()
             await asyncio.gather(*self._last.values())
         finally:
-            self._out.put_nowait(None)
+            self._out.end()
 
-    async def _heard(
-        self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
-    ) -> AsyncIterator[pb.ReceiveReferralsRequest]:
-        """The same, and notes since when we wait for the next."""
-        async for request in requests:
-            self._waits_since = None
-            if self._seat is not None:
-                await self._pump.hear(self._seat, False)
-            yield request
-            self._waits_since = clock()
+    async def _take_in(self, request: pb.ReceiveReferralsRequest) -> None:
+        self._waits_since = None
+        if self._seat is None:
+            await self._hello(request)
+        else:
+            await self._pump.hear(self._seat, False)
+        for action in request.actions:
+            await self._slots.acquire()
+            await self._actions.turn(request_of(action))
+            self._start(action)
 
     async def _beat(self, seat: Seat) -> None:
         """Pings, and looks whether anything comes back."""
         for number in itertools.count(1):
             await asyncio.sleep(PING_SECONDS)
-            self._out.put_nowait(number)
+            self._out.put(number)
             since = self._waits_since
             if since is not None and clock() - since > SILENT_SECONDS:
                 await self._pump.hear(seat, True)
@@ -140,8 +126,8 @@ class PartnerStream:
             reason = {"hello.max_in_flight": f"1 to {MAX_IN_FLIGHT}"}
             raise Invalid("max_in_flight is out of range", "max_in_flight 超出范围", reason)
         waiting = await self._pump.waiting()
-        self._out.put_nowait(pb.Welcome(agency=self._agency, waiting=waiting))
-        self._seat = Seat(room, self._out.put_nowait, self._hang_up)
+        self._out.put(pb.Welcome(agency=self._agency, waiting=waiting))
+        self._seat = Seat(room, self._out.put, self._hang_up)
         self._pump.join(self._seat)
         if request.hello.heartbeat:
             self._beating = asyncio.create_task(self._beat(self._seat))
@@ -169,7 +155,7 @@ class PartnerStream:
             outcome = await outcome_of(self._actions, action)
         answered = kind != "acknowledge" or bool(outcome.status.code)
         if answered:
-            self._out.put_nowait(outcome)
+            self._out.put(outcome)
         return answered
 
 

@@ -18,6 +18,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.commands import Command
 from callmesh.domain.errors import WrongState
 from callmesh.domain.names import case_id_of
+from callmesh.domain.oversight import of_city
 from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
@@ -48,11 +49,11 @@ class Folding:
         child = case_id_of(request.name)
         head = await self._mesh.ledger.head(child, fresh=True)
         if head is None or not head.case.parent:  # the decider says what is wrong, or that it was done before
-            command = c.Unmerge(request.reason)
+            command = self._out(request.reason)
             return await self._mesh.by_person(child, command, request, request.request_id, request.etag)
 
         def ask(one: Case, other: Case) -> tuple[Command, Command]:
-            return c.Unmerge(request.reason), c.Leave(one.name)
+            return self._out(request.reason), c.Leave(one.name)
 
         parent = case_id_of(head.case.parent)
         return await self._mesh.pair_by_person(child, parent, ask, request)
@@ -71,7 +72,10 @@ class Folding:
             try:
                 await self._on_parent(body.parent, c.Join(name), f"join.{case_id}", sequence)
             except WrongState:
-                await self._mesh.by_policy(case_id, c.Unmerge("主单已结束, 恢复单独办理"), "unmerge", sequence)
+                await self._mesh.by_policy(case_id, self._out("主单已结束, 恢复单独办理"), "unmerge", sequence)
+
+    def _out(self, reason: str) -> c.Unmerge:
+        return c.Unmerge(reason, oversight=of_city(self._mesh.city))
 
     async def _on_parent(self, parent: str, command: c.Join | c.Leave, rule: str, sequence: int) -> None:
         await self._mesh.by_policy(case_id_of(parent), command, rule, sequence)

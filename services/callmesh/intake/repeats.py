@@ -25,6 +25,7 @@ from nats.aio.msg import Msg
 from callmesh.domain import commands_matters as c
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.city_rules import LinkKind, RepeatType
+from callmesh.domain.errors import no_case
 from callmesh.domain.matters import Link
 from callmesh.domain.repeats import common_keys, counts_for, fold_rule, length, reviews
 from callmesh.domain.spans import Span
@@ -61,14 +62,21 @@ class Repeats:
             await self._linked(case_id, message)
 
     async def _linked(self, case_id: str, message: Msg) -> None:
-        case, sequence = (await self._mesh.ledger.seen(message)).case, sequence_of(message)
+        """As the case is by now: what the opening and the classification say of it is read in one."""
+        case, sequence = await self._case(case_id), sequence_of(message)
         keys, me = self._keys(case, self._new(message, case)), Seen(case.id, case.opened_at)
         came = await asyncio.gather(*(self._recent.come(key, me) for _, key in keys))
         for (kind, _), before in zip(keys, came, strict=True):
             await self._link(case, kind, before, sequence)
+        if any(came):
+            case = await self._case(case_id)  # with its links
+        await self._review(case, sequence)
+
+    async def _case(self, case_id: str) -> Case:
         head = await self._mesh.ledger.head(case_id)
-        if head is not None:
-            await self._review(head.case, case.category, sequence)
+        if head is None:
+            raise no_case()
+        return head.case
 
     def _new(self, message: Msg, case: Case) -> list[LinkKind]:
         """The kinds that this fact makes known."""
@@ -78,8 +86,9 @@ class Repeats:
     def _others(self, case: Case, kind: LinkKind) -> bool:
         """A matter that is folded is linked by whoever folds it, unless it is reviewed as well."""
         city = self._mesh.city
-        reviewed = any(kind in one.kinds for one in reviews(city, case.category))
-        return kind == LinkKind.MATTER and fold_rule(city, case.category) is not None and not reviewed
+        if kind != LinkKind.MATTER or fold_rule(city, case.category) is None:
+            return False
+        return not any(kind in one.kinds for one in reviews(city, case.category))
 
     def _keys(self, case: Case, kinds: Sequence[LinkKind]) -> list[tuple[LinkKind, str]]:
         secret = self._mesh.runtime.settings.number_key
@@ -91,9 +100,9 @@ class Repeats:
             link = Link(f"cases/{near[-1].id}", kind.value, len(near) + 1)
             await self._mesh.by_policy(case.id, c.LinkTo(link), f"link.{kind}", sequence)
 
-    async def _review(self, case: Case, category: str, sequence: int) -> None:
+    async def _review(self, case: Case, sequence: int) -> None:
         """The first type that is full."""
-        for wanted in reviews(self._mesh.city, category):
+        for wanted in reviews(self._mesh.city, case.category):
             for kind, key in self._keys(case, wanted.kinds):
                 group = await self._group(case, wanted, kind, key)
                 if len(group) + 1 >= wanted.count:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 2.0
 ACK_SECONDS = 0.1
-_SEQUENCE, _SHORT_FORM = 5, 9
+_ATTEMPT, _SEQUENCE, _STORED_AT, _LEFT, _SHORT_FORM = 4, 5, 7, 8, 9
 _PASSING = (Unreachable, Overloaded, NoDirectory, NatsError, OSError, TimeoutError)
 Handler = Callable[[Sequence[Msg]], Awaitable[None]]
 
@@ -78,13 +79,28 @@ def require_connection(client: Client) -> None:
 
 
 def sequence_of(message: Msg) -> int:
-    """Stream sequence of a delivered message, read from where to acknowledge it.
+    """Stream sequence of a delivered message."""
+    return _told(message, _SEQUENCE)
 
-    `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>...`, two tokens more (domain, account) in the longer form.
-    The library's `metadata` parses all of it, which every reader of the log would pay for every fact.
+
+def attempt_of(message: Msg) -> int:
+    """How often it was delivered, from 1."""
+    return _told(message, _ATTEMPT)
+
+
+def age_of(message: Msg) -> float:
+    """Seconds since it was stored."""
+    return time.time() - _told(message, _STORED_AT) / 1e9
+
+
+def _told(message: Msg, place: int) -> int:
+    """One of the numbers in the subject that acknowledges a message.
+
+    `$JS.ACK.<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<stored at>.<left>`, two tokens more (domain, account)
+    in the longer form. The library's `metadata` parses all of it, which every reader would pay for every fact.
     """
     tokens = message.reply.split(".")
-    return int(tokens[_SEQUENCE if len(tokens) == _SHORT_FORM else _SEQUENCE + 2])
+    return int(tokens[place if len(tokens) == _SHORT_FORM else place + 2])
 
 
 async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subject: str, **options: Any) -> None:
@@ -152,7 +168,7 @@ class Consumer:
     async def _acknowledge(self, last: Msg) -> None:
         """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
         await last.ack()
-        lag.set(int(last.metadata.num_pending), {"durable": self.durable})
+        lag.set(_told(last, _LEFT), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""

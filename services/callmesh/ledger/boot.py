@@ -11,6 +11,7 @@ from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.case import Actor
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, NotFound, NotYours
+from callmesh.kernel import telemetry
 from callmesh.kernel.messaging import Handler, unreachable
 from callmesh.kernel.rpc.call import caller
 from callmesh.kernel.runtime import Runtime
@@ -54,6 +55,7 @@ class Mesh:
     async def by_person(self, case_id: str, ask: Ask, request: Message, request_id: str, etag: str = "") -> Outcome:
         """Carries out what the caller asks, if it may."""
         actor = self.caller()
+        telemetry.mark(case=case_id)
         stamp = stamps.by_person(case_id, request, request_id, actor)
         try:
             return await handle(self.ledger, case_id, self.access.guarded(request, actor, ask), stamp, etag)
@@ -66,6 +68,7 @@ class Mesh:
     async def pair_by_person(self, first: str, second: str, ask: AskBoth, request: FoldingRequest) -> Outcome:
         """The same of two cases."""
         actor = self.caller()
+        telemetry.mark(case=first)
         stamp = stamps.by_person(first, request, request.request_id, actor)
         guarded = self.access.guarded_pair(request, actor, ask)
         try:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 from opentelemetry.trace import SpanKind
 
 from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers, telemetry
+from callmesh.kernel.messaging import age_of, attempt_of
 from callmesh.ledger.boot import Mesh
 
 OnFact = Callable[[str, Msg], Awaitable[None]]
@@ -37,18 +37,18 @@ async def each(mesh: Mesh, messages: Sequence[Msg], act: OnFact, concerns: Conce
         case_id = mesh.runtime.names.case_id(message.subject)
         if concerns(case_id, message):
             wanted.append(_one(case_id, message, act))
-    if wanted:
+    if len(wanted) == 1:
+        await wanted[0]  # what most batches come to: no task of its own
+    elif wanted:
         await asyncio.gather(*wanted)
 
 
 async def _one(case_id: str, message: Msg, act: OnFact) -> None:
     given = message.headers or {}
     producer = telemetry.parse_traceparent(given.get(headers.TRACEPARENT))
-    metadata = message.metadata
-    age = (datetime.now(UTC) - metadata.timestamp).total_seconds()
     name = f"process {kind_of(message)}"
-    with telemetry.Step(name, SpanKind.CONSUMER, producer, age, metadata.num_delivered):
-        telemetry.mark(case=case_id)
+    with telemetry.Step(name, SpanKind.CONSUMER, producer, age_of(message), attempt_of(message)):
+        telemetry.mark(case=case_id, agency=given.get(headers.CE_AGENCY, ""))
         try:
             await act(case_id, message)
         except (Unreachable, Overloaded, NoDirectory):

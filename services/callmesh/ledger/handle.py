@@ -11,7 +11,7 @@ repeated. The fingerprint tells a retry from a reused id.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
@@ -19,6 +19,7 @@ from callmesh.domain.decide import decide
 from callmesh.domain.errors import Changed, DomainError, Invalid, Overloaded, Reused, Unreachable, no_case
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
+from callmesh.domain.values import replace
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.chain import follow
 from callmesh.ledger.port import Ambiguous, Conflict, Head, Ledger

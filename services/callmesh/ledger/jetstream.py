@@ -104,8 +104,8 @@ class JetStreamLedger:
         require_connection(self._client)
         key = await self._vault.make(case_id)
         data, kind = seal(record, key).SerializeToString(), record.fact.WhichOneof("body") or ""
-        mark(case=case_id, agency=record.fact.actor.agency, fact=kind)
-        subject, sent = self._names.case(case_id), self._headers(record.fact, kind, expected)
+        mark(agency=_agency_of(record), fact=kind)
+        subject, sent = self._names.case(case_id), self._headers(record, kind, expected)
         try:
             ack = await self._publisher.publish(subject, data, sent)
         except Refused as wrong:
@@ -123,12 +123,12 @@ class JetStreamLedger:
         """One atomic batch with both guards, committed by the second message; the new heads."""
         require_connection(self._client)
         kinds = [one.record.fact.WhichOneof("body") or "" for one in (first, second)]
-        mark(case=first.case_id, agency=first.record.fact.actor.agency, fact=kinds[0])
+        mark(agency=_agency_of(first.record), fact=kinds[0])
         batch = {headers.BATCH_ID: new_id()}
         keys = [await self._vault.make(one.case_id) for one in (first, second)]
         data = [seal(one.record, key).SerializeToString() for one, key in zip((first, second), keys, strict=True)]
         sent = [
-            self._headers(one.record.fact, kind, one.expected) | batch | {headers.BATCH_SEQUENCE: str(place)}
+            self._headers(one.record, kind, one.expected) | batch | {headers.BATCH_SEQUENCE: str(place)}
             for place, (one, kind) in enumerate(zip((first, second), kinds, strict=True), start=1)
         ]
         subjects = [self._names.case(one.case_id) for one in (first, second)]
@@ -166,14 +166,16 @@ class JetStreamLedger:
             found.append(Head(message.data, int(given[headers.SEQUENCE]), traceparent=parent))
         return found
 
-    def _headers(self, fact: facts_pb2.Fact, kind: str, expected: int) -> dict[str, str]:
+    def _headers(self, record: facts_pb2.Record, kind: str, expected: int) -> dict[str, str]:
+        command_id = record.fact.command_id
         sent = {
-            headers.MSG_ID: fact.command_id,
+            headers.MSG_ID: command_id,
             headers.EXPECTED_SEQUENCE: str(expected),
             headers.CE_VERSION: "1.0",
-            headers.CE_ID: fact.command_id,
+            headers.CE_ID: command_id,
             headers.CE_TYPE: kind,
             headers.CE_SOURCE: self._source,
+            headers.CE_AGENCY: _agency_of(record),
         }
         parent = traceparent()
         if parent:
@@ -192,3 +194,8 @@ class JetStreamLedger:
         if len(self._cache) > CACHED_HEADS:
             self._cache.popitem(last=False)
         return head
+
+
+def _agency_of(record: facts_pb2.Record) -> str:
+    """Whose doing a fact is: of the agency that acted; where a rule or a timer did, of the owner of record."""
+    return record.fact.actor.agency or record.case.owner

@@ -9,7 +9,6 @@ it came too late and takes the first out again. The second fact takes no place a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
@@ -17,6 +16,7 @@ from callmesh.domain.decide import decide
 from callmesh.domain.errors import Changed, DomainError, no_case, no_parent
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
+from callmesh.domain.values import replace
 from callmesh.ledger.chain import follow
 from callmesh.ledger.handle import ATTEMPTS, Outcome, fits, gave_up, repeated_of
 from callmesh.ledger.port import Ambiguous, Append, Conflict, Head, Ledger

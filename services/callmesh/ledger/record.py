@@ -8,7 +8,6 @@ alarms instead of acting on half a truth.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -19,6 +18,7 @@ from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.domain import facts as f
 from callmesh.domain.case import Actor, Case
 from callmesh.domain.facts_matters import MAY_IGNORE
+from callmesh.domain.values import replace
 from callmesh.domain.watch import next_watch
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.wire import converter, from_timestamp, message_class, to_timestamp

@@ -60,11 +60,18 @@ def unseal(stored: facts_pb2.Record, key: DataKey | None) -> facts_pb2.Record:
 
     Raises BadKey without the right key: whoever took empty words for the truth would write them down as such.
     """
-    if not stored.sealed:
-        return stored
-    opened = (key or _NONE).open(stored.sealed)
+    return put_back(stored, words_of(stored, key))
+
+
+def words_of(stored: facts_pb2.Record, key: DataKey | None) -> bytes:
+    """What was sealed, for `put_back`; b"" when it was nothing, or the key was destroyed. Raises BadKey."""
+    return ((key or _NONE).open(stored.sealed) or b"") if stored.sealed else b""
+
+
+def put_back(stored: facts_pb2.Record, words: bytes) -> facts_pb2.Record:
+    """The record with its words, in place."""
     stored.ClearField("sealed")
-    for one in facts_pb2.Sealed.FromString(opened or b"").fields[:]:  # slices are read at once, iterators step by step
+    for one in facts_pb2.Sealed.FromString(words).fields[:]:  # slices are read at once, iterators step by step
         _put(stored, tuple(one.path[:]), one.value)
     return stored
 

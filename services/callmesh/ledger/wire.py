@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -55,19 +55,36 @@ class Converter:
     """Both directions for one dataclass and one proto message type."""
 
     def __init__(self, cls: type, message: type[Message]) -> None:
-        known: dict[str, Any] = {"_cls": cls, "_ts": to_timestamp, "_dt": from_timestamp}
+        known: dict[str, Any] = {"_cls": cls, "_new": object.__new__, "_ts": to_timestamp, "_dt": from_timestamp}
         hints = get_type_hints(cls)
+        known |= {f"_set_{one.name}": getattr(cls, one.name).__set__ for one in fields(cls)}
+        words = WORDS_STAND_IN_CASE.get(cls)
         parts = [
-            _Field(one.name, hints[one.name], message, known)
+            _Words(one, known) if one.name == words else _Field(one.name, hints[one.name], message, known)
             for one in fields(cls)
-            if one.name != WORDS_STAND_IN_CASE.get(cls)
         ]
         body = "\n".join(part.write() for part in parts) or "    pass"
-        arguments = ", ".join(f"{part.name}={part.read()}" for part in parts)
-        source = f"def write(v, p):\n{body}\n\ndef read(p):\n    return _cls({arguments})\n"
+        filled = "\n".join(f"    _set_{part.name}(v, {part.read()})" for part in parts)
+        source = f"def write(v, p):\n{body}\n\ndef read(p):\n    v = _new(_cls)\n{filled}\n    return v\n"
         exec(compile(source, f"<wire {cls.__name__}>", "exec"), known)
         self.write: Callable[[Any, Any], None] = known["write"]
         self.read: Callable[[Any], Any] = known["read"]
+
+
+class _Words:
+    """A field that stands in the case: it is not written here, and is as if nothing had been said when it is read."""
+
+    def __init__(self, field: Any, known: dict[str, Any]) -> None:
+        self.name = field.name
+        known[f"_else_{self.name}"] = field.default_factory() if field.default is MISSING else field.default
+
+    def write(self) -> str:
+        """Nothing."""
+        return "    pass"
+
+    def read(self) -> str:
+        """The field's default."""
+        return f"_else_{self.name}"
 
 
 class _Field:

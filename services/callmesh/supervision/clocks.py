@@ -53,6 +53,9 @@ _ARMING = frozenset(
         "return_requested",
         "return_granted",
         "return_denied",
+        "dispute_opened",
+        "referral_recalled",
+        "follow_up_recorded",
         "case_reopened",
         "jurisdiction_designated",
         "resolution_sent_back",
@@ -148,9 +151,9 @@ class Clocks:
     async def _on_due(self, message: Msg) -> None:
         case_id = self._case_id(message)
         with telemetry.Step("process due", SpanKind.CONSUMER):
-            telemetry.mark(case=case_id)
             self._armed.pop(case_id, None)
             head = await self._mesh.ledger.head(case_id)
+            telemetry.mark(case=case_id, agency=head.case.owner if head else "")
             case = await self._catch_up(case_id, head.case) if head else None
             following = next_watch(case, now()) if case else None
             if following is not None:

@@ -42,7 +42,7 @@ class SupervisionServicer(SupervisionServiceServicer):
         if len(request.follow_up.note) > NOTE_LENGTH:
             reason = {"follow_up.note": f"at most {NOTE_LENGTH} characters"}
             raise Invalid("the note is too long", "回访备注过长", reason)
-        command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up))
+        command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up), self._oversight())
         return await self._do(command, request)
 
     async def CloseCase(self, request: pb.CloseCaseRequest, context: Any) -> case_pb2.Case:

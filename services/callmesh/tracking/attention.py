@@ -44,7 +44,7 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.DISPUTED
     if case.HasField("repeat") and case.repeat.stage != _Repeat.RECHECKED:
         yield CaseFilter.REPEATED
-    if any(one.pending for one in case.referrals if one.state in OPEN):
+    if any(one.pending or _asks_to_see(one) for one in case.referrals if one.state in OPEN):
         yield CaseFilter.PENDING
     if case.supervision in (common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED):
         yield CaseFilter.WATCHED
@@ -52,6 +52,10 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.ON_CALL
     if any(is_owed(one) for one in case.call_legs):
         yield CaseFilter.CALL_BACK
+
+
+def _asks_to_see(one: referral_pb2.Referral) -> bool:
+    return any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures)
 
 
 def _this_round(case: case_pb2.Case) -> Iterable[referral_pb2.Referral]:

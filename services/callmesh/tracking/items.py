@@ -24,7 +24,7 @@ from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import DataKey, Vault
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import Damaged, UnknownFact, decode
-from callmesh.ledger.sealing import unseal
+from callmesh.ledger.sealing import put_back, words_of
 from callmesh.tracking.summaries import said_proto, summary
 from callmesh.tracking.words import ACTOR_KIND, CASE_STATE, clean, micros, timestamp
 
@@ -34,6 +34,8 @@ _KINDS = {  # field of the oneof -> name of its message, and whether it names a 
     for one in facts_pb2.Fact.DESCRIPTOR.oneofs_by_name["body"].fields
     if one.message_type is not None
 }
+_WORDED = frozenset({"case_closed", "case_rejected", "case_cancelled"})
+"""Facts whose sentence tells words, when they are a code."""
 Row = dict[str, Any]
 
 
@@ -50,17 +52,23 @@ class Item:
 
 @dataclass
 class Change:
-    """A message read: the record, as it is stored and with its words; its row of the table `events`; whether it
-    raised a hotspot alert."""
+    """A message read: its bytes; what it tells without its words, and those; its row of the table `events`; whether
+    it raised a hotspot alert."""
 
     sequence: int
     case_id: str
-    stored: bytes
-    record: facts_pb2.Record
+    data: bytes
+    stored: facts_pb2.Record
+    words: bytes
     event: Row
     alerted: bool = False
     told_again: bool = False
     """Read from the log for a watcher who comes back; then `alerted` is not known."""
+
+    @cached_property
+    def record(self) -> facts_pb2.Record:
+        """The record with its words. They are put back when somebody asks: most rows are made without."""
+        return put_back(self.stored, self.words)
 
     @property
     def said(self) -> tracking_service_pb2.Said:
@@ -104,11 +112,14 @@ def trace_of(given: Mapping[str, str]) -> str:
 
 
 def read(item: Item, stream: str) -> Change:
-    """Parses a message; raises UnknownFact or Damaged."""
-    record = unseal(decode(item.data), item.key)
-    if record.case.name != f"cases/{item.case_id}":
+    """Parses a message; raises UnknownFact, Damaged or BadKey."""
+    stored = decode(item.data)
+    if stored.case.name != f"cases/{item.case_id}":
         raise Damaged(f"no record of case {item.case_id}")
-    return Change(item.sequence, item.case_id, item.data, record, _event(item, record, stream))
+    words = words_of(stored, item.key)
+    if stored.fact.WhichOneof("body") in _WORDED:
+        stored, words = put_back(stored, words), b""
+    return Change(item.sequence, item.case_id, item.data, stored, words, _event(item, stored, stream))
 
 
 def _event(item: Item, record: facts_pb2.Record, stream: str) -> Row:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.tracking import attention, marks
 from callmesh.tracking.hotspots import Sighting, sightings
-from callmesh.tracking.items import Change, Row
+from callmesh.tracking.items import UNKNOWN, Change, Row
 from callmesh.tracking.schema import CALLER, EXTERNAL, SHIELDED
 from callmesh.tracking.words import (
     CASE_STATE,
@@ -31,6 +31,8 @@ _TIMES = (
 )
 
 
+_SAY_WHO = ("CaseOpened", UNKNOWN)
+"""Facts that can tell what a case is found by; the others change nothing of it."""
 _OF_CASE = ("category", "division", "channel", "level", "case_marks")
 _of_case = itemgetter("category", "division", "channel", "level", "marks")
 
@@ -53,7 +55,7 @@ def rows_of(changes: Sequence[Change]) -> Rows:
     """The rows of a batch, in the log's order."""
     rows = Rows(events=[one.event for one in changes], sightings=sightings(changes))
     for change in {one.case_id: one for one in changes}.values():
-        case, opened_at = change.record.case, micros(change.record.case.opened_at)
+        case, opened_at = change.stored.case, micros(change.stored.case.opened_at)
         referrals = _referrals(change.case_id, case, opened_at)
         row = _case(change, case, opened_at, referrals)
         shared = dict(zip(_OF_CASE, _of_case(row), strict=True))
@@ -61,9 +63,11 @@ def rows_of(changes: Sequence[Change]) -> Rows:
             one.update(shared)
         rows.cases.append(row)
         rows.referrals += referrals
-        rows.identifiers += _identifiers(change.case_id, case)
         if case.HasField("erased_at"):
             rows.erased.append(change.case_id)
+    for change in changes:
+        if change.event["kind"] in _SAY_WHO:
+            rows.identifiers += _identifiers(change.case_id, change.record.case)
     rows.parties += _parties(changes)
     return rows
 
@@ -95,7 +99,7 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         "marks": marks.of_case(case, diverted),
         "attention": attention.attention(case),
         "next_due": attention.next_due(case),
-        "snapshot": change.stored,
+        "snapshot": change.data,
     }
 
 
@@ -152,9 +156,9 @@ def _took(received: int | None, accepted: int | None) -> int | None:
 def _parties(changes: Sequence[Change]) -> list[Row]:
     """Of every change and not the last one only, so that who answered for a case is the same in whatever batches."""
     found = {
-        (one.case_id, agency): micros(one.record.case.opened_at)
+        (one.case_id, agency): micros(one.stored.case.opened_at)
         for one in changes
-        for agency in parties_of(one.record.case)
+        for agency in parties_of(one.stored.case)
     }
     return [
         {"agency": clean(agency), "case_id": case_id, "opened_at": opened_at}

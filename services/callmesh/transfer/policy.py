@@ -51,14 +51,25 @@ class Policy:
             await self._returned(case_id, case, sequence)
 
     async def _classified(self, case_id: str, case: Case, sequence: int) -> None:
+        if _found_later(case) and self._by_itself(case):
+            return await self._joined(case_id, sequence)
         allowed = case.emergency or self._mesh.city.policy.auto_route
         if not (allowed and self._by_itself(case) and may_travel_alone(case)):
-            return
+            return None
 
         def ask(now: Case) -> c.Command:
             return self._transfers.transfer(now, now.origin, Wish())
 
         await self._mesh.by_policy(case_id, ask, "transfer", sequence)
+        return None
+
+    async def _joined(self, case_id: str, sequence: int) -> None:
+        """Who leads goes on with the matter it knows; the danger is for others, at once."""
+
+        def ask(now: Case) -> c.Command:
+            return self._transfers.joining(now, "补充内容出现险情, 立即增派")
+
+        await self._mesh.by_policy(case_id, ask, "danger", sequence)
 
     def _by_itself(self, case: Case) -> bool:
         city = self._mesh.city
@@ -105,3 +116,11 @@ class Policy:
         if kind == "case_merged":
             return decode(message.data).fact.actor.kind == common_pb2.ACTOR_KIND_PERSON
         return kind == "return_requested"
+
+
+def _found_later(case: Case) -> bool:
+    """Whether the machine heard an emergency in what was added after somebody had begun to lead."""
+    said, lead = case.classification, case.lead
+    if not case.emergency or lead is None or said is None or said.by_person or said.at is None:
+        return False
+    return lead.offered_at is not None and lead.offered_at < said.at

@@ -65,6 +65,12 @@ class Transfers:
             conference=wish.conference,
         )
 
+    def joining(self, case: Case, reason: str) -> c.Transfer:
+        """The command that sends whom the matter needs beside a lead that is at work already."""
+        city = self._mesh.city
+        targets = _added(case, self._chosen(case, self._question(case, case.origin), ()))
+        return c.Transfer(targets, Mode.PUSH, city.calendar, reason=reason, city_version=city.version, forced=True)
+
     def rung(self, case: Case, agency: str, language: str) -> c.Confer:
         """The command that brings an agency, the lead, or an interpreter on the line; raises WrongState, Invalid."""
         if not self._mesh.runtime.settings.switch:

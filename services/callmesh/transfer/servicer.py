@@ -12,6 +12,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.errors import missing
 from callmesh.domain.guards import find_referral, need_part_of
 from callmesh.domain.names import case_id_of, case_of_referral
+from callmesh.domain.oversight import of_city
 from callmesh.domain.words import Mode
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask
@@ -68,7 +69,7 @@ class TransferServicer(TransferServiceServicer):
 
     async def RecallReferral(self, request: pb.RecallReferralRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
-        return await self._do(case_id, c.Recall(request.name, request.reason), request)
+        return await self._do(case_id, c.Recall(request.name, request.reason, of_city(self._mesh.city)), request)
 
     async def WaiveReferral(self, request: pb.WaiveReferralRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)

@@ -12,7 +12,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service
 from callmesh.console import chart
 from callmesh.console.acts import offered
 from callmesh.console.drafts import Drafts
-from callmesh.console.handling import moment, offered_acts, zone_of
+from callmesh.console.handling import kept_back, moment, offered_acts, zone_of
 from callmesh.console.oversight import ACTS, chances
 from callmesh.console.pages import board, supervise
 from callmesh.console.pages import case as case_page
@@ -23,7 +23,8 @@ from callmesh.directory.load import load_city
 from callmesh.directory.write import files_of
 from callmesh.domain.directory import City
 
-C, R, P, F = case_pb2.Case, referral_pb2.Referral, referral_pb2.Pending, tracking_service_pb2.Figure
+C, R, F = case_pb2.Case, referral_pb2.Referral, tracking_service_pb2.Figure
+P, D = referral_pb2.Pending, referral_pb2.Disclosure
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,10 @@ C, R, P, F = case_pb2.Case, referral_pb2.Referral, referral_pb2.Pending, trackin
     [
         (R(state=R.OFFERED, role=R.LEAD), ["accept", "return"]),
         (R(state=R.OFFERED, binding=True), ["accept"]),
-        (R(state=R.ACCEPTED, role=R.SUPPORT), ["arrived", "progress", "resolve", "extension", "suspension"]),
-        (R(state=R.IN_PROGRESS, role=R.LEAD, wall_time=True, pending=[P(kind=P.EXTENSION)], return_count=1),
+        (R(state=R.ACCEPTED, role=R.SUPPORT),
+         ["arrived", "progress", "resolve", "extension", "suspension", "disclosure"]),
+        (R(state=R.IN_PROGRESS, role=R.LEAD, wall_time=True, pending=[P(kind=P.EXTENSION)], return_count=1,
+           disclosures=[D(state=D.DENIED), D(state=D.ASKED)]),
          ["arrived", "progress", "resolve", "return", "contest"]),
         (R(state=R.RESOLVED, role=R.LEAD), []),
         (R(state=R.SUSPENDED, role=R.LEAD), []),
@@ -53,6 +56,17 @@ def test_a_supervisor_decides_first_what_waits() -> None:
     case = C(name="cases/a", state=C.REFERRED, referrals=[asked])
     assert [one.act for one in chances(case, commander=False)] == ["extension", "raise", "supervisor", "remind"]
     assert "designate" in [one.act for one in chances(case, commander=True)]
+    asked.disclosures.add(state=D.ASKED)
+    wants = C(name="cases/a", state=C.REFERRED, referrals=[asked])
+    assert [one.act for one in chances(wants, commander=False)][:2] == ["extension", "disclosure"]
+
+
+def test_who_must_not_be_known_is_not_asked_for() -> None:
+    one = R(released=["narrative", "place", "point", "landmark", "supplements", "attachments", "plates"])
+    silent = C()
+    silent.report.caller.silent = True
+    assert kept_back(C(), one) == ["name", "number", "contact_number", "sex", "language"]
+    assert kept_back(silent, one) == ["language"]
 
 
 def test_a_closed_case_leaves_its_findings_to_do() -> None:
@@ -63,15 +77,28 @@ def test_a_closed_case_leaves_its_findings_to_do() -> None:
     assert {one.act for one in chances(case, commander=True)} <= ACTS.keys()
 
 
+REFERRED = ["offer", "amend", "merge", "cancel"]
+
+
 @pytest.mark.parametrize(
     ("case", "verbs"),
     [
-        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.OFFERED)]), ["accept", "return"]),
-        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.IN_PROGRESS)]), ["return", "resolve"]),
-        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.OFFERED)]), ["remind"]),
-        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.RETURN_REQUESTED)]), ["grant", "deny"]),
-        (C(state=C.FOLLOW_UP, referrals=[R(agency="gas", state=R.RESOLVED)]), ["follow_up", "close"]),
-        (C(state=C.CLOSED, referrals=[R(agency="gas", state=R.CLOSED)]), []),
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.OFFERED)]), ["accept", "return", *REFERRED]),
+        (C(state=C.REFERRED, referrals=[R(agency="gas", state=R.IN_PROGRESS)]), ["return", "resolve", *REFERRED]),
+        (
+            C(state=C.REFERRED, referrals=[R(agency="water", state=R.OFFERED)]),
+            ["remind", "offer", "recall", "amend", "merge", "cancel"],
+        ),
+        (C(state=C.REFERRED, referrals=[R(agency="water", state=R.RETURN_REQUESTED)]), ["grant", "deny", *REFERRED]),
+        (
+            C(state=C.FOLLOW_UP, referrals=[R(agency="gas", state=R.RESOLVED)]),
+            ["follow_up", "not_reached", "close", "reopen", "amend", "cancel"],
+        ),
+        (C(state=C.CLOSED, referrals=[R(agency="gas", state=R.CLOSED)]), ["reopen"]),
+        (C(state=C.ANSWERED), []),
+        (C(state=C.CLASSIFIED), ["offer", "answer", "amend", "merge", "reject", "cancel"]),
+        (C(state=C.CLASSIFIED, emergency=True), ["offer", "amend", "merge", "cancel"]),
+        (C(state=C.DISPUTED), ["offer", "amend", "cancel"]),
     ],
 )
 def test_a_case_offers_what_its_state_allows(case: C, verbs: list[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callmesh.directory.files import LARGEST_FILE
 from callmesh.directory.load import BadCity, Problem, load_city
 from callmesh.domain.directory import Agency, City, PlanTask, Policy, Route, Span
 from callmesh.domain.words import EmergencyRule, Level, Role
@@ -271,6 +272,19 @@ class TestWhole:
         (folder / "agencies.toml").unlink()
         [found] = problems(folder)
         assert str(found) == "agencies.toml: cannot be read: No such file or directory"
+
+    def test_only_files_of_a_sane_size_are_read(self, folder: Path) -> None:
+        """A device may have no end, and a pipe nobody who writes."""
+        for name in ("plans.toml", "routes.tsv"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / "plans.toml").symlink_to("/dev/null")
+        with (folder / "routes.tsv").open("wb") as file:
+            file.truncate(LARGEST_FILE + 1)
+        told = [str(one) for one in problems(folder)]
+        assert told == [
+            "plans.toml: cannot be read: not a regular file",
+            "routes.tsv: cannot be read: more than 64 MiB",
+        ]
 
     def test_missing_folder(self, tmp_path: Path) -> None:
         assert [one.reason for one in problems(tmp_path / "nowhere")] == ["no such folder"]

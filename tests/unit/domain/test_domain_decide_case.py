@@ -154,6 +154,13 @@ class TestClassify:
         answer.then(f.CaseClassified(classification(at=LATER), True, ("x",)))
         given(opened(), classified()).when(said, RULE).then_nothing()
 
+    def test_but_danger_in_what_came_later_is_heard(self) -> None:
+        later = c.Classify(classification("trauma"), emergency=True, raises=True)
+        given(opened(), classified()).when(later, RULE).then(f.CaseClassified(classification("trauma"), True))
+        calm = c.Classify(classification("trauma"), raises=True)
+        given(opened(), classified()).when(calm, RULE).then_nothing()
+        given(opened(), replace(classified(), emergency=True)).when(later, RULE).then_nothing()
+
     def test_a_person_may_change_it_and_says_why(self) -> None:
         other = classification("water_outage", reason="说的是停水")
         changed = c.Classify(other, machine_category="gas_outage")

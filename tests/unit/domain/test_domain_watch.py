@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from callmesh.domain import commands as c
+from callmesh.domain import commands_matters as cm
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
-from callmesh.domain.case import Actor, Case
+from callmesh.domain import facts_matters as m
+from callmesh.domain.case import Actor, Case, FollowUp
 from callmesh.domain.directory import City, LimitProfile, Span, SupervisionRules
 from callmesh.domain.errors import Invalid, NotYours, WrongState
 from callmesh.domain.evolve import evolve
@@ -165,6 +167,47 @@ class TestDecisions:
         assert case.referrals[0].pending[0].decision_due == NOW + 30 * MINUTE
 
 
+class TestWhoseItIs:
+    """A case that nobody leads is somebody's turn, and found when that one lets it lie."""
+
+    MISS = c.MissDeadline("", Limit.DECISION)
+    TOMORROW = NOW + timedelta(days=1)
+
+    def found_once(self, case: Case, watched: Supervision, before: Supervision = Supervision.NONE) -> None:
+        assert following(case) == (self.TOMORROW, Alarm.MISS, Limit.DECISION) and case.supervision == before
+        given(case).when(self.MISS, TIMER, self.TOMORROW - MINUTE).then_nothing()
+        late = after(case, self.MISS, TIMER, self.TOMORROW)
+        assert (late.flags, late.supervision, following(late)) == (("late_decision",), watched, None)
+        given(late).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
+
+    def test_a_recalled_case_is_offered_again(self) -> None:
+        case = after(told(*BASE, received()), c.Recall(ONE, "误派", OVER), POLICE, NOW)
+        self.found_once(case, Supervision.YELLOW)
+        onward = after(case, transfer(target("water")), POLICE, NOW)
+        given(onward).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
+        assert onward.flags == (), "taken back and offered anew is no late diversion"
+
+    def test_support_taken_back_leaves_nothing_to_decide(self) -> None:
+        case = told(opened(), classified(), offered(referral(), referral("water", 2, role="support")))  # type: ignore[arg-type]
+        assert after(case, c.Recall(name(2), "误派", OVER), POLICE, NOW).decision_due is None
+
+    def test_a_case_taken_out_of_another_waits_for_somebody(self) -> None:
+        merged = told(opened(), classified(), m.CaseMerged("cases/r1-0-OTHER"))
+        self.found_once(after(merged, cm.Unmerge("不是一处", oversight=OVER), POLICE, NOW), Supervision.YELLOW)
+
+    def test_a_dispute_is_a_commanders_turn(self) -> None:
+        denied = told(*BASE, received(), accepted(), asked_back(), f.ReturnDenied(ONE, "属你单位"))
+        contested = after(denied, c.Contest(ONE, "不属本单位", OVER), GAS, NOW)
+        assert contested.decision_due == self.TOMORROW
+        twice = told(*BASE, asked_back(), f.ReturnGranted(ONE, "同意", (referral("water", 2),)), asked_back(2))
+        grant = c.GrantReturn(name(2), "同意", target("119"), CALENDAR, oversight=OVER)
+        granted = after(twice, grant, POLICE, NOW)
+        self.found_once(granted, Supervision.RED, Supervision.YELLOW)
+        settled = after(granted, c.Designate("以职责清单为准", target("119"), CALENDAR), COMMANDER, NOW)
+        assert settled.decision_due is None
+        given(settled).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
+
+
 class TestFollowUps:
     def test_nobody_asked_the_caller(self) -> None:
         case = told(*BASE, received(), accepted())
@@ -177,6 +220,18 @@ class TestFollowUps:
         assert following(replace(asked, follow_up_due=None)) is None
         ended = after(case, c.Close("来电人要求不回访"), POLICE, NOW)
         assert following(ended) is None and ended.state == CaseState.CLOSED
+
+    @pytest.mark.parametrize("said", [FollowUp(False), FollowUp(True, solved=False, satisfied=1)])
+    def test_a_call_alone_ends_nothing(self, said: FollowUp) -> None:
+        """Answered or not: who neither calls again nor closes nor reopens is found, again after every call."""
+        case = after(told(*BASE, received(), accepted()), c.Resolve(ONE, "已恢复", "已恢复", OVER), GAS, NOW)
+        called, again = NOW + timedelta(days=1), NOW + timedelta(days=3)
+        case = after(case, c.RecordFollowUp(said, OVER), POLICE, called)
+        assert following(case) == (again, Alarm.MISS, Limit.FOLLOW_UP)
+        late = after(case, c.MissDeadline("", Limit.FOLLOW_UP), TIMER, again)
+        assert late.flags == ("late_follow_up",) and following(late) is None
+        assert following(after(late, c.RecordFollowUp(said, OVER), POLICE, again)) is not None
+        assert following(after(case, c.Close("来电人要求不回访"), POLICE, called)) is None
 
     def test_support_is_not_followed_up(self) -> None:
         case = told(opened(), classified(), offered(referral(), referral("water", 2, role="support")), accepted(2))  # type: ignore[arg-type]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
 from callmesh.kernel import ids
 from callmesh.kernel.subjects import Names
-from callmesh.kernel.telemetry import parse_traceparent, traceparent
+from callmesh.kernel.telemetry import Step, parse_traceparent, traceparent
 
 NAMES = Names("r1")
 PARTS = st.lists(st.text(st.characters(exclude_characters="\x1f", exclude_categories=("Cs",)), max_size=8), max_size=3)
@@ -86,10 +85,12 @@ CONTEXTS = st.builds(
 
 class TestTraceparent:
     @given(CONTEXTS)
-    def test_what_is_written_is_read_back(self, context: SpanContext) -> None:
-        with trace.use_span(NonRecordingSpan(context)):
+    def test_what_is_written_is_read_back(self, producer: SpanContext) -> None:
+        """As a child of whoever sent it, traced whatever that one samples."""
+        with Step("x", SpanKind.SERVER, producer) as step:
             text = traceparent()
-        assert parse_traceparent(text) == context
+        flags = TraceFlags(producer.trace_flags | TraceFlags.SAMPLED)
+        assert parse_traceparent(text) == SpanContext(producer.trace_id, step.context.span_id, True, flags)
 
     def test_outside_a_trace_there_is_none(self) -> None:
         assert traceparent() == ""

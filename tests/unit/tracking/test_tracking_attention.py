@@ -9,7 +9,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
 from callmesh.tracking.attention import attention, bit, next_due
 
-C, R, F = case_pb2.Case, referral_pb2.Referral, CaseFilter
+C, R, F, D = case_pb2.Case, referral_pb2.Referral, CaseFilter, referral_pb2.Disclosure
 
 
 def at(seconds: int) -> Timestamp:
@@ -37,6 +37,8 @@ CALLED = case_pb2.CallBack(due=at(6), done_at=at(5))
         (case(GIVEN_BACK, ASKED_BACK), [F.RETURNED_TWICE, F.PENDING]),
         (case(R(round=0, state=R.RETURNED), GIVEN_BACK), []),
         (case(state=C.DISPUTED), [F.DISPUTED]),
+        (case(R(state=R.ACCEPTED, disclosures=[D(state=D.ASKED)])), [F.PENDING]),
+        (case(R(state=R.ACCEPTED, disclosures=[D(state=D.GRANTED)])), []),
         (case(repeat=case_pb2.Repeat(stage=case_pb2.Repeat.SORTED)), [F.REPEATED]),
         (case(repeat=case_pb2.Repeat(stage=case_pb2.Repeat.RECHECKED)), []),
         (case(supervision=common_pb2.SUPERVISION_RED), [F.WATCHED]),
@@ -66,6 +68,10 @@ def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
         (case(R(state=R.OFFERED, resolve_due=at(9)), state=C.CLOSED), None),
         (case(state=C.CLASSIFIED, diversion_due=at(2)), 2),
         (case(state=C.FOLLOW_UP, follow_up_due=at(8)), 8),
+        (case(state=C.DISPUTED, decision_due=at(3)), 3),
+        (case(state=C.REFERRED, decision_due=at(3)), None),
+        (case(R(state=R.RETURN_REQUESTED, resolve_due=at(9), pending=[referral_pb2.Pending(decision_due=at(4))])), 4),
+        (case(R(state=R.RETURNED, resolve_due=at(9), pending=[referral_pb2.Pending(decision_due=at(4))])), None),
         (case(call_legs=[L(state=L.RINGING, due=at(2)), L(state=L.FAILED, call_back=OWED)]), 6),
         (case(call_legs=[L(state=L.FAILED, call_back=CALLED)]), None),
     ],

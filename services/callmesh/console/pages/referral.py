@@ -25,7 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from callmesh.api.v1 import case_pb2, gateway_service_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import links, pictures
 from callmesh.console.clients import Acting
-from callmesh.console.handling import Typed, carry_out, offered_acts, zone_of
+from callmesh.console.handling import Typed, carry_out, kept_back, offered_acts, zone_of
 from callmesh.console.rows import next_of
 from callmesh.console.web import View, city_of, is_away, page, sentence
 
@@ -40,6 +40,7 @@ DONE = {
     "contest": "Contested; a commander decides.",
     "extension": "More time asked for; the limits run on until it is granted.",
     "suspension": "Pause asked for; the limits run on until it is granted.",
+    "disclosure": "Asked for; it is shown here once it is granted.",
 }
 
 
@@ -110,6 +111,7 @@ async def shown(
         referral=referral,
         due=next_of(referral),
         acts=offered_acts(referral),
+        kept_back=kept_back(case, referral),
         act=act,
         typed=typed,
         error=error,
@@ -135,7 +137,7 @@ async def _until_seen(door: Door, after: referral_pb2.Referral) -> None:
 
 def _standing(one: referral_pb2.Referral) -> tuple[int, ...]:
     """What an act of the agency changes."""
-    return one.state, len(one.feedback), len(one.pending), one.return_count
+    return one.state, len(one.feedback), len(one.pending), len(one.disclosures), one.return_count
 
 
 async def own(door: Door, name: str) -> tuple[case_pb2.Case, referral_pb2.Referral]:
@@ -170,8 +172,13 @@ async def receipt(by: Acting, one: referral_pb2.Referral) -> bool:
 
 
 async def picture_of(request: Request, door: Door) -> Response:
-    """A picture that the case names."""
+    """A picture, for the agency that has the referral."""
     case, _ = await own(door, name_of(request))
+    return picture_in(request, case)
+
+
+def picture_in(request: Request, case: case_pb2.Case) -> Response:
+    """A picture that the case names, as far as this person sees the case."""
     reference = f"console:{request.path_params['picture']}"
     named = {file.reference for one in case.referrals for note in one.feedback for file in note.attachments}
     path = _pictures(request).find(case.name, reference) if reference in named else None

@@ -13,7 +13,7 @@ from typing import Any
 
 import grpc
 from google.rpc import status_pb2
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind
 
 from callmesh.domain.case import Actor
 from callmesh.domain.errors import DomainError, Unauthenticated
@@ -48,11 +48,13 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 class Call:
-    """What surrounds one call: identity, span, time."""
+    """What surrounds one call: identity, span, time. An open stream holds one for hours, so it is kept small."""
+
+    __slots__ = ("_metadata", "_who", "begun", "code", "ended", "method", "peer", "started", "step", "streaming")
 
     def __init__(self, who: FromMetadata | FromCertificate, method: str, context: Any, streaming: bool = False) -> None:
         self.method, self.streaming, self.code = method, streaming, "OK"
-        self.span: Span | None = None
+        self.begun = False
         self.peer: Peer | None = None
         self.ended = False
         self._who = who
@@ -63,6 +65,7 @@ class Call:
     def identified(self, context: Any) -> Actor:
         """Who calls, known to `caller()` from now on; raises Unauthenticated, NotYours."""
         actor = self._who.actor(context, self._metadata)
+        self._metadata = {}
         if self.streaming:
             self.peer = self._who.peer(context)
         _actor.set(actor)
@@ -70,7 +73,8 @@ class Call:
 
     def begin(self) -> None:
         """The call was let in: its span opens."""
-        self.span = self.step.__enter__()
+        self.step.__enter__()
+        self.begun = True
         telemetry.mark(agency=_actor.get().agency)
 
     def __enter__(self) -> Call:
@@ -79,7 +83,7 @@ class Call:
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        if self.span is not None:
+        if self.begun:
             self.step.__exit__(None, None, None)
         labels = {"method": self.method, "code": self.code}
         telemetry.rpc_seconds.record(telemetry.clock() - self.started, labels)
@@ -92,9 +96,7 @@ class Call:
             trace_id = f"{telemetry.current().trace_id:032x}"
             telemetry.log.error("call failed", method=self.method, error=telemetry.fault(wrong))
             status = internal(trace_id)
-            if self.span is not None:
-                self.span.set_status(Status(StatusCode.ERROR, type(wrong).__name__))
+            self.step.fail(type(wrong).__name__)
         self.code = next(one.name for one in grpc.StatusCode if one.value[0] == status.code)
-        if self.span is not None:
-            self.span.set_attribute("rpc.grpc.status_code", status.code)
+        self.step.said["rpc.grpc.status_code"] = status.code
         return status

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -135,10 +135,10 @@ class Edge(grpc.aio.ServerInterceptor):
                 try:
                     actor = call.identified(context)
                     _parsable(request)
-                    with ExitStack() as places:
-                        async with self._slowing(actor):
-                            self.guard.admit(actor, short, None)
-                            places.enter_context(self.guard.stream(actor))
+                    async with self._slowing(actor):
+                        self.guard.admit(actor, short, None)
+                        place = self.guard.stream(actor)
+                    with place:
                         self.streams[task] = call
                         async for reply in serve(_parsed(request), context):
                             yield reply

@@ -19,7 +19,7 @@ class Guard(Protocol):
         """A place for the time of a unary call."""
 
     def stream(self, actor: Actor) -> AbstractContextManager[None]:
-        """A place for the time of a stream."""
+        """A place for the time of a stream, taken at once."""
 
     async def hold(self, actor: Actor) -> None:
         """Called before a refusal of too much goes out: may take a moment."""
