@@ -41,8 +41,8 @@ def probabilities(scores: Floats, temperature: float, confidence: Sequence[float
 def of_one(scores: Floats, temperature: float, confidence: Sequence[float] | None) -> tuple[Floats, Floats]:
     """The same for one text, at a third of the price: probabilities, and the leaves best first."""
     scaled = scores / temperature
-    raised = np.exp(scaled - scaled.max())
-    chances = raised / raised.sum()
+    raised = np.exp(scaled - np.maximum.reduce(scaled))
+    chances = raised / np.add.reduce(raised)
     order = (-chances).argsort(kind="stable")
     if confidence is None or len(scores) < 2:
         return chances, order

@@ -12,7 +12,7 @@ words of danger count by themselves, and none of its everyday words may talk a d
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 _UNHEARD = 0.01
@@ -49,8 +49,8 @@ class Scorer(Protocol):
     def read(self, text: str) -> Reading:
         """Read one `model_text`."""
 
-    def alarm(self, text: str) -> float:
-        """`Reading.emergency` of it alone, which costs a fraction of the whole reading."""
+    def alarms(self, texts: Sequence[str]) -> list[float]:
+        """`Reading.emergency` of each, none empty, which costs a fraction of the whole readings."""
 
 
 def fuse(

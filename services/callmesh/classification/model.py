@@ -13,6 +13,7 @@ nobody's word. When a file cannot be trusted, `Model.load` raises ModelRefused a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ DEFAULT = Path(__file__).parent / "data" / "default.model"
 WINDOWS = (20, 40)
 """Characters that the emergency scorer looks at together: a half sentence in a letter, and a sentence or two."""
 MOST_LEAVES, MOST_GRAMS = 10, 5
+_APART = "\0"
+"""Stands between texts that are read as one; no n-gram holds it."""
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -99,9 +102,10 @@ class Model:
         apart = self._alone(found[:, start : start + WINDOWS[-1]]) if len(text) > WINDOWS[-1] else ()
         return Reading(self._named(chances, order), self._kept(chances, order), emergency, why, apart)
 
-    def alarm(self, text: str) -> float:
-        """`Reading.emergency` alone."""
-        return self._alarm.score(self._vocabulary.find(text))[0]
+    def alarms(self, texts: Sequence[str]) -> list[float]:
+        """`Reading.emergency` of each text, read alone; none is empty."""
+        sizes = np.array([len(text) + len(_APART) for text in texts])
+        return self._alarm.each(self._vocabulary.find(_APART.join(texts)), sizes)
 
     def _named(self, chances: Floats, order: Places) -> tuple[tuple[str, float], ...]:
         first = order[:MOST_LEAVES]
@@ -183,7 +187,27 @@ class _Alarm:
         if not self.present or not size:
             return 0.0, 0
         margin, start = (self.margin(found), 0) if size <= WINDOWS[0] else self.worst(found)
-        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset)))), start
+        return self._chance(margin), start
+
+    def each(self, found: Rows, sizes: Places) -> list[float]:
+        """The same of texts that stand one after the other, `sizes` apart, with a place between them."""
+        if not self.present:
+            return [0.0] * len(sizes)
+        begun, ended = self._sums(found)
+        stops, places = sizes.cumsum(), np.arange(found.shape[1])
+        begins, end = stops - sizes, (stops - 1).repeat(sizes)[:-1]
+        highest = np.full(sizes.size, -math.inf)
+        for width in WINDOWS:
+            sums = ended[np.minimum(places + width, end)] - begun[:-1]
+            margins = sums[:, 0] / np.sqrt(np.maximum(sums[:, 1], 1e-9)) + self._bias
+            short = places + width > end
+            short[begins] = False
+            margins[short] = -math.inf
+            highest = np.maximum(highest, np.maximum.reduceat(margins, begins))
+        return [self._chance(margin) for margin in highest.tolist()]
+
+    def _chance(self, margin: float) -> float:
+        return 1.0 / (1.0 + math.exp(-min(30.0, max(-30.0, self._slope * margin + self._offset))))
 
     def margin(self, found: Rows) -> float:
         """The margin of the text as one stretch."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ class Sounds:
         self._readings: dict[str, list[str]] = {}
         self._ordered: dict[str, tuple[str, ...]] = {}
         self._heard = _Readings()
+        self._spelled = lru_cache(4_096)(self._split)
         for row in rows:
             syllable, first, also = cells(row, 3)
             code = self._code_of(syllable)
@@ -103,7 +105,7 @@ class Sounds:
         word = text.tight[start:end]
         if word.isdigit() and len(word) == 1:
             return ()
-        spelled = None if word.isdigit() else self._split(word.rstrip("12345"))
+        spelled = None if word.isdigit() else self._spelled(word.rstrip("12345"))
         return spelled or ((UNHEARD, 0, len(word)),)
 
     def _code_of(self, syllable: str) -> str:

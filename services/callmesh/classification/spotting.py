@@ -120,14 +120,14 @@ class Spotter:
         """The words that end in a block behind what is as long as the longest word and was dealt with before."""
         codes = _codes(block).astype(np.uint64)
         lengths = self._endings[_slots(codes[LONGEST - 1 : -1], codes[LONGEST:])]
-        possible = np.flatnonzero(np.unpackbits(lengths.view(np.uint8), bitorder="little").view(bool))
-        size, last = _TOP - (possible & _TOP), (possible >> _WIDTH) + LONGEST
+        possible = np.unpackbits(lengths.view(np.uint8), bitorder="little").view(bool).nonzero()[0]
+        place, bit = possible >> _WIDTH, possible & _TOP
         sums = np.zeros(codes.size + 1, np.uint64)
         (codes * _POWERS[: codes.size]).cumsum(out=sums[1:])
-        start = last + 1 - size
-        wanted = (sums[last + 1] - sums[start]) * _BACK[start]
+        start = place + bit + (LONGEST + 1 - _TOP)
+        wanted = (sums[LONGEST + 1 :][place] - sums[start]) * _BACK[start]
         likely = self._begun[wanted >> _BEGIN].nonzero()[0]
         rows = self._numbers.searchsorted(wanted := wanted[likely])
         known = self._ended[rows] == wanted
         met = likely[known]
-        return Spotted(last[met] + offset, size[met], rows[known])
+        return Spotted(place[met] + (LONGEST + offset), _TOP - bit[met], rows[known])

@@ -8,7 +8,9 @@ module did not foresee: an error inside is ASK, never a ROUTE.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 
 from callmesh.classification.danger import harm_in, points_of
 from callmesh.classification.findings import Findings, evidence, find
@@ -29,6 +31,8 @@ _DECISIVE = 3
 _SUSPECTS = 4
 _LEAST, _ALWAYS = 0.05, 1
 """A candidate less probable than this is named only when it is the best: who returns a case gets the next one."""
+_COURTESY = re.compile("(?:非常|十分)?(?:谢谢|多谢|感谢|你好|您好|辛苦|麻烦|拜托)(?:了|啦|你们|你|您|各位|大家|领导)*")
+"""Says nothing, and heard alone sounds of anything: 谢谢 would stop every polite letter."""
 
 
 class Classifier:
@@ -85,10 +89,12 @@ class Classifier:
         """Learned danger of the sentence that sounds worst, read alone. What the others prove, they prove of
         themselves: a complaint of three lines may hold one cry, and would drown it."""
         sentences = text.sentences()
-        if self._scorer is None or len(sentences) < 2:
+        said = [one for one in sentences if not _COURTESY.fullmatch(one)]
+        if self._scorer is None or len(sentences) < 2 or not said:
             return 0.0
-        worst = heapq.nlargest(_SUSPECTS, sentences, key=self._scorer.alarm)
-        return max(danger_of(self._scorer.read(one), self._urgent, self._categories) for one in worst)
+        alarms = zip(self._scorer.alarms(said), said, strict=True)
+        worst = heapq.nlargest(_SUSPECTS, alarms, key=itemgetter(0))
+        return max(danger_of(self._scorer.read(one), self._urgent, self._categories) for _, one in worst)
 
     def _chances(self, found: Findings, reading: Reading | None, limits: Limits) -> dict[str, float]:
         points = points_by_category(found.hits, found.live, self._categories)

@@ -45,6 +45,10 @@ def test_the_stretch_that_sounds_worst_is_read_alone() -> None:
     assert said.verdict is not Verdict.ROUTE
 
 
+def test_thanks_in_a_sentence_of_their_own_sound_of_nothing() -> None:
+    assert classifier().assess(f"您好。{COMPLAINTS[0]}谢谢您！", Channel.WEB).verdict is Verdict.ROUTE
+
+
 @pytest.mark.parametrize("cry", ["小孙女手伸进压面机", "攀岩绳松了，人直接拍地上", "工人进冷库修管道，出来两个趴着的"])
 def test_what_the_other_sentences_prove_does_not_drown_a_cry(cry: str) -> None:
     for complaint in COMPLAINTS:

@@ -115,6 +115,13 @@ def test_windows_are_scored_alike_in_short_and_long_texts(fitted: build.Fitted, 
     assert model._alarm.worst(found)[0] == pytest.approx(model._alarm.margin(found), abs=1e-5)
 
 
+def test_texts_scored_together_sound_as_they_do_alone(fitted: build.Fitted, alarm: Alarm) -> None:
+    model = build.assembled(fitted, alarm).model
+    texts = [*_texts(8, 13)[0], "水", "".join(_texts(9, 17)[0]), "隔壁着火了快来人", "完全没有见过的字"]
+    assert max(map(len, texts)) > 2 * WINDOWS[-1]
+    assert model.alarms(texts) == pytest.approx([model.read(text).emergency for text in texts])
+
+
 def test_same_rows_give_the_same_bytes(fitted: build.Fitted) -> None:
     texts, labels = _texts(400)
     leaves, numbers = build.numbered(labels)
