@@ -1,12 +1,12 @@
 """The words of a lexicon as numbers and places, ready to be looked for in a line.
 
 What stands behind a word is put together when it is met for the first time: most of a quarter of a million never are.
-From then on a text only points at it.
+Only the classes of a word stay numbers: a letter has words of classes by the ten thousand, and few of them are asked
+for by a pattern.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmesh.classification.lexicon import Term
-from callmesh.classification.spotting import Endings, Numbers, Spotter, endings_of, numbers_of
+from callmesh.classification.spotting import Endings, Numbers, Places, Spotted, Spotter, endings_of, numbers_of
 
 Indices = NDArray[np.int32]
-_BETWEEN = "\1"
-"""Stands between the lines that are searched as one; no word holds it. (Of weight 0, "\0" would be unheard.)"""
 
 
 class Entry(NamedTuple):
@@ -29,22 +27,13 @@ class Entry(NamedTuple):
     term: Term
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Word:
-    """A word as a line has it, `size` characters long: the classes it belongs to, and what it says besides."""
+class OfClass(NamedTuple):
+    """Words that belong to a class, in the order of the text: first and last place, term, and number of the class."""
 
-    size: int
-    rules: tuple[Entry, ...]
-    classes: tuple[tuple[str, Entry], ...]
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """All that is behind it."""
-        return (*self.rules, *(entry for _, entry in self.classes))
-
-
-Met = tuple[int, Word]
-"""A word, and the last of its places."""
+    start: Places
+    last: Places
+    term: Places
+    named: Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +77,47 @@ def packed(found: dict[str, list[tuple[str, int]]], terms: Sequence[Term]) -> Pa
 
 
 class Words:
-    """Looks for words."""
+    """Looks for words. `names` are those of the classes, `number` tells where each stands among them."""
 
     def __init__(self, words: Packed, terms: Sequence[Term]) -> None:
         self._words, self._terms = words, terms
         self._spotter = Spotter(words.numbers, words.endings)
-        self._known: dict[int, Word] = {}
+        self._rules = words.classes > words.first[:-1]
+        self._known: dict[int, tuple[Entry, ...]] = {}
+        self.names = tuple(dict.fromkeys(term.target for term in terms if term.kind == "class"))
+        self.number = {name: at for at, name in enumerate(self.names)}
+        self._named = np.array([self.number.get(term.target, -1) for term in terms], np.int64)
 
-    def find(self, *lines: str) -> list[list[Met]]:
-        """The words of each line, in the order of their ends, of one end the longest first."""
-        joined, known = _BETWEEN.join(lines), self._known
-        spotted = [column.tolist() for column in self._spotter.find(joined)]
-        met = [
-            (last, known.get(row) or self._word(row, joined[last + 1 - size : last + 1]))
-            for last, size, row in zip(*spotted, strict=True)
+    def find(self, line: str) -> Spotted:
+        """Where words stand in a line."""
+        return self._spotter.find(line)
+
+    def entries(self, line: str, found: Spotted) -> list[tuple[int, tuple[Entry, ...]]]:
+        """The last place of each word and all that is behind it."""
+        known = self._known
+        return [
+            (last, known.get(row) or self._entries(row, line[last + 1 - size : last + 1]))
+            for last, size, row in zip(*(column.tolist() for column in found), strict=True)
         ]
-        found, begun, offset = list[list[Met]](), 0, 0
-        for line in lines:
-            ended = bisect_left(spotted[0], offset + len(line), begun)
-            found.append([(last - offset, word) for last, word in met[begun:ended]])
-            begun, offset = ended, offset + len(line) + len(_BETWEEN)
-        return found
 
-    def _word(self, row: int, met: str) -> Word:
-        """Put together what is behind a row that was met for the first time."""
+    def rules(self, line: str, found: Spotted) -> list[tuple[int, tuple[Entry, ...]]]:
+        """The same of the words that say more than that they belong to a class; what says so comes last."""
+        chosen = self._rules[found.row]
+        return self.entries(line, Spotted(*(column[chosen] for column in found)))
+
+    def classes(self, found: Spotted) -> OfClass:
+        """The classes of the words."""
+        begin = self._words.classes[found.row]
+        counts = self._words.first[found.row + 1] - begin
+        which = np.repeat(np.arange(counts.size), counts)
+        entry = np.arange(which.size) + (begin - counts.cumsum() + counts)[which]
+        last, term = found.last[which], self._words.terms[entry]
+        return OfClass(last + 1 - found.size[which], last, term, self._named[term])
+
+    def _entries(self, row: int, met: str) -> tuple[Entry, ...]:
         words = self._words
-        first, classes, stop = words.first[row], words.classes[row], words.first[row + 1]
         made = tuple(
             Entry(words.spelled[words.at[at] : words.at[at + 1]] or met.strip(), self._terms[words.terms[at]])
-            for at in range(first, stop)
+            for at in range(words.first[row], words.first[row + 1])
         )
-        named = tuple((entry.term.target, entry) for entry in made[classes - first :])
-        return self._known.setdefault(row, Word(len(met), made[: classes - first], named))
+        return self._known.setdefault(row, made)

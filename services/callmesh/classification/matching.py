@@ -8,9 +8,9 @@ clause mark in its middle) is kept as unsure: enough to ask, seldom enough to se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,17 @@ import numpy as np
 from callmesh.classification.class_words import ClassWords
 from callmesh.classification.compiled import Compiled
 from callmesh.classification.compiled_file import open_lexicon
-from callmesh.classification.entries import Entry, Met, Words
+from callmesh.classification.entries import Entry, Words
 from callmesh.classification.joining import MOST_PER_WORD, OF_PROOF, PLAIN, Hit, PatternIndex, find_patterns
 from callmesh.classification.sounds import Heard
+from callmesh.classification.spotting import Spotted
 from callmesh.classification.text import Text, words
 
 __all__ = ["PLAIN", "Hit", "Matcher"]
 
 _SAFE = frozenset({"mask", "category"})
+_BETWEEN = "\1"
+"""Stands between the lines that are searched as one; no word holds it. (Of weight 0, "\0" would be unheard.)"""
 
 
 class Matcher:
@@ -33,7 +36,7 @@ class Matcher:
 
     def __init__(self, lexicon: Compiled) -> None:
         self.version = lexicon.version
-        self._sounds = lexicon.sounds
+        self._sounds, self._terms = lexicon.sounds, lexicon.terms
         self._patterns = PatternIndex(lexicon.patterns)
         self._symbols = {symbol: lexicon.terms[at] for symbol, at in lexicon.symbols.items()}
         self._words = Words(lexicon.words, lexicon.terms)
@@ -46,12 +49,13 @@ class Matcher:
     def find(self, text: Text) -> list[Hit]:
         """All hits that no mask covers, patterns included, in the order of the text; of classes those of the proof."""
         heard, latin = self._sounds.hear(text), words(text)
-        written, sounding, spelled = self._words.find(text.tight, heard.codes, latin[0])
+        lines = (text.tight, heard.codes, latin[0])
+        written, sounding, spelled = _apart(self._words.find(_BETWEEN.join(lines)), lines)
         sure = _Sure(text)
         hits = [*self._as_latin(text, latin, spelled), *self._as_symbols(text), *self._as_written(sure, written)]
         masked = _reach(text, [hit for hit in hits if hit.row.kind == "mask" and hit.sure])
         alike = [hit for hit in self._as_heard(text, heard, sounding, hits) if masked[hit.start] < hit.end]
-        classes = ClassWords(written)
+        classes = ClassWords(self._words, written, len(text.tight))
         patterns = self._patterns.possible(classes.cells((*hits, *alike)))
         hits = [hit for hit in hits if masked[hit.start] < hit.end or _harmless(hit)]
         hits += self._of_classes(sure, classes, self._patterns.needed(patterns), masked)
@@ -64,11 +68,11 @@ class Matcher:
         """True for a report that is spelled out in pinyin."""
         return self._sounds.is_pinyin(text)
 
-    def _as_latin(self, text: Text, latin: tuple[str, list[int]], found: Iterable[Met]) -> Iterator[Hit]:
-        _, places = latin
-        for last, word in found:
-            start, end = places[last + 2 - word.size], places[last - 1] + 1
-            for entry in word.entries:
+    def _as_latin(self, text: Text, latin: tuple[str, list[int]], found: Spotted) -> Iterator[Hit]:
+        line, places = latin
+        for last, entries in self._words.entries(line, found):
+            start, end = places[last - len(entries[0].word)], places[last - 1] + 1
+            for entry in entries:
                 if "alone" not in entry.term.flags or text.alone(start, end):
                     yield Hit(start, end, entry.word, entry.term, True, (start,))
 
@@ -80,23 +84,25 @@ class Matcher:
                 at = min(bisect_left(text.source, offset), len(text.tight) - 1)
                 yield Hit(at, at + 1, symbol, term, True, (at,))
 
-    def _as_written(self, sure: _Sure, found: Iterable[Met]) -> Iterator[Hit]:
-        for last, met in found:
-            for word, term in met.rules:
-                start = last + 1 - met.size
+    def _as_written(self, sure: _Sure, found: Spotted) -> Iterator[Hit]:
+        for last, entries in self._words.rules(sure.text.tight, found):
+            for word, term in entries:
+                if term.kind == "class":
+                    break  # and so are all that follow
+                start = last + 1 - len(word)
                 whole = sure.of(start, last)
                 if whole or term.kind == "trigger":
                     yield Hit(start, last + 1, word, term, whole, (start,))
 
-    def _as_heard(self, text: Text, heard: Heard, found: list[Met], hits: list[Hit]) -> Iterator[Hit]:
+    def _as_heard(self, text: Text, heard: Heard, found: Spotted, hits: list[Hit]) -> Iterator[Hit]:
         """Homophones; a character that belongs to a known word (油烟) is no slip of 有烟."""
-        if not found:
+        if not found.row.size:
             return
-        _, begins, ends = heard
+        codes, begins, ends = heard
         known = {place for hit in hits if hit.row.kind in _SAFE for place in range(hit.start, hit.end)}
-        for last, word in found:
-            first = last + 1 - word.size
-            for entry in word.entries:
+        for last, entries in self._words.entries(codes, found):
+            for entry in entries:
+                first = last + 1 - len(entry.word)
                 start, end = begins[first], ends[last]
                 if text.tight[start:end] == entry.word:
                     continue
@@ -110,12 +116,11 @@ class Matcher:
 
     def _of_classes(self, sure: _Sure, classes: ClassWords, needed: dict[str, int], masked: list[int]) -> Iterator[Hit]:
         """Only of classes that some possible pattern, or the proof of ROUTE, asks for, where it asks, and no flood."""
-        left = dict.fromkeys(needed, MOST_PER_WORD)
-        for last, (word, term) in classes.wanted(needed):
-            start, name = last + 1 - len(word), term.target
+        left, tight, terms = dict.fromkeys(needed, MOST_PER_WORD), sure.text.tight, self._terms
+        for start, last, term, name in classes.wanted(needed):
             if left[name] and (masked[start] <= last or name == PLAIN):
                 left[name] -= 1
-                yield Hit(start, last + 1, word, term, sure.of(start, last), (start,))
+                yield Hit(start, last + 1, tight[start : last + 1], terms[term], sure.of(start, last), (start,))
 
 
 class _Sure:
@@ -128,6 +133,14 @@ class _Sure:
     def of(self, start: int, last: int) -> bool:
         """True when the stretch reads as one word."""
         return self._gaps[last] == self._gaps[start] or self.text.whole(start, last + 1)
+
+
+def _apart(found: Spotted, lines: Sequence[str]) -> Iterator[Spotted]:
+    """What was found in lines that were searched as one, each by its own places."""
+    offset, behind = 0, list(accumulate(len(line) + len(_BETWEEN) for line in lines))
+    for first, stop in pairwise([0, *found.last.searchsorted(behind).tolist()]):
+        yield Spotted(found.last[first:stop] - offset, found.size[first:stop], found.row[first:stop])
+        offset = behind.pop(0)
 
 
 def _order(hit: Hit) -> tuple[int, int]:
