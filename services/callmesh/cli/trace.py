@@ -143,7 +143,10 @@ def named(which: str) -> str:
 def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None) -> str:
     """The case of a number; "" after listing several to choose from."""
     if not found:
-        raise Failure(f"no case has the id, external number or caller's number {which}")
+        raise Failure(
+            f"没有编号、外部单号或来电号码为 {which} 的事件单, 请核对\n"
+            f"no case has the id, external number or caller's number {which}"
+        )
     if index is not None and index > len(found):
         raise BadInput(f"--index {index} is too large: {len(found)} cases have this number")
     if index is None and len(found) > 1:
