@@ -1,10 +1,9 @@
 """The connection to NATS as every process has it: nats-py's, with the way of a message from the socket made short.
 
-Every fact reaches some seven readers, each of which pays for reading it. Three things are shorter than the library's:
+Every fact reaches some seven readers, each of which pays for reading it. Two things are shorter than the library's:
 headers are plain `Name: value` lines in UTF-8, and NATS refuses a publisher whose are not, so they are not looked at
-byte by byte; ours are written all at once, unless a value would break out of its line; and whoever only notes a message
-(`listen`) is called while it is read, with no queue and no task between. This overrides private methods of the pinned
-library: a test holds them to the originals.
+byte by byte; and whoever only notes a message (`listen`) is called while it is read, with no queue and no task
+between. This overrides private methods of the pinned library: a test holds them to the originals.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from collections.abc import Callable
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.protocol.command import hpub_cmd
 
 _BLANKS = " \t\v\f\r\n"
 Arrived = Callable[[Msg], None]
@@ -36,19 +34,6 @@ class Connection(Client):
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)
         self._listeners.pop(sid, None)
-
-    async def _send_publish(
-        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, str] | None
-    ) -> None:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]) if headers else ""
-        if not lines or not subject or not lines.count("\r") == lines.count("\n") == len(headers or ()):
-            await super()._send_publish(subject, reply, payload, payload_size, headers)  # which mends or refuses it
-            return
-        self.stats["out_msgs"] += 1
-        self.stats["out_bytes"] += payload_size
-        await self._send_command(hpub_cmd(subject, reply, f"NATS/1.0\r\n{lines}\r\n".encode(), payload))
-        if self._flush_queue is not None and self._flush_queue.empty():
-            await self._flush_pending()
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         arrived = self._listeners.get(sid)

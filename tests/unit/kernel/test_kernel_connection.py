@@ -22,29 +22,8 @@ def test_reads_headers_as_the_library_does(headers: dict[str, str], between: str
     assert Connection._parse_header_lines(block) == Client._parse_header_lines(block)
 
 
-class Noted(Connection):
-    """What would be sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[bytes] = []
-
-    async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
-        self.sent.append(bytes(cmd))
-
-
-@given(st.dictionaries(st.text("Nats-ce", min_size=1), st.text(max_size=30).map(str.strip), max_size=8))
-async def test_writes_headers_as_the_library_does(headers: dict[str, str]) -> None:
-    """Also where a value would be a second header."""
-    mine = Noted()
-    await mine._send_publish("x.y", "answer.here", b"text", 4, headers)
-    await Client._send_publish(mine, "x.y", "answer.here", b"text", 4, headers)
-    assert mine.sent[0] == mine.sent[1]
-    assert mine.stats["out_msgs"] == 2
-
-
 def test_it_is_the_librarys_methods_that_are_replaced() -> None:
-    assert {"_parse_header_lines", "_process_msg", "_remove_sub", "_send_publish"} <= vars(Client).keys()
+    assert {"_parse_header_lines", "_process_msg", "_remove_sub"} <= vars(Client).keys()
 
 
 async def test_a_listener_is_told_what_a_subscriber_is(nats: NatsServer) -> None:
