@@ -8,6 +8,7 @@ between. This overrides private methods of the pinned library: a test holds them
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from nats.aio.client import Client
@@ -30,6 +31,14 @@ class Connection(Client):
         subscription = await self.subscribe(subject)
         self._listeners[subscription._id] = arrived
         return subscription
+
+    async def end(self, subscription: Subscription, seconds: float) -> None:
+        """Ends a subscription; what the server has sent by now still reaches its listener, for so long."""
+        try:
+            async with asyncio.timeout(seconds if self.is_connected else 0):
+                await subscription.drain()  # type: ignore[no-untyped-call]
+        finally:
+            self._remove_sub(subscription._id)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)

@@ -28,6 +28,8 @@ from callmesh.kernel.telemetry import clock
 EXPIRES_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
+CLOSE_SECONDS = 0.5
+"""Of a NATS that is there but does not answer nothing is on its way."""
 _NANOSECONDS = 1_000_000_000
 _HEARTBEAT, _TIMED_OUT, _NO_MESSAGES = "100", "408", "404"
 
@@ -59,10 +61,11 @@ class Puller:
         self._subscription = await self._client.listen(self._inbox, self._arrived)
 
     async def close(self) -> None:
-        """Stops; what was delivered but not acknowledged comes again to somebody."""
+        """Stops, and waits for what is on its way: nobody would nak it, so it would come again only when the time for
+        its acknowledgement is over. What was delivered but not acknowledged comes again to somebody."""
         if self._subscription is not None:
-            with contextlib.suppress(NatsError, OSError):
-                await self._subscription.unsubscribe()
+            with contextlib.suppress(NatsError, OSError, TimeoutError):
+                await self._client.end(self._subscription, CLOSE_SECONDS)
 
     def left(self) -> list[Msg]:
         """What arrived and was never taken."""

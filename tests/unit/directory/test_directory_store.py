@@ -189,7 +189,8 @@ class TestWatch:
         async with jetstream(nats) as js:
             await publish(js, city)
             await asyncio.to_thread(nats.stop)
-            async with watching(js) as watch:
+            impatient = js._nc.jetstream(timeout=2)  # what it asks before it notices the stop is lost
+            async with watching(impatient) as watch:
                 with pytest.raises(NoDirectory):
                     _ = watch.city
                 await asyncio.to_thread(nats.start)
