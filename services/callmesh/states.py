@@ -32,6 +32,11 @@ LIVE = frozenset(_Leg.Value(one.name) for one in LIVE_LEG)
 """Of a call leg: it rings, or people talk."""
 
 
+def asks_to_see(one: referral_pb2.Referral) -> bool:
+    """Whether its agency waits for a decision on seeing more of the report."""
+    return any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures)
+
+
 def is_owed(leg: case_pb2.CallLeg) -> bool:
     """Whether somebody has to call back because of it."""
     return leg.HasField("call_back") and not leg.call_back.HasField("done_at")

@@ -16,8 +16,9 @@ from callmesh.api.v1 import case_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.console.clients import Acting
 from callmesh.domain.release import FIELDS, IDENTITY
+from callmesh.states import asks_to_see
 
-_R, _P, _D = referral_pb2.Referral, referral_pb2.Pending, referral_pb2.Disclosure
+_R, _P = referral_pb2.Referral, referral_pb2.Pending
 _WORKING = (_R.ACCEPTED, _R.IN_PROGRESS)
 
 
@@ -46,7 +47,7 @@ def offered_acts(one: referral_pb2.Referral) -> list[str]:
         found.append("extension")
     if _P.SUSPENSION not in asked and not one.wall_time:
         found.append("suspension")
-    if all(each.state != _D.ASKED for each in one.disclosures):
+    if not asks_to_see(one):
         found.append("disclosure")
     if one.role == _R.LEAD and not one.binding:
         found += ["return"] if not one.return_count else ["return", "contest"]

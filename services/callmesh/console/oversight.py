@@ -14,7 +14,7 @@ from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
 from callmesh.console.clients import Acting
 from callmesh.console.handling import Typed
-from callmesh.states import ENDED, OPEN
+from callmesh.states import ENDED, OPEN, asks_to_see
 
 _R, _P, _F = referral_pb2.Referral, referral_pb2.Pending, case_pb2.Finding
 _WATCHED = (common_pb2.SUPERVISION_BLUE, common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED)
@@ -40,7 +40,7 @@ def _decisions(case: case_pb2.Case) -> Iterator[Chance]:
     for one in case.referrals:
         if one.state in OPEN:
             yield from (Chance(_DECIDED[asked.kind], one.name, one.agency) for asked in one.pending if asked.kind)
-        if any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures):
+        if asks_to_see(one):
             yield Chance("disclosure", one.name, one.agency)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
-from callmesh.states import ENDED, LIVE, OPEN, dues, is_owed
+from callmesh.states import ENDED, LIVE, OPEN, asks_to_see, dues, is_owed
 from callmesh.tracking.words import micros
 
 _Case, _Referral, _Repeat = case_pb2.Case, referral_pb2.Referral, case_pb2.Repeat
@@ -44,7 +44,7 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.DISPUTED
     if case.HasField("repeat") and case.repeat.stage != _Repeat.RECHECKED:
         yield CaseFilter.REPEATED
-    if any(one.pending or _asks_to_see(one) for one in case.referrals if one.state in OPEN):
+    if any(one.pending or asks_to_see(one) for one in case.referrals if one.state in OPEN):
         yield CaseFilter.PENDING
     if case.supervision in (common_pb2.SUPERVISION_YELLOW, common_pb2.SUPERVISION_RED):
         yield CaseFilter.WATCHED
@@ -52,10 +52,6 @@ def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:
         yield CaseFilter.ON_CALL
     if any(is_owed(one) for one in case.call_legs):
         yield CaseFilter.CALL_BACK
-
-
-def _asks_to_see(one: referral_pb2.Referral) -> bool:
-    return any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures)
 
 
 def _this_round(case: case_pb2.Case) -> Iterable[referral_pb2.Referral]:
