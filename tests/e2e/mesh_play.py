@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2
@@ -106,7 +106,13 @@ def refused(code: grpc.StatusCode, reason: str) -> Iterator[Refusal]:
 
 
 class Desk:
-    """An operator at an agency. Every method is one RPC and answers with the case after it."""
+    """An operator at an agency. Every method is one RPC and answers with the case after it.
+
+    Tracking follows the log. A desk that reads a case asks for no less than what any desk here was last answered about
+    it (`latest`): what a test holds of a case may be older than what it did to it.
+    """
+
+    latest: ClassVar[dict[str, int]] = {}
 
     def __init__(self, clients: Clients, agency: str, role: str = "operator", *, retry: bool = False) -> None:
         self.clients, self.agency = clients, agency
@@ -121,6 +127,8 @@ class Desk:
             return await method(request, metadata=self._me, timeout=CALL_SECONDS)
 
         answer = await (patiently(once) if self._retry else once())
+        if isinstance(answer, case_pb2.Case):
+            self.latest[answer.name] = max(int(answer.etag), self.latest.get(answer.name, 0))
         if getattr(request, "request_id", ""):
             named = answer.name if isinstance(answer, case_pb2.Case) else request.name
             self.done.append(f"{named.split('/')[1]}:{self.agency}:{request.request_id}")
@@ -177,11 +185,12 @@ class Desk:
         return await self.call(self.clients.supervision.ReopenCase, request)
 
     async def get(self, case: case_pb2.Case, min_etag: str = "") -> case_pb2.Case:
-        request = trk.GetCaseRequest(name=case.name, min_etag=min_etag or case.etag)
+        known = max(int(case.etag or 0), self.latest.get(case.name, 0))
+        request = trk.GetCaseRequest(name=case.name, min_etag=min_etag or str(known))
         return await self.call(self.clients.tracking.GetCase, request)
 
     async def events(self, case: case_pb2.Case) -> list[trk.CaseEvent]:
-        """All events of a case as tracking tells them, up to the case's etag."""
+        """All events of a case as tracking tells them, up to what a desk knows of it."""
         await self.get(case)
         request = trk.ListCaseEventsRequest(parent=case.name, page_size=500)
         return list((await self.call(self.clients.tracking.ListCaseEvents, request)).events)
