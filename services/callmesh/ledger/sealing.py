@@ -12,7 +12,7 @@ how long, and how it ended can be told for ever. A record without any such words
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -85,23 +85,22 @@ def _take(message: Any, plan: Plan, path: Path, into: Into) -> None:
         if message.HasField(name):
             into((*path, number), getattr(message, name).SerializeToString())
             message.ClearField(name)
-    for one, below, way in _below(message, plan, path):
-        _take(one, below, way, into)
+    _take_below(message, plan, path, into)
 
 
-def _below(message: Any, plan: Plan, path: Path) -> Iterator[tuple[Any, Plan, Path]]:
-    """Messages that are there and may hold something marked."""
+def _take_below(message: Any, plan: Plan, path: Path, into: Into) -> None:
+    """From messages that are there and may hold something marked."""
     for name, number, below in plan.single:
         if message.HasField(name):
-            yield getattr(message, name), below, (*path, number)
+            _take(getattr(message, name), below, (*path, number), into)
     for choice, members in plan.one_of.items():
         which = message.WhichOneof(choice)
         if which in members:
             number, below = members[which]
-            yield getattr(message, which), below, (*path, number)
+            _take(getattr(message, which), below, (*path, number), into)
     for name, number, below in plan.repeated:
-        for place, one in enumerate(getattr(message, name)):
-            yield one, below, (*path, number, place)
+        for place, one in enumerate(getattr(message, name)[:]):
+            _take(one, below, (*path, number, place), into)
 
 
 def _put(message: Any, path: Path, value: bytes) -> None:
