@@ -100,7 +100,9 @@ def every_way_in(clients: Clients, name: str) -> dict[str, Callable[[dict[str, A
         "AnswerCase": lambda who: c.intake.AnswerCase(
             intake.AnswerCaseRequest(**one, result="x", public_reply="x"), **who
         ),
-        "RejectCase": lambda who: c.intake.RejectCase(intake.RejectCaseRequest(**one, reason="x"), **who),
+        "RejectCase": lambda who: c.intake.RejectCase(
+            intake.RejectCaseRequest(**one, ground="abuse", reason="x"), **who
+        ),
         "CancelCase": lambda who: c.intake.CancelCase(intake.CancelCaseRequest(**one, reason="x"), **who),
         "ClassifyCase": lambda who: c.classification.ClassifyCase(
             cls.ClassifyCaseRequest(**one, category="gas_leak", reason="x"), **who
