@@ -148,7 +148,7 @@ class TestStranger:
             told, control = await refused(call(by("water"))), await refused(unreal[method](by("water")))
             assert told.code() == NOT_FOUND, (method, told.details())
             assert (told.details(), client.status_details(told)) == (control.details(), client.status_details(control))
-        after = await clients.tracking.GetCase(pb.GetCaseRequest(name=case.name), **by("12345"))
+        after = await clients.tracking.GetCase(pb.GetCaseRequest(name=case.name, min_etag=case.etag), **by("12345"))
         assert after.etag == case.etag, "nothing was written"
 
     async def test_finds_nothing_in_lists_watches_and_figures(self, clients: Clients) -> None:
