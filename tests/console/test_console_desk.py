@@ -88,6 +88,25 @@ async def test_what_waits_is_sent_on_taken_back_and_answered(person: Person, cli
     await expect(row).to_have_count(0)
 
 
+async def test_what_is_not_taken_up_has_a_ground_of_the_citys(person: Person, clients: Clients) -> None:
+    """On the case's page each ground is a choice, some want words; by keyboard a part of its name will do."""
+    page = (await person("op110")).page
+    case = await opened(clients, "又打来骂人", "prank_abuse")
+    await page.goto(f"/{case.name}")
+    await page.locator("[name=verb]").select_option("reject abuse")
+    await page.locator("form[action$='/act'] button").click()
+    await expect(page.locator("p.error")).to_contain_text("恶意攻击骚扰")
+    await expect(page.locator("[name=verb]")).to_have_value("reject abuse")
+    await page.goto("/desk")
+    await page.locator("body[data-ready]").wait_for()
+    await command(page, f"拒 {case.name[-6:]} 骚扰 一小时内拨打二十次")
+    after = await reaches(clients, case, lambda one: one.state == C.REJECTED, "rejected")
+    assert (after.ground, after.result) == ("abuse", "一小时内拨打二十次")
+    await page.goto(f"/{case.name}")
+    await expect(page.locator("dl")).to_contain_text("恶意攻击骚扰")
+    await expect(page.locator("table.events")).to_contain_text("不予受理, 理由: 恶意攻击骚扰")
+
+
 async def test_whom_nobody_reached_is_asked_again_and_a_new_round_begins(person: Person, clients: Clients) -> None:
     """From the case's page; what is refused comes back with its words."""
     case = await resolved(clients, await handed(clients, "停气已修", "gas_outage", "gas"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, parse
+from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, ground_meant, parse
 from callmesh.console.sending import Draft, Form, since
 from support.city import demo_city
 
@@ -45,6 +45,17 @@ def test_an_agency_is_found_by_what_people_call_it(said: str, id: str) -> None:
 def test_an_agency_that_is_none_or_many_is_asked_for_again(said: str) -> None:
     with pytest.raises(NotUnderstood):
         agency_meant(demo_city(), said)
+
+
+@pytest.mark.parametrize("said", ["abuse", "骚扰", "harass"])
+def test_a_ground_is_found_by_its_code_or_a_part_of_its_name(said: str) -> None:
+    assert ground_meant(demo_city(), said) == "abuse"
+
+
+@pytest.mark.parametrize("said", ["不存在", "程序"])
+def test_a_ground_that_is_none_or_many_is_asked_for_again(said: str) -> None:
+    with pytest.raises(NotUnderstood):
+        ground_meant(demo_city(), said)
 
 
 def test_a_case_is_found_by_the_end_of_its_number() -> None:

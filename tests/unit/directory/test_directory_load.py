@@ -371,3 +371,9 @@ def _figures(folder: Path, *lines: str) -> int:
     text = (folder / "city.toml").read_text()
     (folder / "city.toml").write_text("\n".join((text.rstrip("\n"), "[figures]", *lines)) + "\n")
     return len(text.rstrip("\n").splitlines())
+
+
+def test_a_city_may_list_no_grounds_of_rejection(folder: Path) -> None:
+    assert [one.code for one in load_city(folder).grounds] == ["abuse"]
+    (folder / "grounds.toml").unlink()
+    assert load_city(folder).grounds == ()
