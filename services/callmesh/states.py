@@ -17,6 +17,7 @@ from callmesh.domain.referral import OPEN_REFERRAL, WORKING_REFERRAL
 from callmesh.domain.watch import NOT_OFFERED
 from callmesh.domain.watch import UNDECIDED as UNDECIDED_CASE
 
+_Undecided = referral_pb2.Pending | referral_pb2.Disclosure
 _Case, _Referral, _Leg = case_pb2.Case.State, referral_pb2.Referral.State, case_pb2.CallLeg.State
 ENDED = frozenset(_Case.Value(one.name) for one in ENDED_CASE)
 """Of a case: nothing is left to do."""
@@ -71,7 +72,8 @@ def _decisions(case: case_pb2.Case) -> Iterator[Due]:
     if case.state in UNDECIDED and case.HasField("decision_due"):
         yield Due(common_pb2.LIMIT_DECISION, case.decision_due, case.owner)
     for one in case.referrals:
-        for asked in one.pending if one.state in OPEN else ():
+        undecided: list[_Undecided] = [*one.pending, *one.disclosures] if one.state in OPEN else []
+        for asked in undecided:
             if asked.HasField("decision_due"):
                 yield Due(common_pb2.LIMIT_DECISION, asked.decision_due, one.sender)
 

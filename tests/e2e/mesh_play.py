@@ -128,7 +128,7 @@ class Desk:
 
         answer = await (patiently(once) if self._retry else once())
         if isinstance(answer, case_pb2.Case):
-            self.latest[answer.name] = max(int(answer.etag), self.latest.get(answer.name, 0))
+            self.latest[answer.name] = max(int(answer.etag or 0), self.latest.get(answer.name, 0))
         if getattr(request, "request_id", ""):
             named = answer.name if isinstance(answer, case_pb2.Case) else request.name
             self.done.append(f"{named.split('/')[1]}:{self.agency}:{request.request_id}")
@@ -209,21 +209,34 @@ class Desk:
     async def until(
         self, case: case_pb2.Case, fits: Callable[[case_pb2.Case], bool], what: str, seconds: float = PATIENCE
     ) -> case_pb2.Case:
-        """Watches the case until it fits, by WatchCases; what was before the watch is read once."""
-        call = self.clients.tracking.WatchCases(trk.WatchCasesRequest(), metadata=self._me)
+        """Watches the case until it fits, by WatchCases; what was before the watch is read once. A watch that could not
+        keep up is begun anew, as the contract says."""
         seen = case
         try:
             async with asyncio.timeout(seconds):
-                async for change in call:
-                    named = change.HasField("case")
-                    if not named:  # the watch has begun: nothing after this is missed
-                        seen = await self.get(case)
-                    elif change.case.name == case.name and int(change.case.etag) > int(seen.etag):
-                        seen = change.case
-                    if fits(seen):
-                        return seen
+                while True:
+                    try:
+                        async for seen in self._versions(case):
+                            if fits(seen):
+                                return seen
+                    except grpc.aio.AioRpcError as wrong:
+                        if wrong.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+                            raise
         except TimeoutError:
             raise AssertionError(f"not within {seconds:.0f} s: {what}; the case is {seen}") from None
+
+    async def _versions(self, case: case_pb2.Case) -> AsyncIterator[case_pb2.Case]:
+        """The case as it is when the watch has begun, and each later version."""
+        call = self.clients.tracking.WatchCases(trk.WatchCasesRequest(), metadata=self._me)
+        seen = case
+        try:
+            async for change in call:
+                if not change.HasField("case"):  # the watch has begun: nothing after this is missed
+                    seen = await self.get(case)
+                    yield seen
+                elif change.case.name == case.name and int(change.case.etag) > int(seen.etag):
+                    seen = change.case
+                    yield seen
         finally:
             call.cancel()
         raise AssertionError("the watch ended")

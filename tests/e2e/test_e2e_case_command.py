@@ -224,7 +224,11 @@ def test_folding_answering_and_rejecting(desk: Terminal) -> None:
     child = desk.do("unfold", child, reason="不是同一事件")
     assert child["state"] == "CLASSIFIED"
     assert desk.do("answer", child, result="已告知", reply="请先开总阀")["state"] == "ANSWERED"
-    assert desk.do("reject", parent, reason="不属受理范围")["state"] == "REJECTED"
+    unlisted = desk.refused("reject", parent["name"], "--reason", "不属受理范围")
+    assert unlisted["code"] == "INVALID_ARGUMENT" and "恶意攻击骚扰 (abuse)" in json.dumps(unlisted, ensure_ascii=False)
+    rejected = desk.do("reject", parent, ground="court_or_arbitration", reason="区法院已立案")
+    assert (rejected["state"], rejected["ground"]) == ("REJECTED", "court_or_arbitration")
+    assert "不予受理, 理由: court_or_arbitration" in desk.trace(parent)
     assert desk.refused("merge", child["name"], "--into", parent["name"], "--operator", "power")["code"] == "NOT_FOUND"
 
 

@@ -390,10 +390,14 @@ async def test_who_decides_and_asks_is_watched_too(clients: Clients) -> None:
         called = await desk.follow_up(forgotten)
         assert at(called.follow_up_due) > at(done.follow_up_due), "a call alone ends nothing"
         await desk.close(called)
+        kept = await desk.classify(await desk.open("随便打打电话"), "prank_abuse")
         astray = await desk.offered("光缆断了, 派错了", "telecom")
         back = await desk.recall((await telecom.told(astray)).referral.name)
         left = await desk.until(back, lambda one: "late_decision" in one.flags, "nobody offered it again")
         await missed(desk, left, "审批", back.decision_due)
+    assert at(kept.decision_due) == pytest.approx(at(kept.opened_at) + 2), "nobody else's: who keeps it answers it"
+    forgotten = await desk.until(kept, lambda one: "late_decision" in one.flags, "nobody answered it")
+    await missed(desk, forgotten, "审批", kept.decision_due)
 
 
 async def asked(desk: Desk, case: case_pb2.Case) -> Timestamp:

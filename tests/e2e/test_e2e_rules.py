@@ -234,7 +234,7 @@ async def test_an_emergency_is_not_diverted(clients: Clients) -> None:
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "EMERGENCY_NOT_DIVERTIBLE") as found:
         await desk.transfer(case, agency="water", reason="试试")
     assert "紧急" in found.zh and found.state == "emergency"
-    rejection = intake.RejectCaseRequest(request_id=request_id(), name=case.name, reason="重复")
+    rejection = intake.RejectCaseRequest(request_id=request_id(), name=case.name, ground="no_demand")
     with refused(grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE"):
         await desk.call(clients.intake.RejectCase, rejection)
     sent = await desk.transfer(case, agency="119", support=["water"], reason="溺水")

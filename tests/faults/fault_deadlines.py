@@ -51,9 +51,11 @@ class Planned:
 
     @property
     def limits(self) -> LimitProfile:
-        """Accepted within so many seconds; or, for a warning, a result whose hundredth part is as long."""
+        """Accepted within so many seconds; or, for a warning, a result whose hundredth part is as long. The hundredth
+        part of the other limits is longer than any run takes."""
         if self.warning:
-            return replace(SLOW, resolve=Span(self.seconds * 100, "s"), warn_percent=1)
+            days = Span(240, "h")
+            return LimitProfile("slow", days, days, Span(self.seconds * 100, "s"), warn_percent=1)
         return replace(SLOW, accept=Span(self.seconds, "s"))
 
 

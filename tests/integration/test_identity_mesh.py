@@ -100,7 +100,9 @@ def every_way_in(clients: Clients, name: str) -> dict[str, Callable[[dict[str, A
         "AnswerCase": lambda who: c.intake.AnswerCase(
             intake.AnswerCaseRequest(**one, result="x", public_reply="x"), **who
         ),
-        "RejectCase": lambda who: c.intake.RejectCase(intake.RejectCaseRequest(**one, reason="x"), **who),
+        "RejectCase": lambda who: c.intake.RejectCase(
+            intake.RejectCaseRequest(**one, ground="abuse", reason="x"), **who
+        ),
         "CancelCase": lambda who: c.intake.CancelCase(intake.CancelCaseRequest(**one, reason="x"), **who),
         "ClassifyCase": lambda who: c.classification.ClassifyCase(
             cls.ClassifyCaseRequest(**one, category="gas_leak", reason="x"), **who
@@ -146,7 +148,7 @@ class TestStranger:
             told, control = await refused(call(by("water"))), await refused(unreal[method](by("water")))
             assert told.code() == NOT_FOUND, (method, told.details())
             assert (told.details(), client.status_details(told)) == (control.details(), client.status_details(control))
-        after = await clients.tracking.GetCase(pb.GetCaseRequest(name=case.name), **by("12345"))
+        after = await clients.tracking.GetCase(pb.GetCaseRequest(name=case.name, min_etag=case.etag), **by("12345"))
         assert after.etag == case.etag, "nothing was written"
 
     async def test_finds_nothing_in_lists_watches_and_figures(self, clients: Clients) -> None:

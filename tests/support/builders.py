@@ -12,7 +12,7 @@ from callmesh.domain import facts as f
 from callmesh.domain.case import Actor, Case, Classification
 from callmesh.domain.clocks import due
 from callmesh.domain.decide import decide
-from callmesh.domain.directory import Calendar, LimitProfile, Span
+from callmesh.domain.directory import Calendar, LimitProfile, RejectionGround, Span
 from callmesh.domain.errors import DomainError
 from callmesh.domain.evolve import evolve
 from callmesh.domain.referral import Referral
@@ -26,6 +26,10 @@ CASE = f"cases/{CASE_ID}"
 CALENDAR = Calendar()
 RETURN_WITHIN = Span(2, "wd")
 LIMITS = LimitProfile("L2", Span(30, "m"), Span(2, "h"), Span(24, "h"))
+GROUNDS = (
+    RejectionGround("abuse", "恶意骚扰", "Abuse"),
+    RejectionGround("court", "已进入诉讼", "In court", explain=True),
+)
 POLICE = Actor(ActorKind.PERSON, "110", "p-7", "operator")
 HOTLINE = Actor(ActorKind.PERSON, "12345", "h-1", "operator")
 GAS = Actor(ActorKind.PERSON, "gas", "g-1", "operator")
@@ -66,6 +70,10 @@ def target(agency: str = "gas", role: Role = Role.LEAD, **changes: Any) -> c.Tar
 
 def transfer(*targets: c.Target, **changes: Any) -> c.Transfer:
     return c.Transfer(targets or (target(),), Mode.PUSH, CALENDAR, **changes)
+
+
+def reject(ground: str = "abuse", reason: str = "") -> c.Reject:
+    return c.Reject(ground, GROUNDS, reason)
 
 
 def name(number: int = 1) -> str:

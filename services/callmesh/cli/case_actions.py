@@ -72,6 +72,9 @@ OPTIONS = {
     "emergency": Option("Life or crime now: it waits for nothing.", Kind.FLAG),
     "field": Option("Field of the report: name, number, place ...; may be repeated.", Kind.LIST),
     "finding": Option("Number of the finding.", Kind.COUNT),
+    "ground": Option(
+        "Ground of the rejection, a code of the city's grounds.toml; one that is not listed names them all."
+    ),
     "handler": Option("Staff number of who takes it."),
     "injured": Option("So many are hurt.", Kind.COUNT),
     "into": Option("The case to fold it into, by id or name."),
@@ -124,7 +127,7 @@ ACTIONS = {
     "answer": Action(
         *("intake", "AnswerCase", On.CASE, "当场答复", "Answer on the spot and end it."), "result reply=public_reply"
     ),
-    "reject": Action("intake", "RejectCase", On.CASE, "不予受理", "Reject on a listed ground."),
+    "reject": Action("intake", "RejectCase", On.CASE, "不予受理", "Reject on a listed ground.", "ground reason"),
     "cancel": Action("intake", "CancelCase", On.CASE, "撤销", "Cancel; its referrals are recalled."),
     "merge": Action("intake", "MergeCase", On.CASE, "并单", "Fold into another case.", "into=parent reason"),
     "unfold": Action("intake", "UnmergeCase", On.CASE, "解除并单", "Take out of the case it was folded into."),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PARTS = (
     *("divisions", "agencies", "categories", "routes", "profiles", "guides", "plans", "releases", "devices"),
-    *("return_reasons", "lines", "interpreters", "repeat_types", "fold_rules", "patrol_rules"),
+    *("return_reasons", "grounds", "lines", "interpreters", "repeat_types", "fold_rules", "patrol_rules"),
 )
 _APPLY = """\
 callmesh directory apply deploy/city

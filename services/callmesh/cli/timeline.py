@@ -32,6 +32,7 @@ _PAUSES = {
     referral_pb2.Pending.EXTENSION: "extension (延期)",
     referral_pb2.Pending.SUSPENSION: "pause (挂账)",
 }
+_ASKED = referral_pb2.Disclosure.ASKED
 _AGENCY = 16
 
 
@@ -107,6 +108,9 @@ def _referred(case: case_pb2.Case, now: datetime) -> str:
     if lead.pending:
         what = _PAUSES.get(lead.pending[0].kind, "request")
         return f"{lead.sender} has to decide on the {what} that {lead.agency} asked for{_asked_due(lead, now)}"
+    asked = next((one for one in lead.disclosures if one.state == _ASKED), None)
+    if asked:
+        return f"{lead.sender} has to decide what {lead.agency} may see (申请查看){_due(asked.decision_due, now)}"
     if helpers:
         return f"{lead.agency} leads and waits for {', '.join(one.agency for one in helpers)}"
     return f"{lead.agency} has to finish it (办结){_due(lead.resolve_due, now)}"

@@ -20,7 +20,7 @@ from callmesh.api.v1 import (
 )
 from callmesh.console.calls import Calls
 from callmesh.console.clients import Acting
-from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant
+from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, ground_meant
 from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
@@ -128,7 +128,10 @@ class Acts:
         return await self.acting.do(self.acting.mesh.intake.CancelCase, request)
 
     async def _reject(self, case: case_pb2.Case, words: str) -> object:
-        request = intake_service_pb2.RejectCaseRequest(request_id=self.request_id, name=case.name, reason=needed(words))
+        said, _, reason = needed(words).partition(" ")
+        request = intake_service_pb2.RejectCaseRequest(
+            request_id=self.request_id, name=case.name, ground=ground_meant(self.city, said), reason=reason
+        )
         return await self.acting.do(self.acting.mesh.intake.RejectCase, request)
 
     async def _merge(self, case: case_pb2.Case, words: str) -> object:

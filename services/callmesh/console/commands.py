@@ -11,7 +11,7 @@
 答 0123 内容    answer on the spot                                    tell 0123 reply
 补 0123 内容    add words to the report                               add 0123 words
 并 0123 4567   fold it into another case                             fold 0123 4567
-拒 0123 理由    do not take it up                                     reject 0123 why
+拒 0123 骚扰    do not take it up, on a ground of the city's, and why   reject 0123 abuse why
 销 0123 原因    cancel it                                             cancel 0123 why
 访 0123 5      follow-up: reached, solved, satisfied 1 to 5           ask 0123 5
 未 0123        follow-up: nobody answered                            missed 0123
@@ -119,6 +119,15 @@ def agency_meant(city: City, said: str) -> str:
     if len(entries) > 1:
         raise NotUnderstood("Several agencies have that name; say more of it.")
     return entries[0].id
+
+
+def ground_meant(city: City, said: str) -> str:
+    """The code of the ground that a person means: a code, or a part of exactly one name."""
+    fitting = [one.code for one in city.grounds if said.lower() in one.zh + one.en.lower()]
+    found = [said] if said in {one.code for one in city.grounds} else fitting
+    if len(found) != 1:
+        raise NotUnderstood("Say on which ground of the list, after the number; the case's page has them all.")
+    return found[0]
 
 
 def case_meant(names: list[str], said: str) -> str:

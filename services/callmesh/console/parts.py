@@ -129,6 +129,7 @@ PARTS = {
     "guides": Part("guides.toml", d.Guide, ("category", "level", "prompt"), "guides"),
     "limits": Part("limits.toml", d.LimitProfile, ("id", "accept", "feedback", "resolve"), "profiles"),
     "reasons": Part("reasons.toml", d.ReturnReason, ("code", "zh", "en"), "return_reasons"),
+    "grounds": Part("grounds.toml", d.RejectionGround, ("code", "zh", "en"), "grounds"),
     "devices": Part("devices.tsv", d.Device, DEVICES, columns=DEVICES),
 }
 WHOLE_FILES = {

@@ -118,6 +118,7 @@ class Telling:
             "channel": words.channel,
             "plan": words.plan,
             "reason": words.return_reason,
+            "ground": words.ground,
             "limit": lambda limit: words.limit(limit or 0),
             "supervision": lambda level: words.pick(terms.COLOUR.get(level or 0, (str(level), str(level)))),
             "fields": lambda fields: self.fields(fields or ()),

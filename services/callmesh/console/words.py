@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -9,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import terms
-from callmesh.domain.directory import City
+from callmesh.domain.directory import City, RejectionGround, ReturnReason
 
 Pair = tuple[str, str]
 _C, _R, _L = case_pb2.Case, referral_pb2.Referral, case_pb2.CallLeg
@@ -245,8 +246,14 @@ class Words:
 
     def return_reason(self, code: str) -> str:
         """A coded reason of a return; unknown ones as they are."""
-        reasons = self.city.return_reasons if self.city else ()
-        found = next((one for one in reasons if one.code == code), None)
+        return self._coded(self.city.return_reasons if self.city else (), code)
+
+    def ground(self, code: str) -> str:
+        """A coded ground of a rejection; unknown ones as they are."""
+        return self._coded(self.city.grounds if self.city else (), code)
+
+    def _coded(self, listed: Iterable[ReturnReason | RejectionGround], code: str) -> str:
+        found = next((one for one in listed if one.code == code), None)
         return self.pick((found.zh, found.en)) if found else code
 
     def at(self, seconds: float, reference: float = 0.0) -> str:

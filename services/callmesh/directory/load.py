@@ -53,6 +53,7 @@ def _city(draft: Draft) -> City | None:
         releases=draft.releases.values,
         plans=draft.plans.values,
         return_reasons=draft.return_reasons.values,
+        grounds=draft.grounds.values,
         devices=draft.devices.values,
         calendar=draft.calendar.value,
         supervision=draft.supervision.value if draft.supervision else SupervisionRules(),

@@ -47,6 +47,7 @@ def _ids(draft: Draft, report: Report) -> None:
     _unique(draft.guides, ("category", "level"), report)
     _unique(draft.plans, ("id",), report)
     _unique(draft.return_reasons, ("code",), report)
+    _unique(draft.grounds, ("code",), report)
     _unique(draft.devices, ("id",), report)
     _spelling(draft, report)
 

@@ -32,6 +32,7 @@ from callmesh.domain.directory import (
     Plan,
     PlanTask,
     Policy,
+    RejectionGround,
     ReleasePolicy,
     ReturnReason,
     Route,
@@ -108,6 +109,7 @@ class Draft:
     releases: Table[ReleasePolicy]
     plans: Table[Plan]
     return_reasons: Table[ReturnReason]
+    grounds: Table[RejectionGround]
     devices: Table[Device]
     supervision: Item[SupervisionRules] | None = None
     repeats: RepeatDraft = field(default_factory=RepeatDraft)
@@ -115,7 +117,7 @@ class Draft:
 
 
 def read(folder: Path, report: Report) -> Draft:
-    """Reads every file of the folder; all but repeats.toml, patrol.toml and calls.toml must be there."""
+    """Reads every file of the folder; all but repeats.toml, patrol.toml, calls.toml and grounds.toml must be there."""
     head, policy, supervision, figures = _city(folder, report)
     reading = _Reading(folder, report)
     return Draft(
@@ -132,6 +134,7 @@ def read(folder: Path, report: Report) -> Draft:
         releases=reading.toml(ReleasePolicy, "release.toml", "releases"),
         plans=reading.plans(),
         return_reasons=reading.toml(ReturnReason, "reasons.toml", "return_reasons"),
+        grounds=reading.optional(RejectionGround, "grounds.toml", "grounds"),
         devices=reading.tsv(Device, "devices.tsv", DEVICES),
         supervision=supervision,
         repeats=read_repeats(folder, report),
@@ -147,6 +150,9 @@ class _Reading:
     def toml(self, kind: type[D], file: str, name: str) -> Table[D]:
         rows = toml_tables(self.folder / file, name, self.report)
         return _table(rows, lambda row: build(kind, row, self.report))
+
+    def optional(self, kind: type[D], file: str, name: str) -> Table[D]:
+        return self.toml(kind, file, name) if (self.folder / file).exists() else Table([], ())
 
     def tsv(self, kind: type[D], file: str, columns: tuple[str, ...]) -> Table[D]:
         """A line of the wrong length is reported already, and its cells may stand in the wrong columns."""

@@ -132,6 +132,7 @@ _FILES: Mapping[str, Callable[[City], str]] = {
     "limits.toml": lambda city: _tables("profiles", city.profiles),
     "calendar.toml": lambda city: _pairs(city.calendar),
     "reasons.toml": lambda city: _tables("return_reasons", city.return_reasons),
+    "grounds.toml": lambda city: _tables("grounds", city.grounds),
     "release.toml": lambda city: _tables("releases", city.releases),
     "devices.tsv": lambda city: _lines(DEVICES, city.devices),
     "repeats.toml": _repeats,

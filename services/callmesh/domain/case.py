@@ -123,6 +123,7 @@ class Case:
     result: str = ""
     public_reply: str = ""
     waiver: str = ""
+    ground: str = ""
     call_legs: tuple[CallLeg, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     follow_up_due: datetime | None = None

@@ -40,7 +40,7 @@ from callmesh.domain.commands_privacy import Erase as Erase
 from callmesh.domain.commands_privacy import PrivacyCommand
 from callmesh.domain.commands_privacy import RecordRelease as RecordRelease
 from callmesh.domain.commands_privacy import RequestDisclosure as RequestDisclosure
-from callmesh.domain.directory import Calendar, LimitProfile, Span
+from callmesh.domain.directory import Calendar, LimitProfile, RejectionGround, Span
 from callmesh.domain.facts import CaseOpened
 from callmesh.domain.oversight import Oversight
 from callmesh.domain.report import Attachment, Situation
@@ -89,9 +89,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refuse on a listed ground."""
+    """Refuse on one of the grounds that the city lists, by its code; `reason` explains it."""
 
-    reason: str
+    ground: str
+    listed: tuple[RejectionGround, ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

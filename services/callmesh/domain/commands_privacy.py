@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callmesh.domain.oversight import Oversight
+
 
 @dataclass(frozen=True, slots=True)
 class RequestDisclosure:
@@ -13,6 +15,7 @@ class RequestDisclosure:
     fields: tuple[str, ...]
     reason: str
     allowed: frozenset[str] = frozenset()
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from callmesh.domain.clocks import on_wall_time
 from callmesh.domain.decide_calls import DECIDERS as _CALLS
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
-from callmesh.domain.errors import NotYours, WrongState, missing, no_case
+from callmesh.domain.directory import RejectionGround
+from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, no_case
 from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.report import Supplement
 from callmesh.domain.values import replace
-from callmesh.domain.watch import LATE_DIVERSION
+from callmesh.domain.watch import LATE_DECISION, LATE_DIVERSION
 from callmesh.domain.words import ActorKind, CaseState, Consent, Verdict
 
 
@@ -75,8 +76,12 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     if (differs or lowers) and not new.reason:
         raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
     emergency = (case.emergency or command.emergency) and not lower
-    diversion = _diversion_due(case, command, stamp, emergency)
-    return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags, diversion)
+    urgent = emergency or on_wall_time(new.level)
+    if _belongs_elsewhere(case, command, emergency):
+        diversion, kept = _diversion_due(case, command, stamp, urgent), None
+    else:
+        diversion, kept = None, _keep_due(case, command, urgent)
+    return f.CaseClassified(replace(new, at=stamp.at), emergency, command.flags, diversion, kept)
 
 
 def _raises(case: Case, command: c.Classify) -> bool:
@@ -84,12 +89,21 @@ def _raises(case: Case, command: c.Classify) -> bool:
     return command.raises and command.emergency and not case.emergency
 
 
-def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, emergency: bool) -> datetime | None:
-    """Until when a matter of another agency must be offered; the clock runs since the case was opened."""
+def _belongs_elsewhere(case: Case, command: c.Classify, emergency: bool) -> bool:
     refused = case.report.caller.consent == Consent.REFUSED and not emergency
-    if command.oversight is None or not command.diverts or case.referrals or refused or _was_late(case):
+    return command.diverts and not refused
+
+
+def _keep_due(case: Case, command: c.Classify, urgent: bool) -> datetime | None:
+    """Until when who keeps the case answers it, or offers it after all; since it was opened, and told once."""
+    known = case.referrals or case.decision_due or LATE_DECISION in case.flags
+    return None if command.oversight is None or known else command.oversight.keep_due(case.opened_at, urgent)
+
+
+def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, urgent: bool) -> datetime | None:
+    """Until when a matter of another agency must be offered; the clock runs since the case was opened."""
+    if command.oversight is None or case.referrals or _was_late(case):
         return None
-    urgent = emergency or on_wall_time(command.classification.level)
     due = command.oversight.diversion_due(stamp.at, urgent)
     return min(due, case.diversion_due or due)
 
@@ -116,9 +130,19 @@ def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
     need_state(case, {CaseState.RECEIVED, CaseState.CLASSIFIED}, "不予受理")
     _not_for_emergency(case, "不予受理")
     on_referral.need_support_done(case)
-    if not command.reason:
-        raise missing("reason", "不予受理的理由")
-    return f.CaseRejected(command.reason)
+    ground = next((one for one in command.listed if one.code == command.ground), None)
+    if ground is None:
+        raise _not_listed(command.listed)
+    if ground.explain and not command.reason:
+        raise missing("reason", f"说明: 以“{ground.zh}”不予受理须写明依据")
+    return f.CaseRejected(command.reason, ground.code)
+
+
+def _not_listed(listed: tuple[RejectionGround, ...]) -> Invalid:
+    codes = ", ".join(one.code for one in listed) or "the city lists none (grounds.toml)"
+    names = "、".join(f"{one.zh} ({one.code})" for one in listed)
+    zh = f"不予受理须选择本市列明的理由: {names}" if names else "本市未列明不予受理的理由, 请管理员发布 grounds.toml"
+    return Invalid("a rejection needs a listed ground", zh, {"ground": f"one of: {codes}"})
 
 
 def _cancel(case: Case, command: c.Cancel, stamp: f.Stamp) -> f.Body:

@@ -16,6 +16,7 @@ from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.decide_watch import need_overseer
 from callmesh.domain.errors import Invalid, WrongState, missing
 from callmesh.domain.guards import CASE_ZH, find_referral, need_referral_state, own_referral
+from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import WORKING_REFERRAL, Disclosure, Referral
 from callmesh.domain.release import FIELDS, IDENTITY, is_shielded
 from callmesh.domain.words import ActorKind, DisclosureState, ReferralState
@@ -48,7 +49,8 @@ def request(case: Case, command: c.RequestDisclosure, stamp: f.Stamp) -> p.Discl
     if not beyond:
         reason = {"fields": "all of them are in the case already"}
         raise Invalid("nothing is kept back of these fields", "所申请的信息已在工单中提供", reason)
-    return p.DisclosureRequested(referral.name, referral.agency, beyond, command.reason)
+    due = decide_by(command.oversight, case, stamp.at)
+    return p.DisclosureRequested(referral.name, referral.agency, beyond, command.reason, due)
 
 
 def decide(case: Case, command: c.DecideDisclosure, stamp: f.Stamp) -> p.DisclosureDecided:

@@ -163,6 +163,16 @@ class ReturnReason:
 
 
 @dataclass(frozen=True)
+class RejectionGround:
+    """A ground on which a case may be refused (不予受理). `explain`: it needs words, e.g. which court has it."""
+
+    code: str
+    zh: str
+    en: str
+    explain: bool = False
+
+
+@dataclass(frozen=True)
 class Device:
     """A kiosk or sensor whose place is fixed (domain.md section 5, row 20)."""
 
@@ -217,6 +227,7 @@ class City:
     calls: CallRules = field(default_factory=CallRules)
     lines: tuple[Line, ...] = ()
     interpreters: tuple[Interpreter, ...] = ()
+    grounds: tuple[RejectionGround, ...] = ()
 
     @cached_property
     def agency(self) -> dict[str, Agency]:

@@ -70,6 +70,7 @@ def _classified(case: Case, body: f.CaseClassified, stamp: f.Stamp) -> Case:
         emergency=body.emergency,
         flags=flagged(case, *body.flags),
         diversion_due=body.diversion_due,
+        decision_due=body.decision_due or case.decision_due,
     )
 
 
@@ -84,7 +85,7 @@ def _answered(case: Case, body: f.CaseAnswered, stamp: f.Stamp) -> Case:
 
 
 def _rejected(case: Case, body: f.CaseRejected, stamp: f.Stamp) -> Case:
-    return replace(case, state=CaseState.REJECTED, result=body.reason, closed_at=stamp.at)
+    return replace(case, state=CaseState.REJECTED, ground=body.ground, result=body.reason, closed_at=stamp.at)
 
 
 def _cancelled(case: Case, body: f.CaseCancelled, stamp: f.Stamp) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from callmesh.domain import facts as f
 from callmesh.domain import facts_clocks as fc
@@ -11,10 +11,12 @@ from callmesh.domain.calls import CallLeg
 from callmesh.domain.case import Case
 from callmesh.domain.changes import flagged, on_referral
 from callmesh.domain.matters import Finding
-from callmesh.domain.referral import Pending, Referral
+from callmesh.domain.referral import Disclosure, Pending, Referral
 from callmesh.domain.values import replace
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
+
+Asked = TypeVar("Asked", Pending, Disclosure)
 
 
 def asking(one: Referral, asked: Pending) -> tuple[Pending, ...]:
@@ -58,12 +60,16 @@ def _missed(one: Referral, body: f.DeadlineMissed) -> Referral:
         return replace(one, answer_due=None)
     if body.limit != Limit.DECISION:
         return replace(one, missed=(*one.missed, body.limit))
-    told = (replace(asked, decision_due=None) if _over(asked, body) else asked for asked in one.pending)
-    return replace(one, pending=tuple(told))
+    return replace(
+        one,
+        pending=tuple(_undue(asked, body) for asked in one.pending),
+        disclosures=tuple(_undue(asked, body) for asked in one.disclosures),
+    )
 
 
-def _over(asked: Pending, body: f.DeadlineMissed) -> bool:
-    return asked.decision_due is not None and asked.decision_due <= body.due
+def _undue(asked: Asked, body: f.DeadlineMissed) -> Asked:
+    over = asked.decision_due is not None and asked.decision_due <= body.due
+    return replace(asked, decision_due=None) if over else asked
 
 
 def _extension_requested(case: Case, body: fc.ExtensionRequested, stamp: f.Stamp) -> Case:

@@ -18,7 +18,7 @@ _S = DisclosureState
 
 
 def _requested(case: Case, body: p.DisclosureRequested, stamp: Stamp) -> Case:
-    asked = Disclosure(_S.ASKED, body.fields, body.reason, stamp.at)
+    asked = Disclosure(_S.ASKED, body.fields, body.reason, stamp.at, decision_due=body.decision_due)
     return on_referral(case, body.referral, lambda one: replace(one, disclosures=(*one.disclosures, asked)))
 
 
@@ -28,7 +28,8 @@ def _decided(case: Case, body: p.DisclosureDecided, stamp: Stamp) -> Case:
             return one
         state, fields = (_S.GRANTED, body.fields) if body.granted else (_S.DENIED, one.fields)
         by = stamp.actor.agency
-        return replace(one, state=state, fields=fields, decided_at=stamp.at, decided_by=by, decision_reason=body.reason)
+        told = replace(one, state=state, fields=fields, decided_at=stamp.at, decided_by=by, decision_reason=body.reason)
+        return replace(told, decision_due=None)
 
     def change(one: Referral) -> Referral:
         return replace(one, disclosures=tuple(map(answered, one.disclosures)))

@@ -81,6 +81,7 @@ class CaseClassified:
     emergency: bool = False
     flags: tuple[str, ...] = ()
     diversion_due: datetime | None = None
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ class CaseAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CaseRejected:
-    """Refused on a listed ground."""
+    """Refused on a listed ground, with what was said about it; older facts have words alone."""
 
     reason: str
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)

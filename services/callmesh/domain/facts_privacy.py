@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class DisclosureRequested:
     agency: str
     fields: tuple[str, ...]
     reason: str
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

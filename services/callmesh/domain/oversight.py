@@ -34,7 +34,11 @@ class Oversight:
 
     def decision_due(self, case: Case, at: datetime) -> datetime:
         """Deciding what an agency asked for at `at`."""
-        return self.until(case, at, self.rules.decide_urgent if _urgent(case) else self.rules.decide_within)
+        return self.keep_due(at, _urgent(case))
+
+    def keep_due(self, at: datetime, urgent: bool) -> datetime:
+        """Answering, or offering after all, what was opened at `at` and its first receiver keeps."""
+        return due(at, self.rules.decide_urgent if urgent else self.rules.decide_within, self.calendar, urgent)
 
     def diversion_due(self, at: datetime, urgent: bool) -> datetime:
         """The first offer of a case that was opened, or became urgent, at `at`."""

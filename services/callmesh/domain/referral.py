@@ -66,6 +66,7 @@ class Disclosure:
     decided_at: datetime | None = None
     decided_by: str = ""
     decision_reason: str = ""
+    decision_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,11 @@ class Referral:
     def is_working(self) -> bool:
         """True after a person took it and before it ended."""
         return self.state in WORKING_REFERRAL
+
+    @property
+    def undecided(self) -> tuple[Pending | Disclosure, ...]:
+        """What its agency asked for; what was decided has no `decision_due` any more."""
+        return (*self.pending, *self.disclosures)
 
     def running_limits(self) -> tuple[tuple[Limit, datetime, datetime | None], ...]:
         """The limits that run and were not missed yet: due time, and when to warn of it.

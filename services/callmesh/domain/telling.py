@@ -32,7 +32,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Classified by a person: {category}, {level}[, {emergency}]",
     ),
     "CaseAnswered": ("当场答复", "Answered on the spot"),
-    "CaseRejected": ("不予受理[, 原因 {reason}]", "Rejected[, reason: {reason}]"),
+    "CaseRejected": (
+        "不予受理[, 理由: {ground}][, 原因 {reason}]",
+        "Rejected[, ground: {ground}][, reason: {reason}]",
+    ),
     "CaseCancelled": ("撤销[, 原因 {reason}]", "Cancelled[, reason: {reason}]"),
     "CaseMerged": ("并入 {case}", "Merged into {case}"),
     "CaseUnmerged": ("解除并单", "Taken out of the case it was merged into"),

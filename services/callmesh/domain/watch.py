@@ -20,10 +20,11 @@ from callmesh.domain.words import CaseState, Limit, ReferralState, Supervision
 AGENCY_LIMITS = frozenset({Limit.ACCEPT, Limit.FEEDBACK, Limit.RESOLVE, Limit.ANSWER})
 """What the agency that has the referral must keep; the others bind who sends, decides or asks."""
 LATE_DIVERSION = "late_diversion"
+LATE_DECISION = "late_decision"
 FLAG_OF = {
     Limit.DIVERSION: LATE_DIVERSION,
     Limit.FOLLOW_UP: "late_follow_up",
-    Limit.DECISION: "late_decision",
+    Limit.DECISION: LATE_DECISION,
     Limit.ANSWER: "reminder_unanswered",
     Limit.RECTIFY: "late_rectification",
     Limit.CALL_BACK: "late_call_back",
@@ -134,7 +135,7 @@ def _of_referral(one: Referral) -> Iterator[Watch]:
         yield from _limits(one)
         if one.answer_due:
             yield Watch(one.answer_due, Alarm.MISS, one.agency, one.name, Limit.ANSWER)
-    for asked in one.pending:
+    for asked in one.undecided:
         if asked.decision_due:
             yield Watch(asked.decision_due, Alarm.MISS, one.sender, one.name, Limit.DECISION)
 

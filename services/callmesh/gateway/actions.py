@@ -162,7 +162,7 @@ class Actions:
 
         def ask(case: Case) -> c.Command:
             allowed = allowed_fields(case, agency, self._mesh.city)
-            return c.RequestDisclosure(request.name, fields, request.reason, allowed)
+            return c.RequestDisclosure(request.name, fields, request.reason, allowed, self._oversight())
 
         return await self._do(ask, request, request_id)
 

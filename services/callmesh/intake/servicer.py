@@ -43,7 +43,8 @@ class IntakeServicer(IntakeServiceServicer):
         return await self._do(case_id_of(request.name), command, request)
 
     async def RejectCase(self, request: pb.RejectCaseRequest, context: Any) -> case_pb2.Case:
-        return await self._do(case_id_of(request.name), c.Reject(request.reason), request)
+        command = c.Reject(request.ground, self._mesh.city.grounds, request.reason)
+        return await self._do(case_id_of(request.name), command, request)
 
     async def CancelCase(self, request: pb.CancelCaseRequest, context: Any) -> case_pb2.Case:
         return await self._do(case_id_of(request.name), c.Cancel(request.reason), request)

@@ -31,6 +31,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from callmesh.kernel.config import Settings
+from callmesh.kernel.counting import Counter, Gauge
 
 ALLOWED_KEYS = frozenset(
     {
@@ -49,12 +50,12 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 log = structlog.get_logger()
 _meter = metrics.get_meter("callmesh")
 rpc_seconds = _meter.create_histogram("callmesh_rpc_seconds", "s", "time to serve a call")
-facts_total = _meter.create_counter("callmesh_facts_total", "1", "facts appended")
-delivered_total = _meter.create_counter("callmesh_deliveries_total", "1", "deliveries to partners")
-redelivered_total = _meter.create_counter("callmesh_redelivered_total", "1", "deliveries repeated")
-parked_total = _meter.create_counter("callmesh_parked_total", "1", "messages put aside")
-missed_total = _meter.create_counter("callmesh_deadline_missed_total", "1", "limits missed")
-lag = _meter.create_gauge("callmesh_consumer_lag", "1", "messages a consumer is behind")
+facts_total = Counter(_meter, "callmesh_facts_total", "facts appended")
+delivered_total = Counter(_meter, "callmesh_deliveries_total", "deliveries to partners")
+redelivered_total = Counter(_meter, "callmesh_redelivered_total", "deliveries repeated")
+parked_total = Counter(_meter, "callmesh_parked_total", "messages put aside")
+missed_total = Counter(_meter, "callmesh_deadline_missed_total", "limits missed")
+lag = Gauge(_meter, "callmesh_consumer_lag", "messages a consumer is behind")
 
 
 def start(service: str, settings: Settings) -> None:
@@ -71,9 +72,9 @@ def start(service: str, settings: Settings) -> None:
 
 
 def _span_exporter(endpoint: str) -> BatchSpanProcessor:
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from callmesh.kernel.export import SpanExporter
 
-    exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"), timeout=3)
+    exporter = SpanExporter(endpoint, insecure=endpoint.startswith("http:"), timeout=3)
     return BatchSpanProcessor(exporter, max_queue_size=4096, export_timeout_millis=3000)
 
 

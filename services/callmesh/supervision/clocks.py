@@ -66,6 +66,7 @@ _ARMING = frozenset(
         "deadline_warned",
         "referral_reminded",
         "referral_resolved",
+        "disclosure_requested",
         "extension_requested",
         "extension_decided",
         "suspension_requested",

@@ -141,6 +141,11 @@ def _followed_up(body: Any, case: Case) -> Said:
     return {"outcome": "solved" if asked.solved else "unsolved", "count": asked.satisfied}
 
 
+def _rejected(body: Any, case: Case) -> Said:
+    """The ground; facts of before there was one may have put its code among the words."""
+    return {"ground": body.ground} if body.ground else {"reason": _code(body.reason)}
+
+
 def _closed(body: Any, case: Case) -> Said:
     return {"outcome": "unreachable" if body.waiver == UNREACHABLE else "waived" if body.waiver else ""}
 
@@ -199,7 +204,7 @@ _SAID: dict[str, Callable[[Any, Case], Said]] = {
     "ReportAmended": _nothing,
     "CaseClassified": _classified,
     "CaseAnswered": _nothing,
-    "CaseRejected": lambda body, case: {"reason": _code(body.reason)},
+    "CaseRejected": _rejected,
     "CaseCancelled": lambda body, case: {"reason": _code(body.reason)},
     "CaseMerged": lambda body, case: {"case": body.parent},
     "CaseUnmerged": _nothing,

@@ -269,7 +269,7 @@ def _seeds(name: str) -> list[tuple[str, bytes]]:
         ("OpenCase", plain),
         ("AmendCase", pb.AmendCaseRequest(request_id="a", name=name, text="又来电", situation={"dead": 1})),
         ("AnswerCase", pb.AnswerCaseRequest(request_id="b", name=name, etag="7", result="x", public_reply="y")),
-        ("RejectCase", pb.RejectCaseRequest(request_id="c", name=name, etag="7", reason="x")),
+        ("RejectCase", pb.RejectCaseRequest(request_id="c", name=name, etag="7", reason="x", ground="abuse")),
         ("CancelCase", pb.CancelCaseRequest(request_id="d", name=name, etag="7", reason="x")),
     ]
     return [(method, message.SerializeToString()) for method, message in wanted]

@@ -63,6 +63,10 @@ def test_whose_turn_it_is_while_something_is_asked_or_pauses() -> None:
     asked.pending.add(kind=referral_pb2.Pending.EXTENSION)
     wanted = "110 has to decide on the extension (延期) that gas asked for"
     assert turn(_case(_S.REFERRED, asked), NOW) == wanted
+    curious = _referral(1, "gas", _R.ACCEPTED)
+    curious.disclosures.add(state=referral_pb2.Disclosure.ASKED).decision_due.FromDatetime(NOW + timedelta(minutes=1))
+    wanted = "110 has to decide what gas may see (申请查看), due in 1 m 00 s"
+    assert turn(_case(_S.REFERRED, curious), NOW) == wanted
     paused = _referral(1, "gas", _R.SUSPENDED)
     paused.suspended_by = "12345"
     paused.suspended_until.FromDatetime(NOW + timedelta(days=2))

@@ -151,6 +151,12 @@ code = "not_ours"
 zh = "不属于本单位"
 en = "Not ours"
 """
+GROUNDS = """\
+[[grounds]]
+code = "abuse"
+zh = "恶意骚扰"
+en = "Abuse"
+"""
 CALENDAR = """\
 opens = "08:30"
 closes = "17:30"
@@ -195,6 +201,7 @@ FILES = {
     "release.toml": RELEASE,
     "plans.toml": PLANS,
     "reasons.toml": REASONS,
+    "grounds.toml": GROUNDS,
     "calendar.toml": CALENDAR,
     "devices.tsv": DEVICES,
 }

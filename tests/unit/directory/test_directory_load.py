@@ -173,6 +173,8 @@ FAULTS = [
     Fault("reasons.toml", 'en = "Not ours"',
           'en = "Not ours"\n[[return_reasons]]\nen = "x"\nzh = "y"\ncode = "not_ours"',
           'code "not_ours" is given twice, first in line 2', at='code = "not_ours"#2'),
+    Fault("grounds.toml", 'en = "Abuse"', 'en = "Abuse"\n[[grounds]]\nen = "x"\nzh = "y"\ncode = "abuse"',
+          'code "abuse" is given twice, first in line 2', at='code = "abuse"#2'),
     # --- sense ---
     Fault("agencies.toml", "sat 09:00-12:00", "sut 09:00-12:00",
           'hours: "sut 09:00-12:00" is not like "mon-fri 08:30-17:30" (unknown day in "sut")', at="sut"),
@@ -252,6 +254,7 @@ SYNTAX = [
      "the header must be: category origin division lead support note"),
     ("reasons.toml", "[[return_reasons]]", "[return_reasons]", 1,
      "return_reasons: expected tables [[return_reasons]]"),
+    ("grounds.toml", "[[grounds]]", "[grounds]", 1, "grounds: expected tables [[grounds]]"),
     ("limits.toml", "5wd", "\\q", 11, "no valid TOML: Unescaped '\\' in a string"),
 ]  # fmt: skip
 

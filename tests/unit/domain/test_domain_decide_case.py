@@ -34,6 +34,7 @@ from support.builders import (
     offered,
     opened,
     referral,
+    reject,
     resolved,
     speaks,
     stamp,
@@ -49,7 +50,7 @@ COMMANDS: dict[str, tuple[c.Command, set[CaseState]]] = {
     "amend": (c.Amend("又来电"), OPEN),
     "classify": (c.Classify(classification()), OPEN),
     "answer": (c.Answer("已告知", "您好"), UNTRANSFERRED),
-    "reject": (c.Reject("不属受理范围"), UNTRANSFERRED),
+    "reject": (reject(), UNTRANSFERRED),
     "cancel": (c.Cancel("来电人撤销"), OPEN),
     "transfer": (transfer(), UNTRANSFERRED | {CaseState.REFERRED}),
     "follow_up": (
@@ -208,22 +209,36 @@ class TestAnswerRejectCancel:
         given(opened()).when(c.Answer("已告知", "")).then_missing("public_reply")
 
     def test_a_rejection_needs_a_ground(self) -> None:
-        given(opened()).when(c.Reject("恶意骚扰")).then(f.CaseRejected("恶意骚扰"))
-        given(opened()).when(c.Reject("")).then_missing("reason")
-        assert told(opened(), f.CaseRejected("恶意骚扰")).state == CaseState.REJECTED
+        given(opened()).when(reject()).then(f.CaseRejected("", "abuse"))
+        given(opened()).when(reject("court", "区法院在审")).then(f.CaseRejected("区法院在审", "court"))
+        given(opened()).when(reject("court")).then_missing("reason")
+        case = told(opened(), f.CaseRejected("区法院在审", "court"))
+        assert (case.state, case.ground, case.result) == (CaseState.REJECTED, "court", "区法院在审")
 
-    @pytest.mark.parametrize("command", [c.Answer("已告知", "您好"), c.Reject("骚扰")], ids=["answer", "reject"])
+    @pytest.mark.parametrize("ground", ["", "恶意骚扰", "no_such_ground"])
+    def test_a_ground_that_is_not_listed_is_refused_by_naming_those_that_are(self, ground: str) -> None:
+        refused = given(opened()).when(reject(ground, "反复拨打")).refusal
+        assert isinstance(refused, Invalid) and refused.violations == {"ground": "one of: abuse, court"}
+        assert refused.zh == "不予受理须选择本市列明的理由: 恶意骚扰 (abuse)、已进入诉讼 (court)"
+        nowhere = given(opened()).when(c.Reject("abuse", ())).refusal
+        assert isinstance(nowhere, Invalid) and "grounds.toml" in nowhere.zh
+
+    def test_a_rejection_of_before_there_were_grounds_keeps_its_words(self) -> None:
+        case = told(opened(), f.CaseRejected("恶意骚扰"))
+        assert (case.state, case.ground, case.result) == (CaseState.REJECTED, "", "恶意骚扰")
+
+    @pytest.mark.parametrize("command", [c.Answer("已告知", "您好"), reject()], ids=["answer", "reject"])
     def test_an_emergency_ends_neither_way(self, command: c.Command) -> None:
         refused = given(opened(emergency=True)).when(command)
         refused.then_refused(WrongState, state="emergency", allowed=("TransferCase",))
 
-    @pytest.mark.parametrize("command", [c.Answer("已告知", "您好"), c.Reject("骚扰")], ids=["answer", "reject"])
+    @pytest.mark.parametrize("command", [c.Answer("已告知", "您好"), reject()], ids=["answer", "reject"])
     def test_a_case_does_not_end_over_the_heads_of_those_who_still_support(self, command: c.Command) -> None:
         lead, helper = referral(), referral("water", 2, Role.SUPPORT)
         facts = (opened(), classified(), offered(lead, helper), f.ReferralRecalled(lead.name, "误派"))
         given(*facts).when(command).then_refused(WrongState, state="support_open")
         given(*facts, f.ReferralWaived(helper.name, "不需要")).when(command).then(
-            f.CaseAnswered("已告知", "您好") if isinstance(command, c.Answer) else f.CaseRejected("骚扰")
+            f.CaseAnswered("已告知", "您好") if isinstance(command, c.Answer) else f.CaseRejected("", "abuse")
         )
 
     def test_a_cancelled_case_takes_its_open_referrals_back(self) -> None:

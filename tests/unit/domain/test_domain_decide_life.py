@@ -41,6 +41,7 @@ from support.builders import (
     progressed,
     received,
     referral,
+    reject,
     resolved,
     stamp,
     target,
@@ -385,7 +386,7 @@ def referral_by(agency: str) -> f.CaseTransferred:
 OURS: list[c.Command] = [
     c.Classify(replace(classified().classification, reason="x")),
     c.Answer("x", "x"),
-    c.Reject("x"),
+    reject(),
     c.Cancel("x"),
     c.RecordFollowUp(FollowUp(True)),
     c.Close("x"),

@@ -126,10 +126,10 @@ class Histories(RuleBasedStateMachine):
         new = classification(category, level, reason=reason)
         return self.send(c.Classify(new, machine, emergency, lower, oversight=OVER, diverts=bool(machine)), by)
 
-    @rule(target=sent, by=ACTORS, text=TEXTS, how=st.sampled_from([c.Reject, c.Cancel, "answer"]))
+    @rule(target=sent, by=ACTORS, text=TEXTS, how=st.sampled_from([c.Cancel, "reject", "answer"]))
     def end(self, by: Actor, text: str, how: object) -> Sent:
-        command = c.Answer(text, text) if how == "answer" else how(text)  # type: ignore[operator]
-        return self.send(command, by)
+        ends: dict[str, c.Command] = {"answer": c.Answer(text, text), "reject": c.Reject("abuse", CITY.grounds, text)}
+        return self.send(ends[how] if isinstance(how, str) else c.Cancel(text), by)
 
     @rule(target=sent, by=ACTORS, mode=st.sampled_from(Mode))
     def one_key(self, by: Actor, mode: Mode) -> Sent:
@@ -415,7 +415,8 @@ class Histories(RuleBasedStateMachine):
             assert referral is not None
             assert referral.role == Role.LEAD
             assert not referral.binding
-        if isinstance(body, f.CaseClosed) and person and actor.agency not in (before.origin, before.owner):
+        ordinary = person and actor.role != "commander"  # a commander overrides for the city, whatever body he is of
+        if isinstance(body, f.CaseClosed) and ordinary and actor.agency not in (before.origin, before.owner):
             helpers = [one.agency for one in before.this_round if one.role == Role.SUPPORT]
             assert actor.agency not in helpers
         if isinstance(body, (f.ReferralAccepted, f.ProgressReported, f.ReferralResolved, f.ReturnRequested)) and person:

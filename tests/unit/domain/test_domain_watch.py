@@ -157,6 +157,18 @@ class TestDecisions:
         in_time = after(case, c.DenyReturn(ONE, "属你单位"), POLICE, NOW)
         given(in_time).when(miss, TIMER, due).then_nothing()
 
+    def test_who_asks_to_see_more_is_answered_or_it_is_escalated(self) -> None:
+        case = told(*BASE, received(), accepted())
+        case = after(case, c.RequestDisclosure(ONE, ("name",), "上门核对", oversight=OVER), GAS, NOW)
+        due, miss = NOW + timedelta(days=1), c.MissDeadline(ONE, Limit.DECISION)
+        assert case.referrals[0].disclosures[0].decision_due == due
+        late = after(case, miss, TIMER, due)
+        assert (late.supervision, late.flags) == (Supervision.YELLOW, ("late_decision",))
+        given(late).when(miss, TIMER, due).then_nothing()
+        in_time = after(case, c.DecideDisclosure(ONE, False, "不必要"), POLICE, NOW)
+        given(in_time).when(miss, TIMER, due).then_nothing()
+        given(after(case, c.Recall(ONE, "误派"), POLICE, NOW)).when(miss, TIMER, due).then_nothing()
+
     def test_the_total_clock_runs_on_meanwhile(self) -> None:
         case = told(*BASE, received(), accepted(), asked_back())
         assert following(case) == (NOW + timedelta(hours=24), Alarm.MISS, Limit.RESOLVE)
@@ -194,6 +206,25 @@ class TestWhoseItIs:
     def test_a_case_taken_out_of_another_waits_for_somebody(self) -> None:
         merged = told(opened(), classified(), m.CaseMerged("cases/r1-0-OTHER"))
         self.found_once(after(merged, cm.Unmerge("不是一处", oversight=OVER), POLICE, NOW), Supervision.YELLOW)
+
+    def test_who_keeps_a_case_answers_it_or_offers_it_after_all(self) -> None:
+        """Section 2: unclear, the first receiver keeps it; from the opening on, whoever classifies how often."""
+        keep, later = c.Classify(classification(), oversight=OVER), NOW + timedelta(hours=1)
+        case = after(after(None, c.Open(opened(), OVER), POLICE, NOW), keep, POLICE, later)
+        self.found_once(case, Supervision.YELLOW)
+        again = replace(keep, classification=classification(reason="核实"))
+        assert after(case, again, POLICE, later).decision_due == self.TOMORROW
+        late = after(case, self.MISS, TIMER, self.TOMORROW)
+        assert after(late, again, POLICE, self.TOMORROW).decision_due is None, "once"
+        for done in (c.Answer("已告知", "您好"), transfer()):
+            given(after(case, done, POLICE, later)).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
+
+    def test_a_kept_case_of_danger_is_looked_at_within_the_half_hour(self) -> None:
+        urgent = c.Classify(classification("gas_leak", Level.P1), oversight=OVER)
+        assert after(told(opened()), urgent, POLICE, NOW).decision_due == NOW + 30 * MINUTE
+        refused = told(opened(report=Report(Caller("1", consent=Consent.REFUSED), "x")))
+        assert after(refused, replace(urgent, diverts=True), POLICE, NOW).decision_due == NOW + 30 * MINUTE
+        assert after(told(opened()), replace(urgent, diverts=True), POLICE, NOW).decision_due is None
 
     def test_a_dispute_is_a_commanders_turn(self) -> None:
         denied = told(*BASE, received(), accepted(), asked_back(), f.ReturnDenied(ONE, "属你单位"))

@@ -32,7 +32,7 @@ from callmesh.domain.referral import Referral
 from callmesh.domain.release import allowed_fields, view
 from callmesh.domain.watch import FOR_COMMANDER, next_limit
 from callmesh.domain.words import ActorKind, CaseState, Level, Limit, Mode, ReferralState, Role, Supervision
-from support.builders import CALENDAR, classification, stamp
+from support.builders import CALENDAR, GROUNDS, classification, reject, stamp
 from support.city import HISTORIES
 from support.life import AGENCIES, ANYBODY, CANARY, CITY, TEXTS, WHO, Machine, person
 
@@ -70,7 +70,7 @@ class Onward(Machine):
             designation = c.Designate("裁定", self.target("119" if case.emergency else "gas"), CALENDAR)
             return [(designation, person("122", "commander")), *self.working()]
         if case.state in (C.CLASSIFIED, C.REFERRED):
-            ends: list[c.Command] = [c.Answer("已告知", "您好"), c.Reject("不属受理范围")]
+            ends: list[c.Command] = [c.Answer("已告知", "您好"), reject()]
             return self.working() or [*[(self.key(), desk)] * 6, *((one, desk) for one in ends)]
         if case.state in (C.FOLLOW_UP, C.CLOSED):
             return self.ending()
@@ -150,7 +150,7 @@ class Receiver(Machine):
     @rule(by=WHO, text=TEXTS, how=st.integers(0, 11))
     def end(self, by: Actor | None, text: str, how: int) -> None:
         """Seldom: most lives go on."""
-        ends: list[c.Command] = [c.Answer(text, text), c.Reject(text), c.Cancel(text)]
+        ends: list[c.Command] = [c.Answer(text, text), reject("court", text), c.Cancel(text)]
         if how < len(ends):
             self.send(ends[how], by or person(self.it.origin))
 
@@ -336,7 +336,10 @@ class Invariants(Machine):
         actor = fact.stamp.actor
         assert (after.updated_at, fact.stamp.at) == (self.now, self.now)
         assert actor.agency or (actor.kind != ActorKind.PERSON and fact.stamp.cause)
-        assert getattr(fact.body, "reason", "said") or isinstance(fact.body, f.CaseTransferred)
+        if isinstance(fact.body, f.CaseRejected):
+            assert fact.body.ground in {one.code for one in GROUNDS}
+        else:
+            assert getattr(fact.body, "reason", "said") or isinstance(fact.body, f.CaseTransferred)
 
     def judge_moves(self, before: Case, fact: f.Fact, after: Case) -> None:
         """Only along the ways of section 4; a referral never vanishes, a new one is offered."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -10,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags
 
 from callmesh.kernel import telemetry
+from callmesh.kernel.export import request_of
 from callmesh.kernel.telemetry import CHILD_WITHIN_SECONDS, Step, mark
 
 PRODUCER = SpanContext(1, 2, True, TraceFlags(TraceFlags.DEFAULT))
@@ -66,3 +69,22 @@ def test_what_was_raised_is_told_by_its_type_alone(exported: InMemorySpanExporte
         raise ValueError("who called")
     status = the_only(exported).status
     assert (status.status_code, status.description) == (StatusCode.ERROR, "ValueError")
+
+
+def test_what_is_sent_is_what_the_library_would_send(exported: InMemorySpanExporter) -> None:
+    """Roots, children of our own and of others, numbers and words, links, errors; and what is around them."""
+    with Step("first", SpanKind.INTERNAL):
+        pass
+    for kind in SpanKind:
+        with Step(f"{kind}", kind, PRODUCER), Step("within", kind):
+            mark(case="c-1", agency="一一〇", count=2)
+    with Step("again", SpanKind.CONSUMER, PRODUCER, attempt=2), pytest.raises(ValueError), Step("x", SpanKind.SERVER):
+        raise ValueError
+    spans = exported.get_finished_spans()
+    assert len(spans) == 3 + 2 * len(SpanKind)
+    assert in_order(request_of(spans)) == in_order(encode_spans(spans))
+
+
+def in_order(request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
+    request.resource_spans[0].scope_spans[0].spans.sort(key=lambda one: one.span_id)
+    return request

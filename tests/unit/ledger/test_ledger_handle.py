@@ -16,7 +16,7 @@ from callmesh.ledger.handle import ATTEMPTS, Outcome, handle
 from callmesh.ledger.memory import MemoryLedger
 from callmesh.ledger.port import Ambiguous, Conflict, Head
 from callmesh.ledger.record import RECENT
-from support.builders import CASE_ID, LATER, NOW, POLICE, classification, opened, speaks, stamp, transfer
+from support.builders import CASE_ID, LATER, NOW, POLICE, classification, opened, reject, speaks, stamp, transfer
 from support.waiting import at_once
 
 OPEN = c.Open(opened())
@@ -210,7 +210,7 @@ class TestConflict:
         ledger.troubles = [lambda _: do(ledger, c.Cancel("撤"))]  # type: ignore[list-item]
         before = ledger.messages
         with pytest.raises(WrongState):
-            do(ledger, c.Reject("骚扰"))
+            do(ledger, reject())
         assert ledger.messages == before + 1
 
     def test_too_much_at_once_is_said(self, ledger: Rough) -> None:
@@ -233,7 +233,7 @@ class TestStaleRefusal:
     def test_a_refusal_on_the_fresh_head_stands(self, ledger: Rough) -> None:
         do(ledger, c.Cancel("撤"))
         ledger.stale = at_once(ledger.history(CASE_ID))[0]
-        refused(ledger, WrongState, c.Reject("骚扰"))
+        refused(ledger, WrongState, reject())
 
     def test_no_case_is_looked_for_once(self) -> None:
         refused(Rough(), NotFound, AMEND)

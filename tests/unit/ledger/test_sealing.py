@@ -20,7 +20,7 @@ CODES = frozenset(
     {
         "agencies", "agency", "called_number", "case", "category", "cause", "channel",
         "children", "city_version", "code", "command_id", "desk", "device", "division", "etag", "evidence",
-        "external_ids", "fields", "flags", "handler", "hazards", "id", "kind", "language", "leg", "links",
+        "external_ids", "fields", "flags", "ground", "handler", "hazards", "id", "kind", "language", "leg", "links",
         "asked_by", "child", "decided_by", "media_type", "missed", "name", "operator", "origin", "owner", "parent",
         "person", "plan", "profile", "purpose", "reason_code", "recording", "rectified_by", "reference", "referral",
         "referrals", "released", "return_reason", "role", "rule", "sender", "source", "supervisor", "suspended_by",

@@ -71,6 +71,7 @@ def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
         (case(state=C.DISPUTED, decision_due=at(3)), 3),
         (case(state=C.REFERRED, decision_due=at(3)), None),
         (case(R(state=R.RETURN_REQUESTED, resolve_due=at(9), pending=[referral_pb2.Pending(decision_due=at(4))])), 4),
+        (case(R(state=R.OFFERED, resolve_due=at(9), disclosures=[D(state=D.ASKED, decision_due=at(4))])), 4),
         (case(R(state=R.RETURNED, resolve_due=at(9), pending=[referral_pb2.Pending(decision_due=at(4))])), None),
         (case(call_legs=[L(state=L.RINGING, due=at(2)), L(state=L.FAILED, call_back=OWED)]), 6),
         (case(call_legs=[L(state=L.FAILED, call_back=CALLED)]), None),

@@ -57,6 +57,8 @@ def test_a_free_reason_is_left_out() -> None:
     assert summary("CaseRejected", record.fact.case_rejected, record.case) == "不予受理"
     record.fact.case_rejected.reason = "court_matter"
     assert summary("CaseRejected", record.fact.case_rejected, record.case) == "不予受理, 原因 court_matter"
+    record.fact.case_rejected.ground = "no_longer_listed"
+    assert summary("CaseRejected", record.fact.case_rejected, record.case) == "不予受理, 理由: no_longer_listed"
 
 
 async def test_a_delivered_message_is_read() -> None:

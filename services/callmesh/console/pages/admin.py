@@ -35,6 +35,7 @@ LABELS = {
     "guides": "Guides",
     "limits": "Limits",
     "reasons": "Return reasons",
+    "grounds": "Grounds of rejection",
     "calendar": "Calendar",
     "policy": "City rules",
     "release": "Release policies",

@@ -37,7 +37,7 @@ ACTS = {
     "reopen": "Open a new round, with the reason",
     "amend": "Add words to the report",
     "merge": "Fold into another case: its number, and why",
-    "reject": "Do not take it up, with the ground",
+    "reject": "Do not take it up",
     "cancel": "Cancel it, with the reason",
 }
 
@@ -73,17 +73,19 @@ async def act(request: Request) -> Response:
     What is refused comes back with the words that were typed.
     """
     given, name = await request.form(), _name(request)
-    verb, words, id = (str(given.get(one, "")).strip() for one in ("verb", "words", "id"))
+    chosen, words, id = (str(given.get(one, "")).strip() for one in ("verb", "words", "id"))
+    verb, _, ground = chosen.partition(" ")  # each ground is a choice of its own
     if verb not in ACTS:
         return await _page(request, error=View(request).say("Choose what to do."), status=422)
     try:
-        await Acts(acting(request), city_of(request), id or new_id()).do(Command(verb, name, words))
+        said = f"{ground} {words}" if ground else words
+        await Acts(acting(request), city_of(request), id or new_id()).do(Command(verb, name, said))
     except NotUnderstood as wrong:
-        return await _page(request, error=View(request).say(str(wrong)), status=422, verb=verb, words_typed=words)
+        return await _page(request, error=View(request).say(str(wrong)), status=422, verb=chosen, words_typed=words)
     except grpc.aio.AioRpcError as wrong:
         kept = {"id": id} if id and is_away(wrong) else {}
         said = sentence(View(request), wrong)
-        return await _page(request, error=said, status=409, verb=verb, words_typed=words, **kept)
+        return await _page(request, error=said, status=409, verb=chosen, words_typed=words, **kept)
     return RedirectResponse(f"/{name}", 303)
 
 
@@ -103,6 +105,7 @@ async def _page(request: Request, status: int = 200, **given: object) -> Respons
         timeline=found,
         due=due,
         lanes=drawn,
+        grounds=city_of(request).grounds,
         releases=list(Telling(View(request).words).releases(found)),
         width=WIDTH,
         trace_url=trace_url,

@@ -35,7 +35,7 @@ COMMANDS = (
     ("答 0123 内容", "tell 0123 reply", "Answer on the spot: what the caller was told"),
     ("补 0123 内容", "add 0123 words", "Add words to the report"),
     ("并 0123 4567", "fold 0123 4567", "Fold into another case: its number, and why"),
-    ("拒 0123 理由", "reject 0123 why", "Do not take it up, with the ground"),
+    ("拒 0123 骚扰 说明", "reject 0123 abuse why", "Do not take it up, on a ground of the list"),
     ("销 0123 原因", "cancel 0123 why", "Cancel it, with the reason"),
     ("访 0123 5", "ask 0123 5", "Follow-up: reached, satisfied 1 to 5"),
     ("访 0123 3 未解决", "ask 0123 3 unsolved", "Follow-up: reached, friendly, but not solved"),
