@@ -15,7 +15,7 @@ from xdist.remote import Producer
 
 from callmesh.domain.directory import City
 from support import city
-from support.dealing import Dealer, turn
+from support.dealing import Dealer, beginning, turn
 from support.nats_server import NatsServer
 
 # Tests write through to the disk thousands of times. Memory takes that as a disk would, and never stands still.
@@ -45,9 +45,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Dealer:
     return Dealer(config, log)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers read the test files in different order, and deal them in the same."""
+    config.args = beginning(config.args)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first; within a file as it stands."""
-    items.sort(key=lambda one: turn(one.nodeid))
+    items.sort(key=lambda one: (turn(one.nodeid), one.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from callmesh.console.accounts import DEMO_PASSWORD
 
+CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 SIZE = {"width": 1366, "height": 768}
 FLAGS = (
     "--no-sandbox",

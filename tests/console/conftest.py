@@ -5,20 +5,18 @@ Where Chromium is missing the tests skip with the line that says how to get it; 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browsing import Browsing, Desk
+from browsing import CHROMIUM, Browsing, Desk
 
 from callmesh.cli.clients import Clients, connect
 from callmesh.cli.mesh import LocalMesh
 from support.city import DEMO_CITY
 
-CHROMIUM = os.environ.get("CALLMESH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 TELEPHONES = '[[lines]]\nagency = "heating"\nnumbers = ["8204-1"]\n'
 """The only agency that is rung, so that pages which are not about calls hear of none."""
 SWITCH = {"8204-1": "answer:0.1"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from browsing import FLAGS, Desk
+from browsing import CHROMIUM, FLAGS, Desk
 from handing import handed
 from playwright.async_api import Page, Playwright, async_playwright, expect
 
@@ -20,7 +20,6 @@ from callmesh.cli.clients import Clients, me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.console.accounts import DEMO_PASSWORD
 from callmesh.console.session import COOKIE
-from conftest import CHROMIUM
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

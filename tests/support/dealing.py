@@ -6,6 +6,8 @@ have ended, and each worker would start the shared meshes anew.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +49,20 @@ def turn(nodeid: str) -> int:
     """When a test's piece is dealt; lower is earlier."""
     mine = piece(nodeid)
     return next((place for place, begins in enumerate(_FIRST) if mine.startswith(begins)), len(_FIRST))
+
+
+def beginning(args: Sequence[str]) -> list[str]:
+    """The files below these folders, those first that fall to this worker, or `args` where there are no workers.
+
+    What pytest makes of a test file stays on disk for the next who reads it, and takes half of what reading it costs.
+    Of a fresh clone each worker makes a part, and finds what the others have made; in step each would make all.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1 or not all(Path(one).is_dir() for one in args):
+        return list(args)
+    files = sorted(str(file) for one in args for file in Path(one).rglob("test_*.py"))
+    begin = len(files) * int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) // workers
+    return files[begin:] + files[:begin]
 
 
 class Dealer(LoadScopeScheduling):

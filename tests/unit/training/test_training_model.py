@@ -1,10 +1,14 @@
-"""The model's file and its inference: decides as scikit-learn does, same bytes, nothing unsigned is believed."""
+"""The model's file and its inference: decides as scikit-learn does, same bytes, nothing unsigned is believed.
+
+What trains is imported where it is used: it takes seconds to load, of every worker if it stood above.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,12 +17,10 @@ from training_kit import plain
 from callmesh.classification import corpus, model_file, signing
 from callmesh.classification.model import DEFAULT, WINDOWS, Model, ModelRefused
 from callmesh.classification.text import model_text, normalise
-from callmesh.classification.training import build
-from callmesh.classification.training.alarm import Alarm, fit_alarm
-from callmesh.classification.training.features import Corpus
-from callmesh.classification.training.fit import Recipe
 
-RECIPE = Recipe("char", 3, 0.5, True, 0.0)
+if TYPE_CHECKING:
+    from callmesh.classification.training import build
+    from callmesh.classification.training.alarm import Alarm
 
 
 def _texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
@@ -26,15 +28,31 @@ def _texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
     return [model_text(normalise(text)) for text, _ in rows], [label for _, label in rows]
 
 
-@pytest.fixture(scope="module")
-def fitted() -> build.Fitted:
+def _fit() -> build.Fitted:
+    from callmesh.classification.training import build
+    from callmesh.classification.training.features import Corpus
+    from callmesh.classification.training.fit import Recipe
+
     texts, labels = _texts(400)
     leaves, numbers = build.numbered(labels)
-    return build.fit(Corpus(texts), leaves, numbers, RECIPE)
+    return build.fit(Corpus(texts), leaves, numbers, Recipe("char", 3, 0.5, True, 0.0))
+
+
+def _assembled(fitted: build.Fitted, alarm: Alarm | None = None, more: dict[str, Any] | None = None) -> build.Built:
+    from callmesh.classification.training import build
+
+    return build.assembled(fitted, alarm, more)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> build.Fitted:
+    return _fit()
 
 
 @pytest.fixture(scope="module")
 def alarm() -> Alarm:
+    from callmesh.classification.training.alarm import fit_alarm
+
     texts, _ = _texts(120)
     return fit_alarm([*texts, *(f"{text[:9]}着火了快来人" for text in texts)], np.arange(240) >= 120)
 
@@ -42,14 +60,14 @@ def alarm() -> Alarm:
 @pytest.fixture
 def file(tmp_path: Path, fitted: build.Fitted) -> Path:
     path = tmp_path / "made.model"
-    path.write_bytes(model_file.signed(build.assembled(fitted).body, signing.own_key()))
+    path.write_bytes(model_file.signed(_assembled(fitted).body, signing.own_key()))
     return path
 
 
 def test_decides_as_scikit_learn_does(fitted: build.Fitted) -> None:
     texts, labels = _texts(400)
     router = fitted.router
-    from sklearn.feature_extraction.text import TfidfVectorizer  # seconds of every worker if it stood above
+    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
@@ -58,7 +76,7 @@ def test_decides_as_scikit_learn_does(fitted: build.Fitted) -> None:
     )
     pipeline = make_pipeline(vector, LinearSVC()).fit(texts, labels)
     pipeline[-1].coef_, pipeline[-1].intercept_ = router.weights.T.astype(float), router.bias.astype(float)
-    model = build.assembled(fitted).model
+    model = _assembled(fitted).model
     random_ = random.Random(5)
     strange = ["".join(random_.choices("".join(texts), k=random_.randint(0, 900))) for _ in range(300)]
     for text in [*strange, *_texts(100, 9)[0], "", "龘", "水" * 700]:
@@ -73,13 +91,13 @@ def _near_tie(scores: np.ndarray) -> bool:
 
 
 def test_reads_a_long_letter_as_a_dictionary_would(fitted: build.Fitted) -> None:
-    vocabulary = build.assembled(fitted).model._vocabulary
+    vocabulary = _assembled(fitted).model._vocabulary
     letter = "".join(_texts(60, 3)[0])[:5000] + "😀\ud800" + "".join(_texts(60, 4)[0])[:3000]
     assert (vocabulary._at_once(letter) == vocabulary._one_by_one(letter)).all()
 
 
 def test_reading_is_sorted_calibrated_and_explained(fitted: build.Fitted) -> None:
-    model = build.assembled(fitted).model
+    model = _assembled(fitted).model
     text = model_text(normalise("和平小区12号自来水管漏水，这几天，影响生活"))
     reading = model.read(text)
     chances = [chance for _, chance in reading.probabilities]
@@ -92,7 +110,7 @@ def test_reading_is_sorted_calibrated_and_explained(fitted: build.Fitted) -> Non
 
 
 def test_one_text_is_calibrated_as_many_are(fitted: build.Fitted) -> None:
-    model = build.assembled(fitted).model
+    model = _assembled(fitted).model
     texts = [*_texts(50, 8)[0], "", "水", "完全没有见过的字"]
     many = model.chances(np.array([model.scores(text) for text in texts]))
     for text, chances in zip(texts, many, strict=True):
@@ -101,7 +119,7 @@ def test_one_text_is_calibrated_as_many_are(fitted: build.Fitted) -> None:
 
 
 def test_emergency_is_heard_anywhere_in_a_letter(fitted: build.Fitted, alarm: Alarm) -> None:
-    model = build.assembled(fitted, alarm).model
+    model = _assembled(fitted, alarm).model
     calm = "".join(_texts(40, 11)[0])[:1500]
     buried = calm[:700] + "隔壁着火了快来人" + calm[700:]
     assert model.read(calm).emergency < 0.5 < model.read(buried).emergency
@@ -109,24 +127,21 @@ def test_emergency_is_heard_anywhere_in_a_letter(fitted: build.Fitted, alarm: Al
 
 
 def test_windows_are_scored_alike_in_short_and_long_texts(fitted: build.Fitted, alarm: Alarm) -> None:
-    model = build.assembled(fitted, alarm).model
+    model = _assembled(fitted, alarm).model
     text = _texts(3, 5)[0][0][: WINDOWS[0]]
     found = model._vocabulary.find(text)
     assert model._alarm.worst(found)[0] == pytest.approx(model._alarm.margin(found), abs=1e-5)
 
 
 def test_texts_scored_together_sound_as_they_do_alone(fitted: build.Fitted, alarm: Alarm) -> None:
-    model = build.assembled(fitted, alarm).model
+    model = _assembled(fitted, alarm).model
     texts = [*_texts(8, 13)[0], "水", "".join(_texts(9, 17)[0]), "隔壁着火了快来人", "完全没有见过的字"]
     assert max(map(len, texts)) > 2 * WINDOWS[-1]
     assert model.alarms(texts) == pytest.approx([model.read(text).emergency for text in texts])
 
 
 def test_same_rows_give_the_same_bytes(fitted: build.Fitted) -> None:
-    texts, labels = _texts(400)
-    leaves, numbers = build.numbered(labels)
-    again = build.fit(Corpus(texts), leaves, numbers, RECIPE)
-    assert build.assembled(again).body == build.assembled(fitted).body
+    assert _assembled(_fit()).body == _assembled(fitted).body
 
 
 def test_a_signed_model_is_loaded(file: Path) -> None:
@@ -146,7 +161,7 @@ def test_a_changed_byte_is_refused(file: Path, place: int) -> None:
 
 
 def test_an_unsigned_model_is_refused(file: Path, fitted: build.Fitted) -> None:
-    file.write_bytes(model_file.signed(build.assembled(fitted).body))
+    file.write_bytes(model_file.signed(_assembled(fitted).body))
     with pytest.raises(ModelRefused, match="not signed"):
         Model.load(file)
 
@@ -158,7 +173,7 @@ def test_an_unknown_signer_is_refused_unless_only_measured(file: Path, tmp_path:
 
 
 def test_a_failing_suite_report_is_refused(file: Path, fitted: build.Fitted) -> None:
-    body = build.assembled(fitted, more={"suite": {"failures": 3}}).body
+    body = _assembled(fitted, more={"suite": {"failures": 3}}).body
     file.write_bytes(model_file.signed(body, signing.own_key()))
     with pytest.raises(ModelRefused, match="3 failures"):
         Model.load(file)
@@ -190,9 +205,17 @@ def test_the_shipped_model_is_small_pinned_and_knows_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    "recipe",
-    [Recipe(), Recipe("char", 2, 4.5, balanced=False), Recipe("union", 3, 1e-5, mixture=0.15), Recipe("word", 1, 0.15)],
+    "chosen",
+    [
+        {},
+        {"longest": 2, "strength": 4.5, "balanced": False},
+        {"kind": "union", "strength": 1e-5, "mixture": 0.15},
+        {"kind": "word", "longest": 1, "strength": 0.15},
+    ],
 )
-def test_a_recipe_is_read_back_from_a_models_header(recipe: Recipe) -> None:
+def test_a_recipe_is_read_back_from_a_models_header(chosen: dict[str, Any]) -> None:
+    from callmesh.classification.training.fit import Recipe
+
+    recipe = Recipe(**chosen)
     assert Recipe.read(str(recipe)) == recipe
     assert Recipe.read(f"{recipe}, and more") is None
