@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup
-# Many tests wait for something: three workers keep two cores busy.
-WORKERS ?= 3
+# Many tests wait for something: four workers keep two cores busy.
+WORKERS ?= 4
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONWARNINGS :=
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE

@@ -11,6 +11,7 @@ import click
 
 from callmesh.cli.endpoints import SWITCH_PORT
 from callmesh.cli.output import EXITS, BadInput, Failure, Manual, ManualGroup
+from callmesh.kernel.tasks import closed
 
 if TYPE_CHECKING:
     from callmesh.cli.switch_simulated import SimulatedSwitch
@@ -78,5 +79,5 @@ async def _serve(played: SimulatedSwitch, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(one, asked.set)
     click.echo(f"switch on 127.0.0.1:{server.sockets[0].getsockname()[1]}; Ctrl-C ends it")
     await asked.wait()
-    server.close()
+    await closed(server)
     played.close()

@@ -13,6 +13,7 @@ import socket
 import struct
 
 from callmesh.conform.record import Record
+from callmesh.kernel.tasks import closed
 
 _BLOCK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)  # no lingering: closing sends RST, what was not sent yet is lost
@@ -39,7 +40,7 @@ class Front:
         """Ends everything; whoever is still in the door is turned away."""
         self.shut = True
         if self._server is not None:
-            self._server.close()
+            await closed(self._server)
         await self.reset()
 
     async def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Running several things at once, and ending tasks of one's own."""
+"""Running several things at once, and ending tasks and servers of one's own."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
             one.cancel()
         _, left = await asyncio.wait(left, timeout=_AGAIN_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def closed(server: asyncio.Server) -> None:
+    """Lets nobody else in and closes it; who was let in is known to its callback.
+
+    Closed by itself it loses whom it accepted a moment before: that connection has no transport yet, cannot get one of
+    a closed server, and stays open until it is collected (Python 3.11).
+    """
+    for one in server.sockets:
+        server.get_loop().remove_reader(one)
+    await asyncio.sleep(0)  # whoever was accepted gets his transport
+    server.close()

@@ -14,6 +14,7 @@ import pytest
 
 from callmesh.cli.switch_simulated import BadScript, Script, SimulatedSwitch, read_script
 from callmesh.domain.words import LegReason, LegState
+from callmesh.kernel.tasks import closed
 from callmesh.transfer import line_switch
 from callmesh.transfer.calls import Heard, Ringing, Switch, SwitchAway
 from callmesh.transfer.line_switch import LineSwitch
@@ -63,7 +64,7 @@ class Simulated:
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        self.server.close()
+        await closed(self.server)
         self.played.close()
 
     def adapter(self, ear: Ear) -> Switch:
