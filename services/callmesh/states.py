@@ -33,9 +33,9 @@ LIVE = frozenset(_Leg.Value(one.name) for one in LIVE_LEG)
 """Of a call leg: it rings, or people talk."""
 
 
-def asks_to_see(one: referral_pb2.Referral) -> bool:
-    """Whether its agency waits for a decision on seeing more of the report."""
-    return any(asked.state == referral_pb2.Disclosure.ASKED for asked in one.disclosures)
+def asks_to_see(one: referral_pb2.Referral) -> referral_pb2.Disclosure | None:
+    """What more of the report its agency waits to be shown, None if nothing."""
+    return next((asked for asked in one.disclosures if asked.state == referral_pb2.Disclosure.ASKED), None)
 
 
 def is_owed(leg: case_pb2.CallLeg) -> bool:

@@ -19,7 +19,7 @@ from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
 from callmesh.cli import timeline_more as more
 from callmesh.cli import wording
-from callmesh.states import ENDED, OPEN
+from callmesh.states import ENDED, OPEN, asks_to_see
 
 _State = case_pb2.Case.State
 _RState = referral_pb2.Referral.State
@@ -32,7 +32,6 @@ _PAUSES = {
     referral_pb2.Pending.EXTENSION: "extension (延期)",
     referral_pb2.Pending.SUSPENSION: "pause (挂账)",
 }
-_ASKED = referral_pb2.Disclosure.ASKED
 _AGENCY = 16
 
 
@@ -108,7 +107,7 @@ def _referred(case: case_pb2.Case, now: datetime) -> str:
     if lead.pending:
         what = _PAUSES.get(lead.pending[0].kind, "request")
         return f"{lead.sender} has to decide on the {what} that {lead.agency} asked for{_asked_due(lead, now)}"
-    asked = next((one for one in lead.disclosures if one.state == _ASKED), None)
+    asked = asks_to_see(lead)
     if asked:
         return f"{lead.sender} has to decide what {lead.agency} may see (申请查看){_due(asked.decision_due, now)}"
     if helpers:
