@@ -39,6 +39,7 @@ _SENTENCES = (
     ('{key} "{text}" is given twice, first in line {line}', "{key} “{text}”重复, 首次在第 {line} 行"),
     ("{day} is given twice", "{day} 重复"),
     ('id "{id}" has other signs than letters, digits, - and _', "编号“{id}”只能用字母、数字、- 和 _"),
+    ('code "{code}" has other signs than letters, digits, - and _', "代码“{code}”只能用字母、数字、- 和 _"),
     ('code "{code}" has not 6, 9 or 12 digits', "区划代码“{code}”应为 6、9 或 12 位数字"),
     ("backup is the agency itself", "替补单位不能是自己"),
     ("parents form a circle: {circle}", "上级关系成环: {circle}"),

@@ -19,7 +19,7 @@ from callmesh.domain.words import Level
 _ANY = ("*",)
 _NOBODY = ("-",)
 _DESKS = ("emergency_desk", "hotline", "fallback")
-_AGENCY_ID = re.compile(r"[A-Za-z0-9_-]+")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _CODE = re.compile(r"[0-9]{6}([0-9]{3}){0,2}")
 
 Names = frozenset[object] | None
@@ -67,11 +67,16 @@ def _unique(table: Table[object], keys: tuple[str, ...], report: Report) -> None
 
 
 def _spelling(draft: Draft, report: Report) -> None:
-    """An agency's id is a token of NATS subjects and the name of a consumer; codes follow GB/T 2260."""
+    """An agency's id is a token of NATS subjects and the name of a consumer, and people type a ground as one word;
+    codes of divisions follow GB/T 2260."""
     for agency in draft.agencies.items:
-        if not _AGENCY_ID.fullmatch(agency.value.id):
+        if not _TOKEN.fullmatch(agency.value.id):
             reason = f'id "{agency.value.id}" has other signs than letters, digits, - and _'
             report.about(agency.row, reason, "id")
+    for ground in draft.grounds.items:
+        if not _TOKEN.fullmatch(ground.value.code):
+            reason = f'code "{ground.value.code}" has other signs than letters, digits, - and _'
+            report.about(ground.row, reason, "code")
     for division in draft.divisions.items:
         if not _CODE.fullmatch(division.value.code):
             report.about(division.row, f'code "{division.value.code}" has not 6, 9 or 12 digits', "code")

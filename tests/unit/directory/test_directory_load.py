@@ -175,6 +175,8 @@ FAULTS = [
           'code "not_ours" is given twice, first in line 2', at='code = "not_ours"#2'),
     Fault("grounds.toml", 'en = "Abuse"', 'en = "Abuse"\n[[grounds]]\nen = "x"\nzh = "y"\ncode = "abuse"',
           'code "abuse" is given twice, first in line 2', at='code = "abuse"#2'),
+    Fault("grounds.toml", 'code = "abuse"', 'code = "phone abuse"',
+          'code "phone abuse" has other signs than letters, digits, - and _'),
     # --- sense ---
     Fault("agencies.toml", "sat 09:00-12:00", "sut 09:00-12:00",
           'hours: "sut 09:00-12:00" is not like "mon-fri 08:30-17:30" (unknown day in "sut")', at="sut"),
