@@ -23,7 +23,7 @@ from callmesh.cli.endpoints import FILE, jetstream, read
 from callmesh.cli.mesh import LocalMesh
 from callmesh.cli.output import BadInput, Failure
 from callmesh.kernel.config import SERVICES
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 CITY = Path(__file__).parents[2] / "deploy" / "city"
 THERE = tuple(name for name in SERVICES if find_spec(f"callmesh.{name}.app"))
@@ -50,7 +50,7 @@ async def test_every_service_serves_with_the_city_in_force_and_nothing_is_left(t
 
     async with LocalMesh(tmp_path / "mesh", services=THERE, city=CITY) as mesh:
         for name in THERE:
-            assert await health.status(mesh.endpoints.address(name)) == "SERVING"
+            assert await health.status(mesh.endpoints.address(name), PATIENCE) == "SERVING"
         async with jetstream(mesh.endpoints) as js:
             assert await fetch(js) is not None
         assert read(mesh.data_dir / FILE) == mesh.endpoints
@@ -83,7 +83,7 @@ async def test_stay_down_until_restart(mesh: LocalMesh) -> None:
     await mesh.kill(FEW[0], signal.SIGKILL, stay_down=True)
     assert await health.status(mesh.endpoints.address(FEW[0])) == ""
     await mesh.restart(FEW[0])
-    assert await health.status(mesh.endpoints.address(FEW[0])) == "SERVING"
+    assert await health.status(mesh.endpoints.address(FEW[0]), PATIENCE) == "SERVING"
 
 
 async def test_without_nats_a_service_is_not_serving_and_takes_it_back(mesh: LocalMesh) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from nats.js import JetStreamContext
 
-from callmesh.cli import ports
 from callmesh.kernel.connection import Connection
+from support.free_ports import free_ports
 
 START_SECONDS = 60.0
 _POLL = 0.005
@@ -27,7 +27,7 @@ class NatsServer:
         """`more` is put into its configuration; `user` ("name:password@") is who connects by `url`."""
         self.folder = folder
         self._sync, self._more, self._user = sync, more, user
-        free = ports.choose("free")
+        free = free_ports("nats", "monitor")
         self._listen, self._http = f"127.0.0.1:{free['nats']}", f"127.0.0.1:{free['monitor']}"
         self._process: subprocess.Popen[bytes] | None = None
 

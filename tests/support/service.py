@@ -14,13 +14,13 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from callmesh.cli import ports
 from callmesh.directory import store
 from callmesh.domain.directory import City
 from callmesh.kernel import streams
 from callmesh.kernel.config import Settings
 from callmesh.kernel.runtime import Runtime
 from callmesh.kernel.subjects import Names
+from support.free_ports import free_ports
 from support.nats_server import NatsServer, jetstream
 from support.waiting import PATIENCE, until
 
@@ -30,8 +30,8 @@ KEK_COMMAND = f"echo {base64.b64encode(KEK).decode()}"
 
 
 def free_port() -> int:
-    """A port that is free now, and that no outgoing connection is given meanwhile."""
-    return ports.choose("free")["nats"]
+    """A port that is free now, and that nobody else is given meanwhile."""
+    return free_ports("any")["any"]
 
 
 async def lay_out(server: NatsServer, city: City | None = None) -> None:

@@ -72,6 +72,7 @@ class LocalMesh:
         self._kind, self._env, self._fresh, self._tls, self._tell = ports, dict(env or {}), fresh, tls, tell
         self._console, self._switch = console, switch
         self._keepers: dict[str, Keeper] = {}
+        self._ports = contextlib.ExitStack()
 
     async def __aenter__(self) -> LocalMesh:
         begun = time.monotonic()
@@ -140,7 +141,7 @@ class LocalMesh:
 
     async def _start(self) -> None:
         self._folder.take(self._fresh)
-        chosen = ports.choose(self._kind)
+        chosen = ports.choose(self._kind, self._ports)
         more = [name for name, on in ((CONSOLE, self._console), (SWITCH, self._switch is not None)) if on]
         ports.require_free({name: chosen[name] for name in ("nats", "monitor", *more, *self.services)})
         self.endpoints = Endpoints(
@@ -261,6 +262,7 @@ class LocalMesh:
             ended += await asyncio.gather(self._keepers["nats"].stop())
         self.clean = self.clean and all(ended)
         self._keepers.clear()
+        self._ports.close()
         self._folder.release()
 
 

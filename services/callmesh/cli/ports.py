@@ -3,13 +3,17 @@
 Free ones are taken from below the range the system gives to outgoing connections: a client that tries to
 reach its dead server every quarter second may be given the server's own port as its source port, connects
 to itself, and the server cannot come back. A port stays the same until the mesh stops.
+
+Between choosing a port and listening on it, and while a killed process comes back, nobody listens there, and another
+mesh that starts in the same seconds must not take it. So a chosen port is claimed by a datagram socket of the same
+number, to which nobody sends: the system lets only one have it, and gives it back however the process ends.
 """
 
 from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Literal
 
@@ -22,9 +26,29 @@ _LOWEST, _HIGHEST = 15000, 32000
 _USUAL = DEFAULT_PORTS | {"nats": NATS_PORT, "monitor": MONITOR_PORT, CONSOLE: CONSOLE_PORT, SWITCH: SWITCH_PORT}
 
 
-def choose(kind: Ports) -> dict[str, int]:
-    """A port for every service, `nats`, `monitor`, `console` and `switch`."""
-    return _free(list(_USUAL)) if kind == "free" else dict(_USUAL)
+def choose(kind: Ports, held: ExitStack) -> dict[str, int]:
+    """A port for every service, `nats`, `monitor`, `console` and `switch`; see `free`."""
+    return free(_USUAL, held) if kind == "free" else dict(_USUAL)
+
+
+def free(names: Iterable[str], held: ExitStack) -> dict[str, int]:
+    """A free port for each, which nobody else is given until `held` closes; Failure when there are not so many."""
+    candidates = iter(random.sample(range(_LOWEST, _HIGHEST), _HIGHEST - _LOWEST))
+    return {name: _claimed(candidates, held) for name in names}
+
+
+def _claimed(candidates: Iterator[int], held: ExitStack) -> int:
+    for port in candidates:
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            _bind(port).close()
+        except OSError:
+            claim.close()
+            continue
+        held.enter_context(claim)
+        return port
+    raise Failure(f"there is no free port between {_LOWEST} and {_HIGHEST}; close something first")
 
 
 def require_free(ports: Mapping[str, int]) -> None:
@@ -55,18 +79,3 @@ def _bind(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _free(names: list[str]) -> dict[str, int]:
-    """All are held until all are found, so that no two are the same."""
-    found: dict[str, int] = {}
-    with ExitStack() as held:
-        for port in random.sample(range(_LOWEST, _HIGHEST), _HIGHEST - _LOWEST):
-            if len(found) == len(names):
-                return found
-            try:
-                held.enter_context(_bind(port))
-            except OSError:
-                continue
-            found[names[len(found)]] = port
-    raise Failure(f"there are no {len(names)} free ports between {_LOWEST} and {_HIGHEST}; close something first")

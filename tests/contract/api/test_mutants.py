@@ -26,6 +26,7 @@ from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.domain.directory import City
 from callmesh.kernel.config import SERVICES
 from callmesh.kernel.rpc import client
+from support.errors import CLIENTS_OWN
 from support.mutate import Mutator
 from support.nats_server import NatsServer
 from support.service import lay_out, running, settings
@@ -36,7 +37,6 @@ AT_ONCE = 24
 STREAM_SECONDS = 0.05
 WIDE = {"partner_rate": 1e6, "partner_burst": 10**6, "partner_at_once": 1000, "partner_streams": 1000}
 WIDE |= {"desk_rate": 1e6, "desk_burst": 10**6}
-_CLIENTS_OWN = "Internal error from Core"
 FORBIDDEN = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS}
 MEMORY_BYTES = 150 << 20
 FILES = [
@@ -58,7 +58,7 @@ class Mesh:
         """Code and words of the answer. A client that still writes while it is refused makes up a status of its own."""
         for _ in range(20):
             answer = await self._sent(method, data, agency)
-            if not method.client_streaming or answer[1] != _CLIENTS_OWN:
+            if not method.client_streaming or answer[1] != CLIENTS_OWN:
                 break
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from callmesh.cli import ports
 from callmesh.cli.endpoints import FILE, Endpoints, channel, default, find, jetstream, read
 from callmesh.cli.output import BadInput, Failure
+from support.free_ports import free_ports
 
 SOME = Endpoints(
     services={"intake": "127.0.0.1:15001"},
@@ -70,19 +72,33 @@ async def test_when_nothing_answers_it_says_how_to_start_a_mesh() -> None:
 
 
 def test_free_ports_are_free_distinct_and_never_given_to_outgoing_connections() -> None:
-    found = ports.choose("free")
-    assert set(found) == {*default().services, "nats", "monitor", "console", "switch"}
-    assert len(set(found.values())) == len(found)
-    assert all(ports.is_free(port) and port < 32768 for port in found.values())
+    with ExitStack() as held:
+        found = ports.choose("free", held)
+        assert set(found) == {*default().services, "nats", "monitor", "console", "switch"}
+        assert len(set(found.values())) == len(found)
+        assert all(ports.is_free(port) and port < 32768 for port in found.values())
+
+
+def test_what_somebody_chose_is_given_to_nobody_else_until_he_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though nobody listens on it yet, or not any more."""
+    with ExitStack() as first, ExitStack() as second:
+        port = ports.free(("nats",), first)["nats"]
+        monkeypatch.setattr(ports, "_LOWEST", port)
+        monkeypatch.setattr(ports, "_HIGHEST", port + 1)
+        assert ports.is_free(port)
+        with pytest.raises(Failure, match="there is no free port between"):
+            ports.free(("nats",), second)
+        first.close()
+        assert ports.free(("nats",), second) == {"nats": port}
 
 
 def test_a_taken_port_is_named() -> None:
-    port = ports.choose("free")["nats"]
+    port = free_ports("nats")["nats"]
     with ports._bind(port), pytest.raises(Failure, match=rf"port {port} \(nats\) is taken"):
         ports.require_free({"nats": port})
     ports.require_free({"nats": port})
 
 
 def test_fixed_ports_are_the_documented_ones() -> None:
-    chosen = ports.choose("fixed")
+    chosen = ports.choose("fixed", ExitStack())
     assert (chosen["intake"], chosen["tracking"], chosen["nats"], chosen["monitor"]) == (7401, 7406, 7422, 7423)

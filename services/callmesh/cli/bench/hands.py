@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,6 +77,7 @@ class Nats:
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self._folder, self._durable = folder, durable
         self.url = ""
+        self._ports = ExitStack()
         self._process: asyncio.subprocess.Process
 
     @property
@@ -86,7 +88,7 @@ class Nats:
     async def __aenter__(self) -> Nats:
         store, settings = self._folder / "nats", self._folder / "bench-nats.conf"
         store.mkdir(parents=True, exist_ok=True)
-        chosen = ports.choose("free")
+        chosen = ports.free(("nats", "monitor"), self._ports)
         limit = nats_server.file_store_limit(store)
         text = nats_server.config(chosen["nats"], chosen["monitor"], store, limit)
         settings.write_text(text if self._durable else text.replace("sync_interval: always", ""))
@@ -105,6 +107,7 @@ class Nats:
         if self._process.returncode is None:
             self._process.terminate()
         await self._process.wait()
+        self._ports.close()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
