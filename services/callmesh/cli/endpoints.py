@@ -30,7 +30,7 @@ FILE = "endpoints.json"
 NATS_PORT, MONITOR_PORT = 7422, 7423
 CONSOLE, CONSOLE_PORT = "console", 7400
 SWITCH, SWITCH_PORT = "switch", 7424
-_CONNECT_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and disks are busy at times
 
 
