@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from browsing import Browsing, Desk, wears
 from handing import accepted, handed, path
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from callmesh.cli.clients import Clients
 
@@ -87,6 +87,8 @@ async def test_no_countdown_is_clipped_and_nothing_overlaps_on_both_screens(pers
         await desk.page.goto(f"/supervise?view=due&case={case.name.removeprefix('cases/')}")
         wide = await desk.page.evaluate("document.documentElement.scrollWidth")
         assert wide == size["width"]
+        for there in ("#rows", ".beside", "time.due"):
+            await expect(desk.page.locator(there).first).to_be_visible()
         assert await desk.page.locator("time.due").evaluate_all(CUT_OFF) == 0
         left, right = await desk.page.evaluate(BESIDE)
         assert left <= right
