@@ -12,6 +12,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import channel_credentials
 from callmesh.kernel.vault import Vault
 from support import identities, inbox
-from support.errors import CLIENTS_OWN
+from support.answers import answer
 from support.identities import Served, authority
 from support.ledgers import vault_of
 from support.nats_server import NatsServer, connected
@@ -42,7 +43,7 @@ STREAM = "/callmesh.api.v1.GatewayService/ReceiveReferrals"
 PULL = "/callmesh.api.v1.GatewayService/PullReferrals"
 ACCEPT = "/callmesh.api.v1.GatewayService/AcceptReferral"
 HELLO = pb.ReceiveReferralsRequest(hello=pb.Hello()).SerializeToString()
-SLOW, GARBAGE, WRONG, ITEMS, TRIES = 20, 200, 40, 60, 20
+SLOW, GARBAGE, WRONG, ITEMS = 20, 200, 40, 60
 FLAT_BYTES = 80 << 20
 C = grpc.StatusCode
 
@@ -82,17 +83,8 @@ async def _serves(at: Served) -> bool:
 
 
 async def status(call: Callable[..., Awaitable[Any]], *given: Any, **more: Any) -> grpc.StatusCode:
-    """How the call ended. A client that still writes while it is refused makes up a status of its own."""
-    ended = C.INTERNAL
-    for _ in range(TRIES):
-        try:
-            await call(*given, **more)
-            return C.OK
-        except grpc.aio.AioRpcError as wrong:
-            ended = wrong.code()
-            if wrong.details() != CLIENTS_OWN:
-                break
-    return ended
+    """How the call ended."""
+    return (await answer(partial(call, *given, **more)))[0]
 
 
 async def streamed(channel: grpc.aio.Channel, *messages: bytes, metadata: Any = None) -> None:

@@ -1,11 +1,9 @@
-"""One of every domain error; and one error that is nobody's answer."""
+"""One of every domain error."""
 
 from __future__ import annotations
 
 from callmesh.domain import errors as d
 
-CLIENTS_OWN = "Internal error from Core"
-"""What a client of gRPC says that still wrote when it was refused: it never read the refusal. Ask again."""
 ZH = "出了问题, 请处理"
 INVALID = d.Invalid("two fields are wrong", ZH, {"report.narrative": "required", "channel": "too long"})
 WRONG_STATE = d.WrongState("not now", ZH, "closed", ("ReopenCase",))

@@ -26,7 +26,7 @@ from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.domain.directory import City
 from callmesh.kernel.config import SERVICES
 from callmesh.kernel.rpc import client
-from support.errors import CLIENTS_OWN
+from support.answers import TRIES, answer
 from support.mutate import Mutator
 from support.nats_server import NatsServer
 from support.service import lay_out, running, settings
@@ -55,29 +55,21 @@ class Mesh:
         self.cases: tuple[str, ...] = ()
 
     async def send(self, method: Any, data: bytes, agency: str) -> tuple[grpc.StatusCode, str]:
-        """Code and words of the answer. A client that still writes while it is refused makes up a status of its own."""
-        for _ in range(20):
-            answer = await self._sent(method, data, agency)
-            if not method.client_streaming or answer[1] != CLIENTS_OWN:
-                break
-        return answer
+        """Code and words of the answer; only who streams may still be writing when it comes."""
+        return await answer(lambda: self._sent(method, data, agency), TRIES if method.client_streaming else 1)
 
-    async def _sent(self, method: Any, data: bytes, agency: str) -> tuple[grpc.StatusCode, str]:
+    async def _sent(self, method: Any, data: bytes, agency: str) -> None:
         """A stream is given up after its first answers."""
         path = f"/{method.containing_service.full_name}/{method.name}"
         channel = self.channels[method.containing_service.name.removesuffix("Service").lower()]
         who = client.identity(agency, "p-1")
         streams = method.server_streaming
-        try:
-            if method.client_streaming:
-                await _some(channel.stream_stream(path)(iter([data, data]), metadata=who, timeout=60))
-            elif streams:
-                await _some(channel.unary_stream(path)(data, metadata=who, timeout=60))
-            else:
-                await channel.unary_unary(path)(data, metadata=who, timeout=60)
-        except grpc.aio.AioRpcError as wrong:
-            return wrong.code(), str(wrong.details())
-        return grpc.StatusCode.OK, ""
+        if method.client_streaming:
+            await _some(channel.stream_stream(path)(iter([data, data]), metadata=who, timeout=60))
+        elif streams:
+            await _some(channel.unary_stream(path)(data, metadata=who, timeout=60))
+        else:
+            await channel.unary_unary(path)(data, metadata=who, timeout=60)
 
 
 async def _some(call: Any) -> None:
