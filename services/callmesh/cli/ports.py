@@ -15,6 +15,7 @@ import random
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 from typing import Literal
 
 from callmesh.cli.endpoints import CONSOLE, CONSOLE_PORT, MONITOR_PORT, NATS_PORT, SWITCH, SWITCH_PORT
@@ -33,7 +34,8 @@ def choose(kind: Ports, held: ExitStack) -> dict[str, int]:
 
 def free(names: Iterable[str], held: ExitStack) -> dict[str, int]:
     """A free port for each, which nobody else is given until `held` closes; Failure when there are not so many."""
-    candidates = iter(random.sample(range(_LOWEST, _HIGHEST), _HIGHEST - _LOWEST))
+    begin = random.randrange(_LOWEST, _HIGHEST)
+    candidates = chain(range(begin, _HIGHEST), range(_LOWEST, begin))
     return {name: _claimed(candidates, held) for name in names}
 
 
