@@ -36,8 +36,8 @@ def command() -> None:
 
     LOG_<region>_<shard> keeps every fact for ever, TIMERS_<region> holds the deadlines, INBOX_<region> what
     partners are to receive, RECENT_<region> keyed hashes of who called lately, KEYS_<region> the data key of each
-    case, AUDIT_<region> the signed heads of the log, DLQ what could not be delivered. Services verify them at start
-    and wait, not ready, until they are as they must be.
+    case, AUDIT_<region> the signed heads of the log, BOOKMARKS_<region> how far the services' readers are, DLQ what
+    could not be delivered. Services verify them at start and wait, not ready, until they are as they must be.
     """
 
 

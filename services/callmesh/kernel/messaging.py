@@ -7,7 +7,8 @@ with the same batch after a pause, so order holds and nothing is skipped; a mess
 digested five times) is parked under `dlq.>` with its reason and the others go on. After a crash or a new connection
 the durable is first set back to what was acknowledged, so that the unacknowledged batch comes again at once and
 before anything newer: acknowledging that would acknowledge the batch unhandled. Handlers must not mind repeats. For
-the same reason one process reads a durable at a time.
+the same reason one process reads a durable at a time. It stands in NATS's memory: one that a restart of NATS forgot is
+made again at its bookmark.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from nats.js.errors import NotFoundError
 
 from callmesh.domain.errors import NoDirectory, Overloaded, Unreachable
 from callmesh.kernel import headers
+from callmesh.kernel.bookmark import Bookmark
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.publisher import Publisher, Refused, Unanswered
 from callmesh.kernel.pull import LOOK_SECONDS, Lost, Puller
@@ -104,7 +106,7 @@ def _told(message: Msg, place: int) -> int:
 
 
 async def ensure_durable(js: JetStreamContext, stream: str, durable: str, subject: str, **options: Any) -> None:
-    """Creates the durable consumer if it is missing; an existing one stays as it is."""
+    """Creates the durable consumer if it is missing, kept in a file unless told otherwise; an existing one stays."""
     with contextlib.suppress(NotFoundError):
         await js.consumer_info(stream, durable)
         return
@@ -128,6 +130,7 @@ class Consumer:
     durable: str
     subject: str
     handle: Handler
+    bookmark: Bookmark
     batch: int = FETCH
     linger: float = 0.0
     """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
@@ -140,8 +143,7 @@ class Consumer:
         while not self.stopping.is_set():
             puller = Puller(self.client, self.stream, self.durable, self.notice)
             try:
-                await ensure_durable(self.js, self.stream, self.durable, self.subject)
-                await self.js.reset_consumer(self.stream, self.durable)
+                await self._stand()
                 await puller.open()
                 await self._read(puller)
             except (NatsError, OSError, TimeoutError) as wrong:
@@ -149,6 +151,23 @@ class Consumer:
                 await self._pause()
             finally:
                 await puller.close()
+
+    async def _stand(self) -> None:
+        """In NATS's memory: where this was acknowledged, or where it is not there, behind what was handled."""
+        await self.bookmark.find()
+        await self._leave_file()
+        first = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self.bookmark.handled + 1}
+        await ensure_durable(self.js, self.stream, self.durable, self.subject, mem_storage=True, **first)
+        await self.js.reset_consumer(self.stream, self.durable)
+
+    async def _leave_file(self) -> None:
+        """One that was made by a version that kept it in a file is not gone on with."""
+        with contextlib.suppress(NotFoundError):
+            held = await self.js.consumer_info(self.stream, self.durable)
+            if not held.config.mem_storage:
+                self.bookmark.handled = max(self.bookmark.handled, held.ack_floor.stream_seq if held.ack_floor else 0)
+                await self.bookmark.keep(at_once=True)
+                await self.js.delete_consumer(self.stream, self.durable)
 
     async def _read(self, puller: Puller) -> None:
         connection, owed, since = self.client.stats["reconnects"], None, clock()
@@ -162,12 +181,15 @@ class Consumer:
             if owed and (not messages or clock() - since > ACK_SECONDS):
                 await self._acknowledge(owed)
                 owed, since = None, clock()
+            await self.bookmark.keep()
         if owed:
             await self._acknowledge(owed)
+        await self.bookmark.keep(at_once=True)
 
     async def _acknowledge(self, last: Msg) -> None:
         """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
         await last.ack()
+        self.bookmark.handled = sequence_of(last)
         lag.set(_told(last, _LEFT), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:

@@ -5,7 +5,7 @@ carries no schedules (allowing them silently makes a stream erasable). TIMERS ho
 message a case. INBOX holds what partners are to receive. RECENT holds keyed hashes of who called
 lately. AUDIT holds signed heads of the logs (ledger/chain.py) and can be erased as little as they.
 KEYS holds the wrapped data key of each case; it alone can be erased from, which is how a case's words
-are. DLQ keeps what could not be delivered or
+are. BOOKMARKS holds how far each service's readers are. DLQ keeps what could not be delivered or
 digested. Services verify at boot and refuse to run on other settings; `callmesh streams apply`
 makes them.
 """
@@ -41,7 +41,7 @@ class StreamProblem:
 def wanted(names: Names, shards: range, replicas: int) -> list[StreamConfig]:
     """The settings of every stream of a region."""
     logs = [_log(names, shard, replicas) for shard in shards]
-    once = (_timers, _inbox, _recent, _audit, _keys, _dlq)
+    once = (_timers, _inbox, _recent, _audit, _keys, _bookmarks, _dlq)
     return [*logs, *(make(names, replicas) for make in once)]
 
 
@@ -168,6 +168,10 @@ def _keys(names: Names, replicas: int) -> StreamConfig:
         discard=DiscardPolicy.NEW,
         max_msgs_per_subject=1,
     )
+
+
+def _bookmarks(names: Names, replicas: int) -> StreamConfig:
+    return _kept(names.bookmarks_stream, [f"bm.{names.region}.>"], replicas, max_msgs_per_subject=1)
 
 
 def _dlq(names: Names, replicas: int) -> StreamConfig:

@@ -43,6 +43,15 @@ class Names:
         return f"au.{self.region}.{shard}"
 
     @property
+    def bookmarks_stream(self) -> str:
+        """How far the services' readers are."""
+        return f"BOOKMARKS_{self.region}"
+
+    def bookmark(self, stream: str, durable: str) -> str:
+        """How far a durable is in a stream."""
+        return f"bm.{self.region}.{stream}.{durable}"
+
+    @property
     def recent_stream(self) -> str:
         """Who came lately under a key."""
         return f"RECENT_{self.region}"

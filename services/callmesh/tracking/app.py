@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nats.aio.msg import Msg
-from nats.js.api import DeliverPolicy
 
 from callmesh.api.v1 import tracking_service_pb2
 from callmesh.api.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from callmesh.directory.store import DirectoryWatch
 from callmesh.domain.directory import City
-from callmesh.kernel.messaging import ensure_durable
 from callmesh.kernel.runtime import Runtime
 from callmesh.ledger.access import Access
 from callmesh.ledger.jetstream import JetStreamLedger
@@ -56,26 +54,14 @@ def build(runtime: Runtime) -> None:
     projector = Projector(store, source, hub.tell, threshold)
     tracking = Tracking(store, projector, hub, ledger, source, city=city, keys=runtime.vault.load_all)
 
-    async def begin_behind_the_model() -> None:
-        """A new durable need not deliver what the model has."""
-        subject, first = names.log_all(settings.shard), projector.position + 1
-        await ensure_durable(
-            runtime.js,
-            stream,
-            DURABLE,
-            subject,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=first,
-        )
-
-    runtime.on_start += [follow_city, projector.start, begin_behind_the_model]
+    runtime.on_start += [follow_city, projector.start]
     runtime.on_drain.append(hub.close)
     runtime.on_stop += [projector.stop, directory.close]
 
     async def on_facts(messages: Sequence[Msg]) -> None:
         await projector.take(await items_from(messages, runtime.vault))
 
-    runtime.consume_log(DURABLE, on_facts, LINGER_SECONDS)
+    runtime.consume_log(DURABLE, on_facts, LINGER_SECONDS, known=lambda: projector.position)
     servicer = TrackingServicer(tracking, Sights(access), settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

@@ -1,4 +1,4 @@
-"""Consumers: in order, again after a crash, poison parked, made anew when somebody deletes them."""
+"""Consumers: in order, again after a crash, poison parked, made anew when they are deleted or NATS forgets them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from callmesh.domain.errors import NoDirectory, Unreachable
-from callmesh.kernel import messaging
+from callmesh.kernel import bookmark, messaging
+from callmesh.kernel.bookmark import Bookmark
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import ATTEMPTS, Consumer, connect, ensure_durable, publish_once
 from callmesh.kernel.publisher import Publisher
@@ -31,10 +32,20 @@ class Bench:
         self.running: list[tuple[Consumer, asyncio.Task[None]]] = []
 
     def start(self, handle: messaging.Handler) -> tuple[Consumer, asyncio.Task[None]]:
-        consumer = Consumer(self.client, self.js, STREAM, DURABLE, SUBJECT, handle)
+        consumer = Consumer(self.client, self.js, STREAM, DURABLE, SUBJECT, handle, self.bookmark())
         one = (consumer, asyncio.create_task(consumer.run()))
         self.running.append(one)
         return one
+
+    def bookmark(self) -> Bookmark:
+        """The reader's, as a process that was just started has it."""
+        return Bookmark(self.js, NAMES, STREAM, DURABLE)
+
+    async def stored(self) -> int:
+        """What a process started now would find."""
+        found = self.bookmark()
+        await found.find()
+        return found.handled
 
     async def publish(self, *texts: str) -> None:
         for text in texts:
@@ -50,6 +61,7 @@ class Bench:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messaging, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(bookmark, "KEEP_SECONDS", 0.02)
 
 
 @asynccontextmanager
@@ -224,6 +236,73 @@ async def test_a_restart_of_nats_is_survived(nats: NatsServer) -> None:
         await until(published, "the next to be stored")
         await until(lambda: "b" in seen.texts, "the next message", 60)
         assert list(dict.fromkeys(seen.texts)) == ["a", "b"]
+
+
+async def handled(one: Bench, seen: Seen, *texts: str) -> None:
+    """Stores these, and returns when they are handled and a bookmark says so."""
+    await one.publish(*texts)
+    last = (await one.js.stream_info(STREAM)).state.last_seq
+
+    async def known() -> bool:
+        return await one.stored() == last
+
+    await until(known, "the bookmark", 60)
+    assert seen.texts[-len(texts) :] == list(texts)
+
+
+async def test_a_process_and_nats_that_both_begin_anew_go_on_at_the_bookmark(nats: NatsServer) -> None:
+    async with bench(nats) as one:
+        first = Seen()
+        consumer, task = one.start(first)
+        await handled(one, first, "a", "b")
+        consumer.stopping.set()
+        await task
+        nats.kill()
+        await until(lambda: not one.client.is_connected, "the client to notice")
+        nats.start()
+        await until(lambda: one.client.is_connected, "the connection")
+        second = Seen()
+        one.start(second)
+        await handled(one, second, "c")
+        assert second.texts == ["c"]
+
+
+async def test_a_log_that_was_made_anew_is_read_from_its_start(nats: NatsServer) -> None:
+    async with bench(nats) as one:
+        seen = Seen()
+        one.start(seen)
+        await handled(one, seen, "a", "b", "c")
+        await one.js.delete_stream(STREAM)
+        await lay_out(nats)
+        await handled(one, seen, "d")
+        assert seen.texts == ["a", "b", "c", "d"]
+
+
+async def test_a_reader_that_stands_in_a_file_leaves_it_where_it_was(nats: NatsServer) -> None:
+    """As earlier versions made them."""
+    async with bench(nats) as one:
+        await one.publish("a", "b")
+        await ensure_durable(one.js, STREAM, DURABLE, SUBJECT)
+        pulled = await one.js.pull_subscribe_bind(DURABLE, STREAM)
+        (first,) = await pulled.fetch(1)
+        await first.ack_sync()
+        seen = Seen()
+        one.start(seen)
+        await until(lambda: seen.texts, "the second")
+        await handled(one, seen, "c")
+        assert seen.texts == ["b", "c"]
+        assert (await one.js.consumer_info(STREAM, DURABLE)).config.mem_storage
+
+
+async def test_a_bookmark_that_cannot_be_stored_hinders_nobody(nats: NatsServer) -> None:
+    async with bench(nats) as one:
+        await one.js.delete_stream(NAMES.bookmarks_stream)
+        seen = Seen()
+        one.start(seen)
+        await until(lambda: one.running, "it")
+        await one.publish("a", "b")
+        await until(lambda: len(seen.texts) == 2, "both")
+        assert seen.texts == ["a", "b"]
 
 
 async def test_an_existing_durable_keeps_its_settings(nats: NatsServer) -> None:

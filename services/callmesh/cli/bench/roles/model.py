@@ -34,6 +34,7 @@ class Model:
 
     async def follow(self) -> dict[str, Any]:
         """Drops the model and takes the log as the running service does: what its durable hands over, with indexes."""
+        from callmesh.kernel.bookmark import Bookmark
         from callmesh.kernel.messaging import Consumer
         from callmesh.tracking.app import LINGER_SECONDS
         from callmesh.tracking.digest import digest
@@ -53,8 +54,9 @@ class Model:
                 if projector.position >= last:
                     consumer.stopping.set()
 
-            subject = parts.names.log_all(self._settings.shard)
-            consumer = Consumer(parts.client, parts.js, store.stream, DURABLE, subject, handle, linger=LINGER_SECONDS)
+            reads = store.stream, DURABLE, parts.names.log_all(self._settings.shard)
+            mark = Bookmark(parts.js, parts.names, store.stream, DURABLE)
+            consumer = Consumer(parts.client, parts.js, *reads, handle, mark, linger=LINGER_SECONDS)
             begun, used = time.monotonic(), time.process_time()
             await consumer.run()
             took = time.monotonic() - begun, time.process_time() - used
