@@ -118,9 +118,8 @@ class _Impostor(grpc.GenericRpcHandler):
         """Every method is one that notes the call."""
         method = handler_call_details.method.rpartition("/")[2]
 
-        async def fooled(requests: Any, context: Any) -> AsyncIterator[bytes]:
+        async def fooled(requests: Any, context: Any) -> None:
             self._record.heard("fooled", text=f"{method} called at a server with a wrong certificate")
             raise Unreachable("this is not the mesh", "证书错误的服务端")
-            yield
 
         return grpc.stream_stream_rpc_method_handler(fooled)

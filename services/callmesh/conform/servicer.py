@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -24,6 +24,7 @@ from callmesh.conform.inbox import Inbox, Seat
 from callmesh.conform.record import Record
 from callmesh.domain.errors import DomainError, Invalid, Unreachable
 from callmesh.kernel.rpc.call import caller
+from callmesh.kernel.rpc.edge import Requests
 from callmesh.kernel.rpc.errors import status_of
 
 DEFAULT_IN_FLIGHT = 64
@@ -79,9 +80,7 @@ class PlayedGateway(GatewayServiceServicer):
 
     # the stream
 
-    async def ReceiveReferrals(
-        self, requests: AsyncIterator[pb.ReceiveReferralsRequest], context: Any
-    ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
+    async def ReceiveReferrals(self, requests: Requests, context: Any) -> None:  # type: ignore[override]
         self.streams += 1
         seat = Seat(self.streams, int(context.peer().rpartition(":")[2]))
         left = _deadline(context)
@@ -94,7 +93,7 @@ class PlayedGateway(GatewayServiceServicer):
         beside = [asyncio.create_task(self._read(seat, requests)), asyncio.create_task(self._ping(seat))]
         try:
             while (response := await seat.out.get()) is not None:
-                yield response
+                await context.write(response)
             if seat.room == 0:
                 raise Invalid("send hello first", "请先发送 hello", {"hello": "must come first, 1 to 1000"})
         finally:
@@ -104,10 +103,10 @@ class PlayedGateway(GatewayServiceServicer):
             self.inbox.leave(seat)
             self.record.heard("end", str(seat.number), text="the stream ended")
 
-    async def _read(self, seat: Seat, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
+    async def _read(self, seat: Seat, requests: Requests) -> None:
         """Until the partner hangs up or breaks the rules; actions under way finish."""
         tasks: set[asyncio.Task[None]] = set()
-        async for request in requests:
+        while (request := await requests.read()) is not None:
             if seat.room == 0 and not self._hello(seat, request):
                 break
             if request.pong:

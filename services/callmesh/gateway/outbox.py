@@ -1,47 +1,64 @@
-"""What goes down one stream: put by many, taken in batches by the one who writes.
+"""What goes down one stream: put by many, sent in batches by a task that lives while there is something to send.
 
 An idle stream holds one of these for hours, and there are thousands: asyncio's queue with its four deques would be
-3 KiB of each, this is a tenth of it.
+3 KiB of each, a task that waits for something to send another one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+BATCH = 32
+STOP_SECONDS = 1.0
 
 
 class Outbox(Generic[Item]):
-    """Not bounded: whoever puts keeps count of what is not taken yet."""
+    """Not bounded: whoever puts keeps count of what is not sent yet. `failed` is told when sending did."""
 
-    __slots__ = ("_over", "_ready", "_waiting")
+    __slots__ = ("_failed", "_over", "_ready", "_send", "_sending")
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[list[Item]], Awaitable[None]], failed: Callable[[Exception], None]) -> None:
+        self._send, self._failed = send, failed
         self._ready: list[Item] = []
         self._over = False
-        self._waiting: asyncio.Future[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     def put(self, one: Item) -> None:
-        """Last in line; after the end nothing is taken any more."""
-        if not self._over:
-            self._ready.append(one)
-            self._wake()
+        """Last in line; after the end nothing is sent any more."""
+        if self._over:
+            return
+        self._ready.append(one)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._all())
 
-    def end(self) -> None:
-        """What is ready is taken yet, then nothing."""
+    async def finish(self) -> None:
+        """Returns when what was put by now is sent; nothing is taken any more."""
+        await self._until_sent(None)
+
+    async def stop(self) -> None:
+        """Nothing is sent any more. What is being written gets a moment: a call cannot be answered amid its first
+        message."""
+        self._ready.clear()
+        await self._until_sent(STOP_SECONDS)
+        if self._sending is not None:
+            self._sending.cancel()
+
+    async def _until_sent(self, seconds: float | None) -> None:
         self._over = True
-        self._wake()
+        if self._sending is not None:
+            await asyncio.wait({self._sending}, timeout=seconds)
 
-    async def take(self, most: int) -> list[Item]:
-        """What is ready, waiting for it; [] at the end."""
-        while not self._ready and not self._over:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        taken = self._ready[:most]
-        del self._ready[:most]
-        return taken
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+    async def _all(self) -> None:
+        try:
+            while self._ready:
+                taken = self._ready[:BATCH]
+                del self._ready[:BATCH]
+                await self._send(taken)
+        except Exception as wrong:
+            self._over = True
+            self._failed(wrong)
+        finally:
+            self._sending = None

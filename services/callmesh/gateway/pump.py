@@ -81,7 +81,7 @@ class Pump:
 
     async def _vacate(self, seat: Seat) -> None:
         seat.room += len(seat.held)
-        held, seat.held = seat.held, set()
+        held, seat.held = seat.held, {}
         for delivery_id in held:
             await self._give_back(delivery_id)
 
@@ -112,7 +112,7 @@ class Pump:
         message = self._in_flight.pop(delivery_id, None)
         for seat in self._seats:
             if delivery_id in seat.held:
-                seat.held.discard(delivery_id)
+                del seat.held[delivery_id]
                 seat.room += 1
                 self._room.set()
         if message is None:
@@ -245,7 +245,7 @@ class Pump:
             return
         if delivery.delivery_id not in seat.held:
             seat.room -= 1
-            seat.held.add(delivery.delivery_id)
+            seat.held[delivery.delivery_id] = None
         seat.send(delivery)
 
     async def _give_back(self, delivery_id: str) -> None:

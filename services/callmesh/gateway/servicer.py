@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
@@ -13,6 +12,7 @@ from callmesh.gateway.actions import Actions
 from callmesh.gateway.presence import Presences
 from callmesh.gateway.pumps import Pumps
 from callmesh.gateway.stream import PartnerStream
+from callmesh.kernel.rpc.edge import Requests
 from callmesh.ledger.boot import Mesh
 
 MAX_PULL = 100
@@ -25,13 +25,9 @@ class GatewayServicer(GatewayServiceServicer):
     def __init__(self, mesh: Mesh, actions: Actions, pumps: Pumps, presences: Presences) -> None:
         self._mesh, self._actions, self._pumps, self._presences = mesh, actions, pumps, presences
 
-    async def ReceiveReferrals(
-        self, requests: AsyncIterator[pb.ReceiveReferralsRequest], context: Any
-    ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
+    async def ReceiveReferrals(self, requests: Requests, context: Any) -> None:  # type: ignore[override]
         agency = self._mesh.caller().agency
-        stream = PartnerStream(agency, self._pumps.of(agency), self._actions)
-        async for response in stream.run(requests):
-            yield response
+        await PartnerStream(agency, self._pumps.of(agency), self._actions, context.write).run(requests.read)
 
     async def PullReferrals(self, request: pb.PullReferralsRequest, context: Any) -> pb.PullReferralsResponse:
         pump = self._pumps.of(self._mesh.caller().agency)

@@ -1,19 +1,19 @@
 """A partner's stream: deliveries and outcomes down, actions up.
 
-Reading and writing go on side by side. Actions on one case are carried out in order, on different
-cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder. An
-outcome counts until it was sent: who acts but does not read is read no further, and holds no memory.
-Whatever is ready goes out in one message. A partner that asked for it is pinged every second; who is not heard for
+Reading and writing go on side by side; an idle stream is one coroutine that reads. Actions on one case are carried out
+in order, on different cases at once, at most `PARALLEL` of them; then reading waits, so a flood slows down the flooder.
+An outcome counts until it was sent: who acts but does not read is read no further, and holds no memory. Whatever is
+ready goes out in one message. A partner that asked for it is pinged every second; who is not heard for
 `SILENT_SECONDS`, while we wait for it and not it for us, is silent: alive as a connection, but nobody to send to. When
-the partner hangs up, actions under way finish and
-unreceipted deliveries are given back.
+the partner hangs up, actions under way finish and unreceipted deliveries are given back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from opentelemetry.trace import SpanKind
 
@@ -30,52 +30,71 @@ from callmesh.kernel.telemetry import clock
 PARALLEL = 64
 DEFAULT_IN_FLIGHT = 64
 MAX_IN_FLIGHT = 1_000
-BATCH = 32
 PING_SECONDS, SILENT_SECONDS = 1.0, 3.0
 Down = pb.Delivery | pb.Outcome | pb.Welcome | int
 """What goes down; a number is a ping."""
+Read = Callable[[], Awaitable[pb.ReceiveReferralsRequest | None]]
+Write = Callable[[pb.ReceiveReferralsResponse], Awaitable[None]]
 
 
 class PartnerStream:
     """One open stream of one agency."""
 
-    def __init__(self, agency: str, pump: Pump, actions: Actions) -> None:
-        self._agency, self._pump, self._actions = agency, pump, actions
-        self._out: Outbox[Down] = Outbox()
+    __slots__ = (
+        *("_actions", "_agency", "_beating", "_last", "_out", "_pump", "_seat", "_slots", "_task"),
+        *("_waits_since", "_why", "_write"),
+    )
+
+    def __init__(self, agency: str, pump: Pump, actions: Actions, write: Write) -> None:
+        self._agency, self._pump, self._actions, self._write = agency, pump, actions, write
+        self._out: Outbox[Down] = Outbox(self._send, self._end)
         self._slots = asyncio.Semaphore(PARALLEL)
         self._last: dict[str, asyncio.Task[bool]] = {}
         self._seat: Seat | None = None
-        self._restarting = False
+        self._task: asyncio.Task[Any] | None = None
+        self._why: Exception | None = None
         self._beating: asyncio.Task[None] | None = None
         self._waits_since: float | None = None
 
-    async def run(
-        self, requests: AsyncIterator[pb.ReceiveReferralsRequest]
-    ) -> AsyncIterator[pb.ReceiveReferralsResponse]:
-        """Yields what goes down until the partner hangs up; raises what the first bad message was."""
-        reading = asyncio.create_task(self._read(requests))
+    async def run(self, read: Read) -> None:
+        """Until the partner hangs up; raises what the first bad message was, or why the stream ends."""
+        self._task = asyncio.current_task()
         try:
-            while ready := await self._out.take(BATCH):
-                yield self._message(ready)
-            if self._restarting:
-                raise Unreachable("the gateway restarts; connect again", "网关正在重启, 请重新连接")
-            await reading
+            while (request := await read()) is not None:
+                await self._take_in(request)
+                self._waits_since = clock()
+                del request  # an idle stream need not hold it
+            await asyncio.gather(*self._last.values())
+            await self._out.finish()
+        except asyncio.CancelledError:
+            if self._why is None or self._task is None:
+                raise
+            self._task.uncancel()
+            await self._out.finish()
+            raise self._why from None
+        except Exception:
+            await self._out.finish()
+            raise
         finally:
-            reading.cancel()
             if self._beating is not None:
                 self._beating.cancel()
             if self._seat is not None:
                 await self._pump.leave(self._seat)
+            await self._out.stop()
 
     def _hang_up(self) -> None:
-        self._restarting = True
-        self._out.end()
+        self._end(Unreachable("the gateway restarts; connect again", "网关正在重启, 请重新连接"))
 
-    def _message(self, ready: list[Down]) -> pb.ReceiveReferralsResponse:
+    def _end(self, why: Exception) -> None:
+        if self._why is None and self._task is not None:
+            self._why = why
+            self._task.cancel()
+
+    async def _send(self, ready: list[Down]) -> None:
         response = pb.ReceiveReferralsResponse()
         for one in ready:
             self._add(response, one)
-        return response
+        await self._write(response)
 
     def _add(self, response: pb.ReceiveReferralsResponse, one: Down) -> None:
         if isinstance(one, pb.Delivery):
@@ -87,15 +106,6 @@ class PartnerStream:
             response.ping = one
         else:
             response.welcome.CopyFrom(one)
-
-    async def _read(self, requests: AsyncIterator[pb.ReceiveReferralsRequest]) -> None:
-        try:
-            async for request in requests:
-                await self._take_in(request)
-                self._waits_since = clock()
-            await asyncio.gather(*self._last.values())
-        finally:
-            self._out.end()
 
     async def _take_in(self, request: pb.ReceiveReferralsRequest) -> None:
         self._waits_since = None

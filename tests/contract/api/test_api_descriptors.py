@@ -173,8 +173,8 @@ def test_every_rpc_is_served(name: str) -> None:
     for method in service.methods:
         implementation = getattr(own, method.name)
         assert implementation is not getattr(base, method.name), method.full_name
-        streams = method.server_streaming
-        assert inspect.isasyncgenfunction(implementation) if streams else inspect.iscoroutinefunction(implementation)
+        yields = method.server_streaming and not method.client_streaming
+        assert inspect.isasyncgenfunction(implementation) if yields else inspect.iscoroutinefunction(implementation)
 
 
 def test_every_reason_of_the_contract_can_be_given() -> None:

@@ -6,7 +6,7 @@ collector as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -59,8 +59,7 @@ class Call:
         self.ended = False
         self._who = who
         self._metadata = dict(context.invocation_metadata() or ())
-        producer = None if streaming else telemetry.incoming(self._metadata)
-        self.step = telemetry.Step(method.lstrip("/"), SpanKind.SERVER, producer)
+        self.step = None if streaming else _step(method, self._metadata)
 
     def identified(self, context: Any) -> Actor:
         """Who calls, known to `caller()` from now on; raises Unauthenticated, NotYours."""
@@ -73,6 +72,7 @@ class Call:
 
     def begin(self) -> None:
         """The call was let in: its span opens."""
+        assert self.step is not None
         self.step.__enter__()
         self.begun = True
         telemetry.mark(agency=_actor.get().agency)
@@ -83,7 +83,7 @@ class Call:
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        if self.begun:
+        if self.step is not None and self.begun:
             self.step.__exit__(None, None, None)
         labels = {"method": self.method, "code": self.code}
         telemetry.rpc_seconds.record(telemetry.clock() - self.started, labels)
@@ -96,7 +96,13 @@ class Call:
             trace_id = f"{telemetry.current().trace_id:032x}"
             telemetry.log.error("call failed", method=self.method, error=telemetry.fault(wrong))
             status = internal(trace_id)
-            self.step.fail(type(wrong).__name__)
+            if self.step is not None:
+                self.step.fail(type(wrong).__name__)
         self.code = next(one.name for one in grpc.StatusCode if one.value[0] == status.code)
-        self.step.said["rpc.grpc.status_code"] = status.code
+        if self.step is not None:
+            self.step.said["rpc.grpc.status_code"] = status.code
         return status
+
+
+def _step(method: str, metadata: Mapping[str, Any]) -> telemetry.Step:
+    return telemetry.Step(method.lstrip("/"), SpanKind.SERVER, telemetry.incoming(metadata))
