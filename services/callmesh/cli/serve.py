@@ -92,6 +92,11 @@ async def _serve(name: str, settings: Settings) -> None:
 
     runtime = Runtime(name, settings)
     import_module(f"callmesh.{name}.app").build(runtime)
-    gc.freeze()  # what was imported and built stays: collecting it again and again is wasted
-    gc.set_threshold(20_000, 20, 50)
+    collect_rarely()
     await runtime.run()
+
+
+def collect_rarely() -> None:
+    """What was imported and built stays: collecting it again and again is wasted."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -23,6 +23,7 @@ from callmesh.kernel.vault import DataKey
 
 _NONE = DataKey("", None)
 _PLACES = 4096
+_FACT = facts_pb2.Record.DESCRIPTOR.fields_by_name["fact"].number
 Path = tuple[int, ...]
 Into = Callable[[Path, bytes], object]
 
@@ -73,6 +74,15 @@ def put_back(stored: facts_pb2.Record, words: bytes) -> facts_pb2.Record:
     stored.ClearField("sealed")
     for one in facts_pb2.Sealed.FromString(words).fields[:]:  # slices are read at once, iterators step by step
         _put(stored, tuple(one.path[:]), one.value)
+    return stored
+
+
+def put_fact_back(stored: facts_pb2.Record, words: bytes) -> facts_pb2.Record:
+    """The texts of its fact alone, in place, for a reader who asks for no more; `put_back` may follow."""
+    for one in facts_pb2.Sealed.FromString(words).fields[:]:
+        path = tuple(one.path[:])
+        if path[0] == _FACT and _place_of(stored.DESCRIPTOR, path)[2]:
+            _put(stored, path, one.value)
     return stored
 
 

@@ -24,7 +24,7 @@ from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import DataKey, Vault
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import Damaged, UnknownFact, decode
-from callmesh.ledger.sealing import put_back, words_of
+from callmesh.ledger.sealing import put_back, put_fact_back, words_of
 from callmesh.tracking.summaries import said_proto, summary
 from callmesh.tracking.words import ACTOR_KIND, CASE_STATE, clean, micros, timestamp
 
@@ -118,7 +118,7 @@ def read(item: Item, stream: str) -> Change:
         raise Damaged(f"no record of case {item.case_id}")
     words = words_of(stored, item.key)
     if stored.fact.WhichOneof("body") in _WORDED:
-        stored, words = put_back(stored, words), b""
+        stored = put_fact_back(stored, words)
     return Change(item.sequence, item.case_id, item.data, stored, words, _event(item, stored, stream))
 
 

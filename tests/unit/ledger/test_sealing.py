@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel.kek import BadKey
 from callmesh.kernel.vault import DataKey
-from callmesh.ledger.sealing import plan_of, seal, unseal
+from callmesh.ledger.sealing import plan_of, put_back, put_fact_back, seal, unseal, words_of
 
 CASE_ID = "r1-0-01J00000000000000000000001"
 WORDS = "林小满 13900001234 望江路1号"
@@ -67,6 +67,17 @@ def test_every_mixture_of_words_comes_back(narrative: str, note: str, reason: st
         made.case.ClearField("report")
     stored = facts_pb2.Record.FromString(seal(made, key()).SerializeToString())
     assert unseal(stored, key()) == made
+
+
+@given(words, words)
+def test_what_the_fact_says_comes_back_alone_and_all_may_follow(narrative: str, reason: str) -> None:
+    made = record(narrative)
+    made.fact.case_cancelled.reason = reason
+    stored = seal(made, key())
+    said = words_of(stored, key())
+    fact_alone = put_fact_back(stored, said)
+    assert fact_alone.fact == made.fact and not fact_alone.case.HasField("report")
+    assert put_back(fact_alone, said) == made
 
 
 def test_sealing_leaves_the_given_record_whole() -> None:

@@ -21,7 +21,10 @@ class Model:
         self._folder = folder
 
     async def start(self, url: str) -> dict[str, Any]:
-        """Says where the log is."""
+        """Says where the log is. Memory is collected as in the service."""
+        from callmesh.cli.serve import collect_rarely
+
+        collect_rarely()
         self._settings = Settings(nats_url=url, data_dir=str(self._folder))
         return {}
 
