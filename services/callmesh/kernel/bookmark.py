@@ -33,7 +33,7 @@ class Bookmark:
     names: Names
     stream: str
     durable: str
-    known: Callable[[], int] = lambda: 0
+    known: Callable[[], int] = int
     """What the reader knows by itself to have been handled."""
     handled: int = 0
     """Sequence of the last message that was, with all before it."""

@@ -126,17 +126,22 @@ class Consumer:
 
     client: Connection
     js: JetStreamContext
+    names: Names
     stream: str
     durable: str
     subject: str
     handle: Handler
-    bookmark: Bookmark
     batch: int = FETCH
     linger: float = 0.0
     """Seconds to wait for more before a small batch is handled; what it costs each of them counts."""
     notice: Callable[[Msg], object] = lambda message: None
     """Told of every message as it arrives, before the batch it is handled in; must not fail."""
+    known: Callable[[], int] = int
+    """Sequence up to which the handler knows by itself that all is done."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._bookmark = Bookmark(self.js, self.names, self.stream, self.durable, self.known)
 
     async def run(self) -> None:
         """Reads and handles until told to stop; survives any loss of NATS."""
@@ -154,9 +159,9 @@ class Consumer:
 
     async def _stand(self) -> None:
         """In NATS's memory: where this was acknowledged, or where it is not there, behind what was handled."""
-        await self.bookmark.find()
+        await self._bookmark.find()
         await self._leave_file()
-        first = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self.bookmark.handled + 1}
+        first = {"deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": self._bookmark.handled + 1}
         await ensure_durable(self.js, self.stream, self.durable, self.subject, mem_storage=True, **first)
         await self.js.reset_consumer(self.stream, self.durable)
 
@@ -165,8 +170,8 @@ class Consumer:
         with contextlib.suppress(NotFoundError):
             held = await self.js.consumer_info(self.stream, self.durable)
             if not held.config.mem_storage:
-                self.bookmark.handled = max(self.bookmark.handled, held.ack_floor.stream_seq if held.ack_floor else 0)
-                await self.bookmark.keep(at_once=True)
+                self._bookmark.handled = max(self._bookmark.handled, held.ack_floor.stream_seq if held.ack_floor else 0)
+                await self._bookmark.keep(at_once=True)
                 await self.js.delete_consumer(self.stream, self.durable)
 
     async def _read(self, puller: Puller) -> None:
@@ -181,15 +186,15 @@ class Consumer:
             if owed and (not messages or clock() - since > ACK_SECONDS):
                 await self._acknowledge(owed)
                 owed, since = None, clock()
-            await self.bookmark.keep()
+            await self._bookmark.keep()
         if owed:
             await self._acknowledge(owed)
-        await self.bookmark.keep(at_once=True)
+        await self._bookmark.keep(at_once=True)
 
     async def _acknowledge(self, last: Msg) -> None:
         """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
         await last.ack()
-        self.bookmark.handled = sequence_of(last)
+        self._bookmark.handled = sequence_of(last)
         lag.set(_told(last, _LEFT), {"durable": self.durable})
 
     async def _all(self, messages: list[Msg]) -> None:

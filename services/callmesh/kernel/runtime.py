@@ -20,7 +20,6 @@ from typing import Any
 from nats.errors import Error as NatsError
 
 from callmesh.kernel import streams, telemetry
-from callmesh.kernel.bookmark import Bookmark
 from callmesh.kernel.config import DEFAULT_PORTS, Settings
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.kek import BadKey, wrapping
@@ -61,16 +60,13 @@ class Runtime:
         self._stop = asyncio.Event()
 
     def consume_log(self, durable: str, handle: Handler, linger: float = 0.0, **more: Any) -> None:
-        """Adds a durable reader of this process's shard of the log; see Consumer for `linger`, and `consume`."""
+        """Adds a durable reader of this process's shard of the log; see Consumer for `linger` and the rest."""
         shard = self.settings.shard
         self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, linger=linger, **more)
 
-    def consume(
-        self, stream: str, durable: str, subject: str, handle: Handler, known: Callable[[], int] = int, **more: Any
-    ) -> None:
-        """Adds a durable reader of a stream; see Consumer, and Bookmark for what is `known`."""
-        bookmark = Bookmark(self.js, self.names, stream, durable, known)
-        self._consumers.append(Consumer(self.client, self.js, stream, durable, subject, handle, bookmark, **more))
+    def consume(self, stream: str, durable: str, subject: str, handle: Handler, **more: Any) -> None:
+        """Adds a durable reader of a stream; see Consumer."""
+        self._consumers.append(Consumer(self.client, self.js, self.names, stream, durable, subject, handle, **more))
 
     def background(self, work: Awaitable[None]) -> None:
         """Runs something beside the calls until the process stops."""

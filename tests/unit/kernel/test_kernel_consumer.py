@@ -32,18 +32,14 @@ class Bench:
         self.running: list[tuple[Consumer, asyncio.Task[None]]] = []
 
     def start(self, handle: messaging.Handler) -> tuple[Consumer, asyncio.Task[None]]:
-        consumer = Consumer(self.client, self.js, STREAM, DURABLE, SUBJECT, handle, self.bookmark())
+        consumer = Consumer(self.client, self.js, NAMES, STREAM, DURABLE, SUBJECT, handle)
         one = (consumer, asyncio.create_task(consumer.run()))
         self.running.append(one)
         return one
 
-    def bookmark(self) -> Bookmark:
-        """The reader's, as a process that was just started has it."""
-        return Bookmark(self.js, NAMES, STREAM, DURABLE)
-
     async def stored(self) -> int:
         """What a process started now would find."""
-        found = self.bookmark()
+        found = Bookmark(self.js, NAMES, STREAM, DURABLE)
         await found.find()
         return found.handled
 
@@ -299,7 +295,6 @@ async def test_a_bookmark_that_cannot_be_stored_hinders_nobody(nats: NatsServer)
         await one.js.delete_stream(NAMES.bookmarks_stream)
         seen = Seen()
         one.start(seen)
-        await until(lambda: one.running, "it")
         await one.publish("a", "b")
         await until(lambda: len(seen.texts) == 2, "both")
         assert seen.texts == ["a", "b"]

@@ -6,7 +6,7 @@ collector as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -50,16 +50,16 @@ def acting(actor: Actor) -> Iterator[None]:
 class Call:
     """What surrounds one call: identity, span, time. An open stream holds one for hours, so it is kept small."""
 
-    __slots__ = ("_metadata", "_who", "begun", "code", "ended", "method", "peer", "started", "step", "streaming")
+    __slots__ = ("_metadata", "_producer", "_who", "code", "ended", "method", "peer", "started", "step", "streaming")
 
     def __init__(self, who: FromMetadata | FromCertificate, method: str, context: Any, streaming: bool = False) -> None:
         self.method, self.streaming, self.code = method, streaming, "OK"
-        self.begun = False
         self.peer: Peer | None = None
         self.ended = False
         self._who = who
         self._metadata = dict(context.invocation_metadata() or ())
-        self.step = None if streaming else _step(method, self._metadata)
+        self._producer = None if streaming else telemetry.incoming(self._metadata)
+        self.step: telemetry.Step | None = None
 
     def identified(self, context: Any) -> Actor:
         """Who calls, known to `caller()` from now on; raises Unauthenticated, NotYours."""
@@ -72,9 +72,8 @@ class Call:
 
     def begin(self) -> None:
         """The call was let in: its span opens."""
-        assert self.step is not None
+        self.step = telemetry.Step(self.method.lstrip("/"), SpanKind.SERVER, self._producer)
         self.step.__enter__()
-        self.begun = True
         telemetry.mark(agency=_actor.get().agency)
 
     def __enter__(self) -> Call:
@@ -83,7 +82,7 @@ class Call:
         return self
 
     def __exit__(self, *problem: Any) -> None:
-        if self.step is not None and self.begun:
+        if self.step is not None:
             self.step.__exit__(None, None, None)
         labels = {"method": self.method, "code": self.code}
         telemetry.rpc_seconds.record(telemetry.clock() - self.started, labels)
@@ -102,7 +101,3 @@ class Call:
         if self.step is not None:
             self.step.said["rpc.grpc.status_code"] = status.code
         return status
-
-
-def _step(method: str, metadata: Mapping[str, Any]) -> telemetry.Step:
-    return telemetry.Step(method.lstrip("/"), SpanKind.SERVER, telemetry.incoming(metadata))

@@ -126,11 +126,8 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return served
 
-    def _stream(
-        self, method: str, serve: Callable[[Any, Any], Awaitable[None]], given: Callable[[Any, Any], Any]
-    ) -> Any:
-        """A coroutine that reads and writes by itself: a generator for each of these layers would be half a KiB more of
-        every stream, and there are thousands."""
+    def _stream(self, method: str, serve: Serve, given: Callable[[Any, Any], Any]) -> Any:
+        """Coroutines that read and write: as generators each layer would hold half a KiB more of every open stream."""
         short = method.rpartition("/")[2]
 
         async def served(request: Any, context: Any) -> None:

@@ -37,7 +37,6 @@ class Model:
 
     async def follow(self) -> dict[str, Any]:
         """Drops the model and takes the log as the running service does: what its durable hands over, with indexes."""
-        from callmesh.kernel.bookmark import Bookmark
         from callmesh.kernel.messaging import Consumer
         from callmesh.tracking.app import LINGER_SECONDS
         from callmesh.tracking.digest import digest
@@ -58,8 +57,7 @@ class Model:
                     consumer.stopping.set()
 
             reads = store.stream, DURABLE, parts.names.log_all(self._settings.shard)
-            mark = Bookmark(parts.js, parts.names, store.stream, DURABLE)
-            consumer = Consumer(parts.client, parts.js, *reads, handle, mark, linger=LINGER_SECONDS)
+            consumer = Consumer(parts.client, parts.js, parts.names, *reads, handle, linger=LINGER_SECONDS)
             begun, used = time.monotonic(), time.process_time()
             await consumer.run()
             took = time.monotonic() - begun, time.process_time() - used
