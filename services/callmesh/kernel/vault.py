@@ -46,13 +46,18 @@ _AT_ONCE = 256
 class DataKey:
     """A name's key: seals and opens bytes for that name alone. Without its cipher it was destroyed, or never made."""
 
-    __slots__ = ("_cipher", "_name", "erased")
+    __slots__ = ("_cipher", "_key", "_name", "erased")
 
     def __init__(self, name: str, key: bytes | None, erased: bool = False) -> None:
         self._name = name.encode()
+        self._key = key
         self._cipher = AESGCM(key) if key else None
         self.erased = erased
         """True when it was destroyed."""
+
+    def __reduce__(self) -> tuple[type[DataKey], tuple[str, bytes | None, bool]]:
+        """To another process of the same service."""
+        return DataKey, (self._name.decode(), self._key, self.erased)
 
     @property
     def works(self) -> bool:
@@ -84,7 +89,7 @@ class DataKey:
 
     def forget(self) -> None:
         """It was destroyed, and works nowhere where it is held."""
-        self._cipher, self.erased = None, True
+        self._cipher, self._key, self.erased = None, None, True
 
 
 class Keys(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -48,6 +48,14 @@ class Item:
     data: bytes
     trace_id: str = ""
     key: DataKey | None = None
+
+
+class Refused(NamedTuple):
+    """A message that cannot be read, and why."""
+
+    sequence: int
+    case_id: str
+    error: str
 
 
 @dataclass
@@ -120,6 +128,17 @@ def read(item: Item, stream: str) -> Change:
     if stored.fact.WhichOneof("body") in _WORDED:
         stored = put_fact_back(stored, words)
     return Change(item.sequence, item.case_id, item.data, stored, words, _event(item, stored, stream))
+
+
+def read_each(items: Sequence[Item], stream: str) -> tuple[list[Change], list[Refused]]:
+    """Parses what can be parsed, and says what cannot."""
+    changes, refused = [], []
+    for one in items:
+        try:
+            changes.append(read(one, stream))
+        except (Damaged, UnknownFact, ValueError) as wrong:
+            refused.append(Refused(one.sequence, one.case_id, str(wrong)))
+    return changes, refused
 
 
 def _event(item: Item, record: facts_pb2.Record, stream: str) -> Row:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from callmesh.kernel.telemetry import clock, log
-from callmesh.ledger.record import Damaged, UnknownFact
-from callmesh.tracking.items import Change, Item, read
+from callmesh.tracking import filling
+from callmesh.tracking.items import Change, Item, Refused, read, read_each
 from callmesh.tracking.rows import rows_of
 from callmesh.tracking.source import PASSING, Source
 from callmesh.tracking.store import Away, Moved, Store
@@ -29,6 +29,9 @@ from callmesh.tracking.store import Away, Moved, Store
 PAUSE_SECONDS = 0.5
 FILLING = 4096
 """Facts of a transaction while the model catches up: the larger, the fewer pages are written again and again."""
+LONG = 50_000
+"""Facts that are worth another process, which needs a second until it works."""
+T = TypeVar("T")
 Listener = Callable[[Sequence[Change]], None]
 
 
@@ -56,7 +59,10 @@ class Projector:
         try:
             async with self._one:
                 first = self.position = await self._store.open()
-                await self._catch_up(await self._source.last())
+                last = await self._source.last()
+                if last - first >= LONG:
+                    await self._fill(last)
+                await self._catch_up(last)
         except (Away, Moved) as wrong:
             raise ConnectionError("the read model's database is away or in use") from wrong
         self.ready = True
@@ -101,6 +107,15 @@ class Projector:
                     await self._store_items(batch, read_digestible)
         await self._store.on_writer(self._store.index_now)
 
+    async def _fill(self, until: int) -> None:
+        """What nobody watches yet, by two processes."""
+        made = filling.made(_large(self._source.read(self.position, until)), self._store.stream)
+        async with contextlib.aclosing(_ahead(made)) as batches:
+            async for batch in batches:
+                _alarm(batch.refused)
+                await self._store.write(batch.rows, self.position, batch.last, self._threshold())
+                await self._move(batch.last, ())
+
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
         old, new, threshold = self.position, items[-1].sequence, self._threshold()
 
@@ -111,9 +126,11 @@ class Projector:
                 one.alerted = one.sequence in raised
             return changes
 
-        changes = await self._store.on_writer(work)
+        await self._move(new, await self._store.on_writer(work))
+
+    async def _move(self, to: int, changes: Sequence[Change]) -> None:
         async with self._moved:
-            self.position = new
+            self.position = to
             self._tell(changes)
             self._moved.notify_all()
 
@@ -138,8 +155,8 @@ async def _large(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[li
         yield held
 
 
-async def _ahead(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:
-    """The same batches; the next one is fetched while this one is written."""
+async def _ahead(batches: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """The same batches; the next one is fetched or made while this one is written."""
     async with contextlib.aclosing(batches):
         coming = asyncio.ensure_future(anext(batches, None))
         try:
@@ -157,14 +174,11 @@ def _read_all(items: Sequence[Item], stream: str) -> list[Change]:
 
 def read_digestible(items: Sequence[Item], stream: str) -> list[Change]:
     """Parses what can be parsed; the rest is an alarm."""
-    changes = []
-    for one in items:
-        try:
-            changes.append(read(one, stream))
-        except (Damaged, UnknownFact, ValueError) as wrong:
-            _alarm(one, wrong)
+    changes, refused = read_each(items, stream)
+    _alarm(refused)
     return changes
 
 
-def _alarm(item: Item, wrong: Any) -> None:
-    log.error("message passed over", sequence=item.sequence, case=item.case_id, error=str(wrong))
+def _alarm(refused: Sequence[Refused]) -> None:
+    for one in refused:
+        log.error("message passed over", sequence=one.sequence, case=one.case_id, error=one.error)

@@ -111,12 +111,14 @@ async def test_what_the_durable_left_out_is_read_from_the_log(model: Model, tmp_
     assert await model.digest() == await _reference(model, tmp_path)
 
 
+@pytest.mark.parametrize("long", [1, 50_000], ids=["two processes", "one"])
 @pytest.mark.parametrize("filling", [10, 4096])
 async def test_start_catches_up_with_the_log(
-    model: Model, tmp_path: Path, filling: int, monkeypatch: pytest.MonkeyPatch
+    model: Model, tmp_path: Path, filling: int, long: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In transactions larger than what the source hands over, and indexed when all is there."""
     monkeypatch.setattr(projector, "FILLING", filling)
+    monkeypatch.setattr(projector, "LONG", long)
     model.items = await model.play.items()
     await model.store.on_writer(model.store.wipe_now)
     assert not _indexes(model.store)
@@ -173,8 +175,14 @@ async def test_two_writers_do_not_mix(model: Model, url: str, monkeypatch: pytes
         await second.close()
 
 
-async def test_damaged_bytes_are_raised_once_and_then_passed_over(model: Model) -> None:
-    """The consumer parks what is raised; behind it the model goes on, and a rebuild does likewise."""
+@pytest.mark.parametrize("long", [1, 50_000], ids=["two processes", "one"])
+async def test_damaged_bytes_are_raised_once_and_then_passed_over(
+    model: Model, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The consumer parks what is raised; behind it the model goes on, and a rebuild does likewise, with an alarm."""
+    alarms: list[int] = []
+    monkeypatch.setattr(projector.log, "error", lambda event, **told: alarms.append(told["sequence"]), raising=False)
+    monkeypatch.setattr(projector, "LONG", long)
     items = await model.play.items()
     bad = Item(len(items) + 1, items[0].case_id, b"\xff\xff\xff", "")
     await model.play.open("13500000000")
@@ -189,8 +197,9 @@ async def test_damaged_bytes_are_raised_once_and_then_passed_over(model: Model) 
         await model.projector.take([bad])
     await model.projector.take([good])
     assert model.projector.position == good.sequence
-    live = await model.digest()
+    live, heard = await model.digest(), len(alarms)
     assert (await refill(model.store, model.source)).digest == live
+    assert alarms[heard:] == [bad.sequence]
 
 
 async def test_real_messages_are_taken(model: Model) -> None:
