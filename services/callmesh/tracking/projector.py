@@ -4,7 +4,8 @@ A message travels: the durable consumer hands over a batch; what lies at or belo
 and dropped; when something between the position and the batch is missing (a restored database, a durable
 ahead of it, a message parked before), that stretch is read from the log first, in large transactions, and indexes
 that a new model still lacks are made at its end; then rows and position are stored in one transaction, and only
-then waiting readers wake up and watchers are told.
+then waiting readers wake up and watchers are told. What a start finds missing, and nobody watches yet, may be
+long: then two processes fill it in (filling.py).
 
 Database or NATS away: the batch waits here and is tried again for as long as it takes, unacknowledged
 (handing the error to the consumer would park good messages after five attempts). A message that cannot be

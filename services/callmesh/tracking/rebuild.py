@@ -30,7 +30,7 @@ from callmesh.tracking.store import Store, url_of
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did: messages read, how long it took, CPU of it and what it started, and the new model's digest."""
+    """What a rebuild did: messages read, how long it took, its CPU in both processes, and the new model's digest."""
 
     count: int
     seconds: float

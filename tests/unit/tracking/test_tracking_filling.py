@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -103,9 +100,10 @@ async def test_the_other_process_ends_with_the_one_that_started_it(tmp_path: Pat
     """Even killed with -9, while a batch is waiting for it."""
     script = tmp_path / "fills.py"
     script.write_text(_FILLS)
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as filler:
-        assert filler.stdout is not None
-        other = psutil.Process(int(await asyncio.to_thread(filler.stdout.readline)))
-        assert other.is_running()
-        os.kill(filler.pid, signal.SIGKILL)
+    filler = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=asyncio.subprocess.PIPE)
+    assert filler.stdout is not None
+    other = psutil.Process(int(await filler.stdout.readline()))
+    assert other.is_running()
+    filler.kill()
+    await filler.wait()
     await until(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
