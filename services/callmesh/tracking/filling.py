@@ -4,8 +4,8 @@ More than half of what a fact costs until it is stored is spent on parsing its b
 interpreter does one thing at a time. So another process makes the rows, while this one fetches and writes.
 
 A batch travels: fetched here, its keys with it -> through a pipe -> rows -> back through a pipe, in the log's order.
-What cannot be read comes back by name. A process that dies ends the stretch with ConnectionError, and whoever
-fills begins again behind what is stored; when this one dies, the other ends by itself.
+What cannot be read comes back by name. When the other process dies (the system was short of memory) or cannot be had,
+`Alone` is raised, and whoever fills goes on alone behind what is stored; when this one dies, the other ends by itself.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ _AHEAD = 2
 """Batches that wait in the other process or are made there, while one is written."""
 
 
+class Alone(Exception):
+    """There is no other process, or no longer."""
+
+
 @dataclass(slots=True)
 class Batch:
     """The rows of a part of the log, what of it could not be read, and the sequence of its last message."""
@@ -38,8 +42,8 @@ class Batch:
 
 
 async def made(batches: AsyncGenerator[list[Item], None], stream: str) -> AsyncGenerator[Batch, None]:
-    """The rows of each batch, in order; raises what `batches` raises, and ConnectionError."""
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare)
+    """The rows of each batch, in order; raises what `batches` raises, and Alone."""
+    pool = _pool()
     coming: deque[asyncio.Future[Batch]] = deque()
     try:
         async with contextlib.aclosing(batches):
@@ -50,10 +54,17 @@ async def made(batches: AsyncGenerator[list[Item], None], stream: str) -> AsyncG
         while coming:
             yield await coming.popleft()
     except BrokenExecutor as wrong:
-        raise ConnectionError("the process that makes rows has ended") from wrong
+        raise Alone("the process that makes rows has ended") from wrong
     finally:
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await asyncio.gather(*coming, return_exceptions=True)
+
+
+def _pool() -> ProcessPoolExecutor:
+    try:
+        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _prepare)
+    except OSError as wrong:
+        raise Alone(str(wrong)) from wrong  # no semaphores here
 
 
 def make(items: Sequence[Item], stream: str) -> Batch:

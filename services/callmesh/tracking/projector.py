@@ -109,13 +109,16 @@ class Projector:
         await self._store.on_writer(self._store.index_now)
 
     async def _fill(self, until: int) -> None:
-        """What nobody watches yet, by two processes."""
+        """What nobody watches yet, by two processes, as long as there are two."""
         made = filling.made(_large(self._source.read(self.position, until)), self._store.stream)
-        async with contextlib.aclosing(_ahead(made)) as batches:
-            async for batch in batches:
-                _alarm(batch.refused)
-                await self._store.write(batch.rows, self.position, batch.last, self._threshold())
-                await self._move(batch.last, ())
+        try:
+            async with contextlib.aclosing(_ahead(made)) as batches:
+                async for batch in batches:
+                    _alarm(batch.refused)
+                    await self._store.write(batch.rows, self.position, batch.last, self._threshold())
+                    await self._move(batch.last, ())
+        except filling.Alone as wrong:
+            log.warning("the read model is filled by one process", error=str(wrong))
 
     async def _store_items(self, items: Sequence[Item], reader: Callable[[Sequence[Item], str], list[Change]]) -> None:
         old, new, threshold = self.position, items[-1].sequence, self._threshold()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import sqlite3
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,31 @@ async def test_start_catches_up_with_the_log(
     await model.projector.start()
     assert model.projector.position == len(model.items)
     assert _indexes(model.store) == {str(one.name) for table in schema.metadata.sorted_tables for one in table.indexes}
+    assert await model.digest() == await _reference(model, tmp_path)
+
+
+class _Killing(MemorySource):
+    """A log behind whose first batches the process that makes rows is killed."""
+
+    async def read(self, after: int, until: int) -> AsyncGenerator[list[Item], None]:
+        async for batch in super().read(after, until):
+            yield batch
+            for one in multiprocessing.active_children():
+                one.kill()
+
+
+async def test_a_start_goes_on_alone(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the system is short of memory the process that makes rows is the one to go."""
+    monkeypatch.setattr(projector, "FILLING", 5)
+    monkeypatch.setattr(projector, "LONG", 1)
+    warnings: list[str] = []
+    monkeypatch.setattr(projector.log, "warning", lambda event, **told: warnings.append(event), raising=False)
+    model.items = await model.play.items()
+    source = _Killing(lambda: model.items, batch=5)
+    again = Projector(model.store, source)
+    await again.start()
+    assert again.position == len(model.items) and len(source.calls) == 2
+    assert warnings == ["the read model is filled by one process"]
     assert await model.digest() == await _reference(model, tmp_path)
 
 

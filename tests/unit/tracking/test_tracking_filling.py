@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tracking_play import STREAM, Play
 
-from callmesh.tracking.filling import Batch, made, make
+from callmesh.tracking.filling import Alone, Batch, made, make
 from callmesh.tracking.items import Item
 from support.waiting import until
 
@@ -63,9 +63,9 @@ async def test_a_log_that_fails_is_raised_and_no_process_is_left() -> None:
     assert not multiprocessing.active_children()
 
 
-async def test_a_process_that_dies_is_a_broken_connection() -> None:
+async def test_a_process_that_dies_leaves_this_one_alone() -> None:
     items = await _items()
-    with pytest.raises(ConnectionError, match="has ended"):
+    with pytest.raises(Alone, match="has ended"):
         async for _ in made(_in([items] * 9), STREAM):
             for one in multiprocessing.active_children():
                 one.kill()
