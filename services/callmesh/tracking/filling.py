@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from callmesh.tracking.items import Item, Refused, read_each
 from callmesh.tracking.rows import Rows, rows_of
 
+GIVES_WAY = 10
 _AHEAD = 2
 """Batches that wait in the other process or are made there, while one is written."""
 
@@ -74,7 +75,9 @@ def make(items: Sequence[Item], stream: str) -> Batch:
 
 
 def _prepare() -> None:
-    """Its end is the end of who started it, who also hears the keyboard."""
+    """It gives way to live calls. Its end is the end of who started it, who also hears the keyboard."""
+    with contextlib.suppress(OSError):  # a sandbox may forbid it
+        os.nice(GIVES_WAY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

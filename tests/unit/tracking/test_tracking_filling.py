@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tracking_play import STREAM, Play
 
-from callmesh.tracking.filling import Alone, Batch, made, make
+from callmesh.tracking.filling import GIVES_WAY, Alone, Batch, made, make
 from callmesh.tracking.items import Item
 from support.waiting import until
 
@@ -72,8 +72,11 @@ async def test_a_process_that_dies_leaves_this_one_alone() -> None:
 
 
 async def test_who_stops_early_leaves_no_process() -> None:
+    """Which gave way to live calls while it was there."""
     async with contextlib.aclosing(made(_in([await _items()] * 9), STREAM)) as batches:
         assert isinstance(await anext(batches), Batch)
+        [other] = multiprocessing.active_children()
+        assert psutil.Process(other.pid).nice() == min(psutil.Process().nice() + GIVES_WAY, 19)
     assert not multiprocessing.active_children()
 
 
