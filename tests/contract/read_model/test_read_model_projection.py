@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sqlite3
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from read_model_kit import HAS_POSTGRES, Model
 from sqlalchemy import create_engine, func, inspect, select, text, update
-from tracking_play import STREAM, TRACE, MemorySource, Play, message
+from tracking_play import STREAM, TRACE, MemorySource, Play, helpers, message
 
 from callmesh.ledger.record import Damaged
 from callmesh.tracking import projector, schema
@@ -136,7 +135,7 @@ class _Killing(MemorySource):
     async def read(self, after: int, until: int) -> AsyncGenerator[list[Item], None]:
         async for batch in super().read(after, until):
             yield batch
-            for one in multiprocessing.active_children():
+            for one in helpers():
                 one.kill()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
-from tracking_play import STREAM, Play
+from tracking_play import STREAM, Play, helpers
 
 from callmesh.tracking.filling import GIVES_WAY, Alone, Batch, made, make
 from callmesh.tracking.items import Item
@@ -36,7 +35,7 @@ async def test_rows_come_in_order_and_as_one_process_makes_them() -> None:
     items = await _items()
     parts = [items[start : start + 3] for start in range(0, len(items), 3)]
     assert [one async for one in made(_in(parts), STREAM)] == [make(one, STREAM) for one in parts]
-    assert not multiprocessing.active_children()
+    assert not helpers()
 
 
 async def test_what_cannot_be_read_comes_back_by_name() -> None:
@@ -60,14 +59,14 @@ async def test_a_log_that_fails_is_raised_and_no_process_is_left() -> None:
     with pytest.raises(ConnectionResetError):
         async for _ in made(_in([items], ConnectionResetError()), STREAM):
             pass
-    assert not multiprocessing.active_children()
+    assert not helpers()
 
 
 async def test_a_process_that_dies_leaves_this_one_alone() -> None:
     items = await _items()
     with pytest.raises(Alone, match="has ended"):
         async for _ in made(_in([items] * 9), STREAM):
-            for one in multiprocessing.active_children():
+            for one in helpers():
                 one.kill()
 
 
@@ -75,9 +74,9 @@ async def test_who_stops_early_leaves_no_process() -> None:
     """Which gave way to live calls while it was there."""
     async with contextlib.aclosing(made(_in([await _items()] * 9), STREAM)) as batches:
         assert isinstance(await anext(batches), Batch)
-        [other] = multiprocessing.active_children()
+        [other] = helpers()
         assert psutil.Process(other.pid).nice() == min(psutil.Process().nice() + GIVES_WAY, 19)
-    assert not multiprocessing.active_children()
+    assert not helpers()
 
 
 _FILLS = """

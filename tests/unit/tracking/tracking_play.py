@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import SpawnProcess
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -152,6 +154,11 @@ class MemorySource:
         wanted = [one for one in self.tell() if after < one.sequence <= until]
         for start in range(0, len(wanted), self.batch):
             yield wanted[start : start + self.batch]
+
+
+def helpers() -> list[SpawnProcess]:
+    """Processes that were started to make rows. (Libraries of other tests start some of their own.)"""
+    return [one for one in multiprocessing.active_children() if type(one) is SpawnProcess]
 
 
 def message(item: Item) -> Msg:
