@@ -32,8 +32,8 @@ Flows a second are judged by their figure; the ratio beside it says what part of
 CPU is user and system time of all processes, clients too, divided by facts stored (bare: by messages).
 Everything is on: fsync before acknowledgement, all services, every span exported. Medians of short rounds."""
 _EXAMPLES = """\
-callmesh bench                             everything, about ten minutes
-callmesh bench --quick                     everything, small, within a minute
+callmesh bench                             everything, about twenty minutes
+callmesh bench --quick                     everything, small, in two minutes
 callmesh bench --only flows --flows 2000   throughput, cost and times of the commands
 callmesh bench --history                   does a past of 200,000 closed cases cost anything? some minutes
 callmesh bench --json > today.json         every figure, and `targets` with each ratio by name"""
