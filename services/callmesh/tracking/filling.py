@@ -25,6 +25,7 @@ from callmesh.tracking.items import Item, Refused, read_each
 from callmesh.tracking.rows import Rows, rows_of
 
 GIVES_WAY = 10
+"""Added to the other process's niceness."""
 _AHEAD = 2
 """Batches that wait in the other process or are made there, while one is written."""
 

@@ -73,12 +73,18 @@ async def rebuild(settings: Settings) -> Rebuilt:
 
 async def refill(store: Store, source: Source, threshold: int = 0) -> Rebuilt:
     """Empties the model and fills it from the source; `threshold` of hotspot alerts, 0: raises none."""
-    started, used = clock(), sum(os.times()[:4])
+    started, used = clock(), _cpu_seconds()
     await store.on_writer(store.empty_now)
     projector = Projector(store, source, threshold=lambda: threshold)
     await projector.start()
-    took = clock() - started, sum(os.times()[:4]) - used
+    took = clock() - started, _cpu_seconds() - used
     return Rebuilt(projector.position, *took, await asyncio.to_thread(digest, store.reader))
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those it started that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 async def _threshold(js: JetStreamContext) -> int:

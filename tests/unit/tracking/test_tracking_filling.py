@@ -12,6 +12,9 @@ import psutil
 import pytest
 from tracking_play import STREAM, Play, helpers
 
+from callmesh.kernel.vault import DataKey
+from callmesh.ledger.record import decode
+from callmesh.ledger.sealing import seal
 from callmesh.tracking.filling import GIVES_WAY, Alone, Batch, made, make
 from callmesh.tracking.items import Item
 from support.waiting import until
@@ -36,6 +39,23 @@ async def test_rows_come_in_order_and_as_one_process_makes_them() -> None:
     parts = [items[start : start + 3] for start in range(0, len(items), 3)]
     assert [one async for one in made(_in(parts), STREAM)] == [make(one, STREAM) for one in parts]
     assert not helpers()
+
+
+async def test_sealed_words_are_read_there_as_here() -> None:
+    """Keys travel with their messages; of an erased case the other process knows no more than this one."""
+    play = Play()
+    await play.open(point=(120.0, 30.0))
+    items = await play.items()
+    keys = {one.case_id: DataKey(one.case_id, bytes(32)) for one in items}
+    for one in items:
+        one.data, one.key = seal(decode(one.data), keys[one.case_id]).SerializeToString(), keys[one.case_id]
+    [read] = [one async for one in made(_in([items]), STREAM)]
+    assert read == make(items, STREAM) and not read.refused
+    for key in keys.values():
+        key.forget()
+    [erased] = [one async for one in made(_in([items]), STREAM)]
+    assert erased == make(items, STREAM) and not erased.refused
+    assert read.rows.sightings and not erased.rows.sightings
 
 
 async def test_what_cannot_be_read_comes_back_by_name() -> None:
