@@ -8,14 +8,15 @@ it lasted, or by its plain length on wall time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
 
 from callmesh.domain.directory import Calendar, Span
 from callmesh.domain.words import Level
 
 _WALL = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _WORKING = "wd"
+_DAY = timedelta(days=1)
 
 
 def on_wall_time(level: Level | None) -> bool:
@@ -66,58 +67,61 @@ def moved(end: datetime | None, paused: datetime, resumed: datetime, days: Calen
 def add_working_days(start: datetime, days: int, calendar: Calendar) -> datetime:
     """The same time of day, `days` working days on, in UTC."""
     moment = next_opening(_local(start, calendar), calendar)
-    while days > 0:
-        moment += timedelta(days=1)
-        days -= calendar.is_working_day(moment.date())
-    return moment.astimezone(UTC)
+    day = _working_day(moment.date(), days, calendar)
+    return (moment + (day - moment.date())).astimezone(UTC)
 
 
 def back_working_days(end: datetime, days: int, calendar: Calendar) -> datetime:
     """The same time of day, `days` working days earlier, in UTC."""
     moment = _local(end, calendar)
-    while days > 0:
-        moment -= timedelta(days=1)
-        days -= calendar.is_working_day(moment.date())
-    return moment.astimezone(UTC)
+    day = _working_day(moment.date(), days, calendar, -_DAY)
+    return (moment + (day - moment.date())).astimezone(UTC)
 
 
 def working_time(start: datetime, end: datetime, calendar: Calendar) -> timedelta:
     """How much of the time from `start` to `end` the offices are open; nothing when it runs backwards."""
     first, last = _local(start, calendar), _local(end, calendar)
-    total = timedelta()
-    for opens, closes in _days_from(first, calendar):
-        if opens >= last:
-            return total
-        total += max(min(closes, last) - max(opens, first), timedelta())
-    return total
+    if last <= first:
+        return timedelta()
+    day, whole = first.date(), 0
+    while day < last.date():
+        whole += calendar.is_working_day(day)
+        day += _DAY
+    return whole * calendar.hours + _passed(last, calendar) - _passed(first, calendar)
 
 
 def add_working_time(start: datetime, length: timedelta, calendar: Calendar) -> datetime:
     """When so much working time has passed since `start`, in UTC; a whole day ends at its closing."""
-    first = _local(start, calendar)
-    for opens, closes in _days_from(first, calendar):
-        begins = max(opens, first)
-        if begins < closes and length <= closes - begins:
-            return (begins + length).astimezone(UTC)
-        length -= max(closes - begins, timedelta())
-    raise AssertionError("the days of a calendar do not end")
+    begins = next_opening(_local(start, calendar), calendar)
+    days, rest = divmod(_passed(begins, calendar) + length, calendar.hours)
+    if days and not rest:
+        days, rest = days - 1, calendar.hours
+    day = _working_day(begins.date(), days, calendar)
+    return (datetime.combine(day, calendar.opens, begins.tzinfo) + rest).astimezone(UTC)
 
 
 def next_opening(local: datetime, calendar: Calendar) -> datetime:
     """`local` itself within working time, else the next moment the offices open."""
-    if calendar.is_working_day(local.date()) and local.time() < calendar.closes:
-        return max(local, datetime.combine(local.date(), calendar.opens, local.tzinfo))
-    opens, _ = next(_days_from(local + timedelta(days=1), calendar))
-    return opens
+    day = local.date()
+    if not calendar.is_working_day(day) or local.time() >= calendar.closes:
+        day = _working_day(day, 1, calendar)
+    return max(local, datetime.combine(day, calendar.opens, local.tzinfo))
 
 
-def _days_from(local: datetime, calendar: Calendar) -> Iterator[tuple[datetime, datetime]]:
-    """Opening and closing of every working day from that of `local` on."""
-    day: date = local.date()
-    while True:
-        if calendar.is_working_day(day):
-            yield tuple(datetime.combine(day, at, local.tzinfo) for at in (calendar.opens, calendar.closes))  # type: ignore[misc]
-        day += timedelta(days=1)
+def _working_day(day: date, number: int, calendar: Calendar, step: timedelta = _DAY) -> date:
+    """The `number`-th working day after `day`, or before it when `step` is back; `day` itself for 0."""
+    while number > 0:
+        day += step
+        number -= calendar.is_working_day(day)
+    return day
+
+
+def _passed(local: datetime, calendar: Calendar) -> timedelta:
+    """How much of its day's working time is over."""
+    day = local.date()
+    if not calendar.is_working_day(day):
+        return timedelta()
+    return min(max(local - datetime.combine(day, calendar.opens, local.tzinfo), timedelta()), calendar.hours)
 
 
 def _longer(span: Span, before: Span) -> bool:
@@ -127,4 +131,9 @@ def _longer(span: Span, before: Span) -> bool:
 
 
 def _local(at: datetime, calendar: Calendar) -> datetime:
-    return at.astimezone(timezone(timedelta(minutes=calendar.utc_offset_minutes)))
+    return at.astimezone(_zone(calendar.utc_offset_minutes))
+
+
+@cache
+def _zone(minutes: int) -> timezone:
+    return timezone(timedelta(minutes=minutes))

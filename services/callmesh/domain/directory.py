@@ -7,7 +7,6 @@ service. It is compiled here into the look-ups that routing needs; nothing in it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, time
 from functools import cached_property
 
 from callmesh.domain.city_calls import CallRules, Interpreter, Line
@@ -15,6 +14,7 @@ from callmesh.domain.city_rules import FoldRule, Linking, PatrolRule, RepeatType
 from callmesh.domain.city_switches import FigureRules as FigureRules
 from callmesh.domain.city_switches import Policy as Policy
 from callmesh.domain.city_switches import SupervisionRules as SupervisionRules
+from callmesh.domain.spans import Calendar as Calendar
 from callmesh.domain.spans import Span as Span
 from callmesh.domain.words import EmergencyRule, Level, Role
 
@@ -181,21 +181,6 @@ class Device:
     place: str
     longitude: float
     latitude: float
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Working time: week days, opening hours, public holidays and make-up days (调休)."""
-
-    opens: time = time(8, 30)
-    closes: time = time(17, 30)
-    holidays: frozenset[date] = frozenset()
-    make_up_days: frozenset[date] = frozenset()
-    utc_offset_minutes: int = 480
-
-    def is_working_day(self, day: date) -> bool:
-        """A make-up day works, a holiday does not, else Monday to Friday."""
-        return day in self.make_up_days or (day.weekday() < 5 and day not in self.holidays)
 
 
 @dataclass(frozen=True)

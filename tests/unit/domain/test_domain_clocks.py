@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmesh.domain.clocks import add_working_days, due, next_opening
+from callmesh.domain.clocks import add_working_days, add_working_time, due, next_opening, working_time
 from callmesh.domain.directory import Calendar, City, Span
 from callmesh.domain.hours import is_open, parse
 
@@ -94,6 +94,26 @@ def test_a_working_limit_ends_in_working_time_after_exactly_so_many_days(
 def test_who_starts_later_is_never_due_earlier(one: datetime, other: datetime, days: int, calendar: Calendar) -> None:
     first, second = sorted((one, other))
     assert add_working_days(first, days, calendar) <= add_working_days(second, days, calendar)
+
+
+@given(MOMENTS, MOMENTS, CALENDARS)
+def test_working_time_is_what_the_offices_are_open_each_day(one: datetime, other: datetime, calendar: Calendar) -> None:
+    first, last = sorted((one, other))
+    open_for = timedelta()
+    for number in range((last.date() - first.date()).days + 1):
+        day = first.date() + timedelta(days=number)
+        opens, closes = (datetime.combine(day, at, BEIJING) for at in (calendar.opens, calendar.closes))
+        if calendar.is_working_day(day):
+            open_for += max(min(closes, last) - max(opens, first), timedelta())
+    assert working_time(first, last, calendar) == open_for
+    assert not working_time(last, first, calendar)
+
+
+@given(MOMENTS, st.timedeltas(timedelta(microseconds=1), timedelta(days=9)), CALENDARS)
+def test_so_much_working_time_later_so_much_has_passed(start: datetime, length: timedelta, calendar: Calendar) -> None:
+    end = add_working_time(start, length, calendar)
+    assert working_time(start, end, calendar) == length
+    assert working_time(start, end - timedelta(microseconds=1), calendar) < length, "no later than need be"
 
 
 @given(MOMENTS, CALENDARS)
