@@ -1,12 +1,14 @@
-"""The shorter ways say what the library says: headers, whatever lines NATS may carry, and what a listener is told."""
+"""The shorter ways say what the library says: headers, whatever lines NATS may carry, what a listener is told, and what
+is sent."""
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from callmesh.kernel import headers
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
 from support.nats_server import NatsServer
@@ -17,13 +19,43 @@ _VALUES = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["
 
 
 @given(st.dictionaries(_NAMES, _VALUES, max_size=8), st.sampled_from([": ", ":", ":\t"]))
-def test_reads_headers_as_the_library_does(headers: dict[str, str], between: str) -> None:
-    block = "".join(f"{name}{between}{value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
+def test_reads_headers_as_the_library_does(lines: dict[str, str], between: str) -> None:
+    block = "".join(f"{name}{between}{value}\r\n" for name, value in lines.items()).encode() + b"\r\n"
     assert Connection._parse_header_lines(block) == Client._parse_header_lines(block)
 
 
 def test_it_is_the_librarys_methods_that_are_replaced() -> None:
-    assert {"_parse_header_lines", "_process_msg", "_remove_sub"} <= vars(Client).keys()
+    assert {"_parse_header_lines", "_process_msg", "_remove_sub", "_send_publish"} <= vars(Client).keys()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([headers.CE_AGENCY, headers.MSG_ID, headers.TRACEPARENT]),
+        st.text(st.characters(exclude_categories=["Cs"])),
+        max_size=4,
+    )
+)
+@example({headers.CE_AGENCY: "110", headers.PERSON: "张\r\nNats-Expected-Stream: X"})
+@example({headers.CE_AGENCY: ""})
+async def test_sends_headers_that_are_read_as_the_librarys(said: dict[str, str]) -> None:
+    """Whatever stands in a value: it adds no line and no header."""
+    ours, theirs = await sent(Connection(), said), await sent(Client(), said)
+    assert [line.partition(b" ")[0] for line in ours] == [line.partition(b" ")[0] for line in theirs]
+    assert read(ours) == read(theirs)
+
+
+async def sent(client: Client, said: dict[str, str]) -> list[bytes]:
+    """The lines of a message, up to its payload."""
+    await client._send_publish("a.b", "answer.here", b"said", 4, said)
+    command, _, rest = b"".join(client._pending).partition(b"\r\n")
+    before, whole = map(int, command.split()[-2:])
+    assert rest[before:] == b"said\r\n" and whole - before == 4
+    return [command, *rest[:before].split(b"\r\n")]
+
+
+def read(lines: list[bytes]) -> dict[str, str]:
+    """Without blanks around a value, which the library cuts off when it sends."""
+    return {name: value.strip() for name, value in Connection._parse_header_lines(b"\r\n".join(lines[2:])).items()}
 
 
 async def test_a_listener_is_told_what_a_subscriber_is(nats: NatsServer) -> None:
