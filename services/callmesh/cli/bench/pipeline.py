@@ -43,7 +43,7 @@ class Pipeline:
         self.nats = await enter(Nats(folder))
         case, delivery = scene.case.SerializeToString().hex(), scene.delivery.SerializeToString().hex()
         intake = await enter(Hand("intake", folder, url=self.nats.url, case=case, delivery=delivery))
-        gateway = await enter(Hand("gateway", folder, url=self.nats.url))
+        self._gateway = gateway = await enter(Hand("gateway", folder, url=self.nats.url))
         addresses = {"transfer": intake.started["address"]}
         self.operator = await enter(Hand("operator", folder, addresses=addresses, origin=scene.origin))
         where = {"address": gateway.started["address"], "agencies": ["bench"], "manner": "nothing"}
@@ -53,6 +53,7 @@ class Pipeline:
 
     async def saturated(self, seconds: float, in_flight: int) -> Figures:
         """What it can do: messages a second, CPU a message."""
+        await self._gateway.ask("fetch")
         await self.partner.ask("clear")
         before = cpu(self.processes)
         sent = await self.operator.ask("transfers", name=CASE, seconds=seconds, in_flight=in_flight)
@@ -70,6 +71,7 @@ class Pipeline:
 
     async def paced(self, count: int, rate: float) -> list[float]:
         """What a caller feels: seconds from sending TransferCase until the partner's process has it, each."""
+        await self._gateway.ask("fetch", batch=1)
         names = [f"{CASE[:-8]}{self._numbers + number:08d}" for number in range(count)]
         self._numbers += count
         return await delivered(self.operator, self.partner, names, rate)

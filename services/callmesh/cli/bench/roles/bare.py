@@ -3,6 +3,9 @@
 `BareIntake` takes TransferCase, publishes the delivery with one acknowledged (fsynced) publish, and answers
 the case. `BareGateway`, another process, fetches up to 100 with a pull consumer, acknowledges the last for
 all, and streams whatever is ready to its partner in one message. uvloop; no guard, log, trace or check.
+
+In a paced load it fetches one at a time: the client library keeps the first of many until the server says that there
+are no more, which it often says only with the next message, so that every other one would be as late as the pace.
 """
 
 from __future__ import annotations
@@ -68,6 +71,12 @@ class BareGateway(GatewayServiceServicer):
 
     def __init__(self, folder: Path) -> None:
         self._ready: asyncio.Queue[pb.Delivery] = asyncio.Queue()
+        self._batch = FETCH
+
+    async def fetch(self, batch: int = FETCH) -> dict[str, Any]:
+        """How many are fetched at once, from the next time on."""
+        self._batch = batch
+        return {}
 
     async def start(self, url: str) -> dict[str, Any]:
         """Makes the consumer and listens."""
@@ -98,7 +107,7 @@ class BareGateway(GatewayServiceServicer):
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(nats.errors.TimeoutError, asyncio.TimeoutError):
-                messages: list[Msg] = await self._subscription.fetch(FETCH, timeout=FETCH_SECONDS)
+                messages: list[Msg] = await self._subscription.fetch(self._batch, timeout=FETCH_SECONDS)
                 for message in messages:
                     self._ready.put_nowait(pb.Delivery.FromString(message.data))
                 if messages:
