@@ -43,7 +43,7 @@ from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.port import Head
-from callmesh.ledger.record import UnknownFact, decode, fact_of
+from callmesh.ledger.record import UnknownFact, body_of, decode, fact_of
 
 RULE = "classify"
 LOOK_SECONDS = 30.0
@@ -196,7 +196,7 @@ class Classification:
     def _raising(self, head: Head) -> c.Classify | None:
         """An emergency that was none before; of a report that nobody attends also before it was judged at all, since
         its judge may not have read this yet."""
-        case, body = head.case, fact_of(head.record).body
+        case, body = head.case, body_of(head.record)
         waits = case.classification is None and _channel(case.channel).attended
         if case.emergency or waits or not isinstance(body, f.ReportAmended):
             return None

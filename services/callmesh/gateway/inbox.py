@@ -9,7 +9,6 @@ never delivered.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from nats.aio.msg import Msg
 
@@ -32,8 +31,9 @@ from callmesh.kernel.telemetry import traceparent
 from callmesh.kernel.vault import DataKey
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
-from callmesh.ledger.record import decode, fact_of
-from callmesh.ledger.wire import to_proto, to_timestamp
+from callmesh.ledger.port import Head
+from callmesh.ledger.record import body_of, decode
+from callmesh.ledger.wire import to_proto
 
 _K = pb.Delivery.Kind
 _TOLD = frozenset(
@@ -91,21 +91,19 @@ class Inbox:
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         head = await self._mesh.ledger.seen(message)
-        fact, case = fact_of(head.record), head.case
         key = await self._mesh.runtime.vault.load(case_id)
-        items = items_of(fact.body, case)
-        await together([self._put(case, item, head.sequence, fact.stamp.at, key) for item in items])
+        await together([self._put(head, item, key) for item in items_of(body_of(head.record), head.case)])
 
-    async def _put(self, case: Case, item: Item, sequence: int, at: datetime, key: DataKey) -> None:
+    async def _put(self, head: Head, item: Item, key: DataKey) -> None:
         referral, kind = item
         runtime = self._mesh.runtime
-        delivery = pb.Delivery(kind=kind, sent_at=to_timestamp(at))
-        shown = to_proto(view(case, referral.agency, self._mesh.city), case_pb2.Case)
-        shown.etag = str(sequence)
+        delivery = pb.Delivery(kind=kind, sent_at=head.record.fact.at)
+        shown = to_proto(view(head.case, referral.agency, self._mesh.city), case_pb2.Case)
+        shown.etag = head.etag
         delivery.case.CopyFrom(shown)
         delivery.referral.CopyFrom(next(one for one in shown.referrals if one.name == referral.name))
         subject = runtime.names.inbox(referral.agency, referral.name)
-        message_id = f"{sequence}.{referral.name}"
+        message_id = f"{head.sequence}.{referral.name}"
         await publish_once(
             runtime.client,
             runtime.publisher,

@@ -24,7 +24,7 @@ from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.handle import Outcome
 from callmesh.ledger.pair import shard_of
-from callmesh.ledger.record import decode, fact_of
+from callmesh.ledger.record import body_of, decode
 
 _KINDS = frozenset({"case_merged", "case_unmerged"})
 
@@ -64,7 +64,7 @@ class Folding:
         await each(self._mesh, some, self._on_fact, _elsewhere)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        body, sequence = fact_of((await self._mesh.ledger.seen(message)).record).body, sequence_of(message)
+        body, sequence = body_of((await self._mesh.ledger.seen(message)).record), sequence_of(message)
         name = f"cases/{case_id}"
         if isinstance(body, m.CaseUnmerged):
             await self._on_parent(body.parent, c.Leave(name), f"leave.{case_id}", sequence)

@@ -99,13 +99,17 @@ def next_due_of(record: facts_pb2.Record) -> datetime | None:
 
 
 def fact_of(record: facts_pb2.Record) -> f.Fact:
-    """The fact, with the words that stand in the case put back."""
+    """The fact: what happened, who did it and when."""
+    return f.Fact(_read_stamp(record.fact), body_of(record))
+
+
+def body_of(record: facts_pb2.Record) -> f.Body:
+    """What happened, with the words that stand in the case put back."""
     proto = record.fact
     name = proto.WhichOneof("body") or ""
     if name not in _BODIES:
         raise UnknownFact(name, proto.may_ignore)
-    body = converter(_BODIES[name], _message(name)).read(getattr(proto, name))
-    return f.Fact(_read_stamp(proto), _with_words(body, record))
+    return _with_words(converter(_BODIES[name], _message(name)).read(getattr(proto, name)), record)
 
 
 def _write_fact(fact: f.Fact, into: facts_pb2.Fact) -> None:

@@ -147,15 +147,19 @@ class _Field:
         """The expression that reads the field from the proto `p`."""
         name, enum = self.name, issubclass(self.inner, StrEnum)
         if self.repeated:
-            if enum:
-                return f"tuple([_from_{name}[one] for one in p.{name} if one in _from_{name}])"
-            return f"tuple([_from_{name}(one) for one in p.{name}])" if is_dataclass(self.inner) else f"tuple(p.{name})"
+            return f"{self._read_all()} if (x := p.{name}) else ()"  # most lists are empty, and cost a loop each
         if enum:
             return f"_from_{name}.get(p.{name}, _else_{name})"
         if is_dataclass(self.inner):
             nested = f"_from_{name}(p.{name})"
             return f"{nested} if p.HasField('{name}') else None" if self.optional else nested
         return f"_dt(p.{name}) if p.HasField('{name}') else None" if self.inner is datetime else f"p.{name}"
+
+    def _read_all(self) -> str:
+        name = self.name
+        if issubclass(self.inner, StrEnum):
+            return f"tuple([_from_{name}[one] for one in x if one in _from_{name}])"
+        return f"tuple([_from_{name}(one) for one in x])" if is_dataclass(self.inner) else "tuple(x)"
 
 
 def _unwrap(hint: Any) -> tuple[type[Any], bool, bool]:

@@ -31,7 +31,7 @@ from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import kind_of
 from callmesh.ledger.pair import handle_pair
-from callmesh.ledger.record import decode, fact_of
+from callmesh.ledger.record import body_of, decode
 
 AT_ONCE = 16
 _ENDINGS = frozenset({"case_closed", "case_answered", "case_cancelled", "case_rejected"})
@@ -75,7 +75,7 @@ class Children:
         for one in await self._mesh.ledger.history(parent.id):
             if one.record.fact.WhichOneof("body") not in ("child_joined", "child_left"):
                 continue
-            body = fact_of(one.record).body
+            body = body_of(one.record)
             if isinstance(body, m.ChildJoined):
                 held[body.child] = None
             elif isinstance(body, m.ChildLeft):

@@ -38,7 +38,7 @@ from callmesh.ledger import stamps
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.handle import handle
-from callmesh.ledger.record import decode, fact_of
+from callmesh.ledger.record import body_of, decode
 from callmesh.transfer.calls import Heard, Listener, Ringing, Switch, SwitchAway
 
 _CHANGED, _TRANSFERRED, _OPENED = "call_leg_changed", "case_transferred", "case_opened"
@@ -63,7 +63,7 @@ class Legs:
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
         head, sequence = await self._mesh.ledger.seen(message), sequence_of(message)
-        body = fact_of(head.record).body
+        body = body_of(head.record)
         if isinstance(body, f.CallLegChanged):
             await self._follow(case_id, body.leg.leg, sequence)
         elif isinstance(body, f.CaseTransferred):
