@@ -102,7 +102,7 @@ def _transferred(case: Case, body: f.CaseTransferred, stamp: f.Stamp) -> Case:
         decision_due=None if led else case.decision_due,
         supervision=higher(Supervision.YELLOW, case.supervision) if late else case.supervision,
         state=CaseState.REFERRED if led else CaseState.DISPUTED,
-        referrals=(*evolve_life.relieved(case, body.referrals, stamp).referrals, *body.referrals),
+        referrals=(*evolve_life.relieved(case, body.referrals, stamp), *body.referrals),
         plan=body.plan or case.plan,
         city_version=body.city_version or case.city_version,
         flags=flagged(case, *body.flags),

@@ -16,15 +16,16 @@ from callmesh.domain.words import CaseState, ReferralState, Role, Supervision
 _S = ReferralState
 
 
-def relieved(case: Case, offers: Iterable[Referral], stamp: f.Stamp) -> Case:
-    """Who leads does not also support: an agency's open support of this round ends when it is offered the lead."""
+def relieved(case: Case, offers: Iterable[Referral], stamp: f.Stamp) -> tuple[Referral, ...]:
+    """The case's referrals. Who leads does not also support: an agency's open support of this round ends when it is
+    offered the lead."""
     leading = {one.agency for one in offers if one.role == Role.LEAD}
 
     def relieve(one: Referral) -> Referral:
         double = one.role == Role.SUPPORT and one.is_open and one.round == case.round and one.agency in leading
         return replace(one, state=_S.WAIVED, ended_at=stamp.at) if double else one
 
-    return replace(case, referrals=tuple(relieve(one) for one in case.referrals))
+    return tuple(relieve(one) for one in case.referrals)
 
 
 def _disputed(case: Case, body: f.DisputeOpened, stamp: f.Stamp) -> Case:
@@ -48,7 +49,7 @@ def _designated(case: Case, body: f.JurisdictionDesignated, stamp: f.Stamp) -> C
             return one
         return replace(one, state=_S.RETURNED if one.return_count else _S.RECALLED, ended_at=stamp.at)
 
-    settled = tuple(settle(one) for one in relieved(case, body.referrals, stamp).referrals)
+    settled = tuple(settle(one) for one in relieved(case, body.referrals, stamp))
     lead = next(one for one in body.referrals if one.role == Role.LEAD)
     return replace(
         case,

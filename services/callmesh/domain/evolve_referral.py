@@ -85,12 +85,11 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
 
 def _return_granted(case: Case, body: f.ReturnGranted, stamp: f.Stamp) -> Case:
     ended = changed(case, body.referral, state=ReferralState.RETURNED, ended_at=stamp.at)
-    ended = evolve_life.relieved(ended, body.referrals, stamp)
     referral = case.referral(body.referral)
     return replace(
         ended,
         owner=referral.sender if referral else case.owner,
-        referrals=(*ended.referrals, *body.referrals),
+        referrals=(*evolve_life.relieved(ended, body.referrals, stamp), *body.referrals),
     )
 
 

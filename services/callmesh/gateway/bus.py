@@ -118,7 +118,7 @@ class Bus:
         try:
             if request is not action:
                 self._mesh.access.admit(actor, method_of(request), request)
-            async with self._mesh.access.place(actor, request):
+            with await self._mesh.access.place(actor, request):
                 return await outcome_of(self._actions, action)
         except DomainError as refused:
             return pb.Outcome(request_id=action.request_id, status=status_of(refused))

@@ -10,7 +10,7 @@ Until the city's data is known nobody has more than an ordinary role, and everyb
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +74,9 @@ class Access:
         who, allowance = self._of(actor)
         self._limits.token(who, allowance, lambda: self._urgent(request))
 
-    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
+    async def place(self, actor: Actor, request: Any) -> AbstractContextManager[None]:
         """A place among the agency's unary calls, in turn; raises Overloaded."""
-        return self._limits.place(*self._of(actor), lambda: self._urgent(request))
+        return await self._limits.place(*self._of(actor), lambda: self._urgent(request))
 
     def stream(self, actor: Actor) -> AbstractContextManager[None]:
         """A place among the agency's streams; raises Overloaded."""

@@ -74,7 +74,7 @@ def test_a_refusal_says_when_to_come_back(clock: Clock) -> None:
 
 
 async def entered(stack: contextlib.AsyncExitStack, limits: Limits, agency: str, is_urgent: bool = False) -> None:
-    await stack.enter_async_context(limits.place(agency, PARTNER, urgent if is_urgent else ordinary))
+    stack.enter_context(await limits.place(agency, PARTNER, urgent if is_urgent else ordinary))
 
 
 async def test_a_few_are_served_at_once_the_others_wait_their_turn(clock: Clock) -> None:
@@ -82,7 +82,7 @@ async def test_a_few_are_served_at_once_the_others_wait_their_turn(clock: Clock)
     order: list[str] = []
 
     async def call(name: str, is_urgent: bool = False) -> None:
-        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+        with await limits.place("water", PARTNER, urgent if is_urgent else ordinary):
             order.append(name)
 
     async with contextlib.AsyncExitStack() as busy:
@@ -93,7 +93,7 @@ async def test_a_few_are_served_at_once_the_others_wait_their_turn(clock: Clock)
         gone = asyncio.create_task(call("gone"))
         waiting.append(asyncio.create_task(call("urgent", is_urgent=True)))
         await asyncio.sleep(0)
-        async with limits.place("gas", PARTNER, ordinary):
+        with await limits.place("gas", PARTNER, ordinary):
             assert order == [], "another agency does not wait for water's calls"
         gone.cancel()
     await asyncio.gather(*waiting)
@@ -107,7 +107,7 @@ async def test_so_many_wait_and_no_more(clock: Clock) -> None:
     limits = Limits(1_000, clock)
 
     async def call(is_urgent: bool = False) -> None:
-        async with limits.place("water", PARTNER, urgent if is_urgent else ordinary):
+        with await limits.place("water", PARTNER, urgent if is_urgent else ordinary):
             pass
 
     async with contextlib.AsyncExitStack() as busy:
@@ -168,7 +168,7 @@ async def test_open_streams_are_counted_apart(clock: Clock) -> None:
         with pytest.raises(Overloaded, match="one process needs one: close others") as told:
             open_streams.enter_context(limits.stream("water", PARTNER))
         assert "请先关闭不用的连接" in told.value.zh
-        async with limits.place("water", PARTNER, ordinary):
+        with await limits.place("water", PARTNER, ordinary):
             pass
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import grpc
@@ -97,11 +97,11 @@ class Edge(grpc.aio.ServerInterceptor):
 
         return handler._replace(stream_stream=stream) if kind else handler._replace(unary_unary=unary)
 
-    @asynccontextmanager
-    async def _slowing(self, actor: Actor) -> AsyncIterator[None]:
-        """Who asks for too much waits for the refusal."""
+    async def _let_in(self, actor: Actor, method: str, request: Any) -> AbstractContextManager[None]:
+        """A place for a call, or for a stream (`request` is None); who asks for too much waits for the refusal."""
         try:
-            yield
+            self.guard.admit(actor, method, request)
+            return self.guard.stream(actor) if request is None else await self.guard.place(actor, request)
         except Overloaded:
             await self.guard.hold(actor)
             raise
@@ -114,10 +114,7 @@ class Edge(grpc.aio.ServerInterceptor):
                 try:
                     actor = call.identified(context)
                     _parsable(request)
-                    async with AsyncExitStack() as places:
-                        async with self._slowing(actor):
-                            self.guard.admit(actor, short, request)
-                            await places.enter_async_context(self.guard.place(actor, request))
+                    with await self._let_in(actor, short, request):
                         call.begin()
                         return self.guard.shown(actor, short, await serve(request, context))
                 except Exception as wrong:
@@ -137,10 +134,7 @@ class Edge(grpc.aio.ServerInterceptor):
                 try:
                     actor = call.identified(context)
                     asked = given(request, context)
-                    async with self._slowing(actor):
-                        self.guard.admit(actor, short, None)
-                        place = self.guard.stream(actor)
-                    with place:
+                    with await self._let_in(actor, short, None):
                         self.streams[task] = call
                         await serve(asked, context)
                     return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from callmesh.domain.case import Actor
@@ -15,8 +15,8 @@ class Guard(Protocol):
     def admit(self, actor: Actor, method: str, request: Any) -> None:
         """May the actor call this now? `request` is None for a stream."""
 
-    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
-        """A place for the time of a unary call."""
+    async def place(self, actor: Actor, request: Any) -> AbstractContextManager[None]:
+        """A place for the time of a unary call, in its turn."""
 
     def stream(self, actor: Actor) -> AbstractContextManager[None]:
         """A place for the time of a stream, taken at once."""
@@ -28,7 +28,7 @@ class Guard(Protocol):
         """As much of a unary reply as the actor may see."""
 
 
-class Open(AbstractAsyncContextManager[None]):
+class Open(AbstractContextManager[None]):
     """The guard of a server that was given none: only the number of calls at once is bounded."""
 
     def __init__(self, places: int) -> None:
@@ -37,8 +37,11 @@ class Open(AbstractAsyncContextManager[None]):
     def admit(self, actor: Actor, method: str, request: Any) -> None:
         """Everybody."""
 
-    def place(self, actor: Actor, request: Any) -> AbstractAsyncContextManager[None]:
+    async def place(self, actor: Actor, request: Any) -> AbstractContextManager[None]:
         """One of the places."""
+        if self._left == 0:
+            raise Overloaded("too many calls at once; try again", "系统繁忙, 请稍后重试")
+        self._left -= 1
         return self
 
     def stream(self, actor: Actor) -> AbstractContextManager[None]:
@@ -52,10 +55,5 @@ class Open(AbstractAsyncContextManager[None]):
         """All."""
         return reply
 
-    async def __aenter__(self) -> None:
-        if self._left == 0:
-            raise Overloaded("too many calls at once; try again", "系统繁忙, 请稍后重试")
-        self._left -= 1
-
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._left += 1

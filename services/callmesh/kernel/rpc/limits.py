@@ -18,8 +18,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from callmesh.domain.errors import Overloaded
@@ -131,22 +131,23 @@ class Limits:
         finally:
             self._held -= 1
 
-    @asynccontextmanager
-    async def place(self, agency: str, allowance: Allowance, urgent: Urgent) -> AsyncIterator[None]:
-        """A place for the time of a unary call, waiting its turn among its agency's; raises Overloaded when too many
-        wait. Urgent ones wait in front."""
+    async def place(self, agency: str, allowance: Allowance, urgent: Urgent) -> AbstractContextManager[None]:
+        """A place for the time of a unary call, free after the block, in its turn among its agency's; raises Overloaded
+        when too many wait. Urgent ones wait in front."""
         share = self._share(agency, allowance)
         if self._left <= self._reserved and not (self._left > 0 and urgent()):
             raise _full("too many calls at once; try again")
         self._left -= 1
         try:
             await self._turn(share, agency, allowance, urgent)
-            try:
-                yield
-            finally:
-                share.next()
-        finally:
+        except BaseException:
             self._left += 1
+            raise
+        return _Place(self, share)
+
+    def _leave(self, share: Share) -> None:
+        share.next()
+        self._left += 1
 
     async def _turn(self, share: Share, agency: str, allowance: Allowance, urgent: Urgent) -> None:
         if share.busy < allowance.at_once:
@@ -192,6 +193,18 @@ class Limits:
             if not share.busy and not share.streams:
                 del self._shares[name]
                 return
+
+
+class _Place(AbstractContextManager[None]):
+    """Of a unary call. Written out, as that of a stream: generators that wrap every call are slow."""
+
+    __slots__ = ("_limits", "_share")
+
+    def __init__(self, limits: Limits, share: Share) -> None:
+        self._limits, self._share = limits, share
+
+    def __exit__(self, *_: object) -> None:
+        self._limits._leave(self._share)
 
 
 class _StreamPlace(AbstractContextManager[None]):
