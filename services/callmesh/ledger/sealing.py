@@ -80,8 +80,7 @@ def put_back(stored: facts_pb2.Record, words: bytes) -> facts_pb2.Record:
 def put_fact_back(stored: facts_pb2.Record, words: bytes) -> facts_pb2.Record:
     """The texts of its fact alone, in place, for a reader who asks for no more; `put_back` may follow."""
     for one in facts_pb2.Sealed.FromString(words).fields[:]:
-        path = tuple(one.path[:])
-        if path[0] == _FACT and _place_of(stored.DESCRIPTOR, path)[2]:
+        if one.path[0] == _FACT and _place_of(stored.DESCRIPTOR, path := tuple(one.path[:]))[2]:
             _put(stored, path, one.value)
     return stored
 

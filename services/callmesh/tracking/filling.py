@@ -25,7 +25,7 @@ from callmesh.tracking.items import Item, Refused, read_each
 from callmesh.tracking.rows import Rows, rows_of
 
 GIVES_WAY = 10
-"""Added to the other process's niceness."""
+"""Added to the other process's niceness. It counts within a session or a container, where tracking answers calls."""
 _AHEAD = 2
 """Batches that wait in the other process or are made there, while one is written."""
 
@@ -76,7 +76,7 @@ def make(items: Sequence[Item], stream: str) -> Batch:
 
 
 def _prepare() -> None:
-    """It gives way to live calls. Its end is the end of who started it, who also hears the keyboard."""
+    """It gives way to calls. Its end is the end of who started it, who also hears the keyboard."""
     with contextlib.suppress(OSError):  # a sandbox may forbid it
         os.nice(GIVES_WAY)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
