@@ -1,23 +1,26 @@
 """The connection to NATS as every process has it: nats-py's, with the way of a message from the socket made short.
 
-Every fact is written once and reaches some seven readers, each of which pays for it. Three things are shorter than the
+Every fact is written once and reaches some seven readers, each of which pays for it. Four things are shorter than the
 library's: headers are plain `Name: value` lines in UTF-8, and NATS refuses a publisher whose are not, so those that are
 read are not looked at byte by byte; those that are sent have names of our own (kernel/headers.py) and are written as
-one text, unless a value would break a line; and whoever only notes a message (`listen`) is called while it is read,
-with no queue and no task between. This overrides private methods of the pinned library: a test holds them to the
-originals.
+one text, unless a value would break a line; what is sent goes to the socket at once, as long as that takes it, and not
+by way of a task; and whoever only notes a message (`listen`) is called while it is read, with no queue and no task
+between. This overrides private methods of the pinned library: a test holds them to the originals.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 
 _BLANKS = " \t\v\f\r\n"
+_FULL_BYTES = 64 * 1024
 Arrived = Callable[[Msg], None]
 
 
@@ -57,6 +60,14 @@ class Connection(Client):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        transport = self._transport
+        if force_flush or transport is None or not self.is_connected or not _takes_more(transport):
+            return await super()._flush_pending(force_flush)
+        transport.writelines(self._pending)
+        self._pending, self._pending_data_size = [], 0
+        return None
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)
         self._listeners.pop(sid, None)
@@ -79,3 +90,9 @@ class Connection(Client):
             if colon:
                 found[name] = value.strip(_BLANKS)
         return found
+
+
+def _takes_more(transport: Any) -> bool:
+    """Whether the socket is open and not behind; else the library's task waits for it."""
+    writer = transport._io_writer if isinstance(transport, TcpTransport) else None
+    return writer is not None and not writer.is_closing() and writer.transport.get_write_buffer_size() < _FULL_BYTES

@@ -3,6 +3,9 @@ is sent."""
 
 from __future__ import annotations
 
+import asyncio
+
+import uvloop
 from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.aio.client import Client
@@ -25,7 +28,9 @@ def test_reads_headers_as_the_library_does(lines: dict[str, str], between: str) 
 
 
 def test_it_is_the_librarys_methods_that_are_replaced() -> None:
-    assert {"_parse_header_lines", "_process_msg", "_remove_sub", "_send_publish"} <= vars(Client).keys()
+    assert {"_parse_header_lines", "_process_msg", "_remove_sub", "_send_publish", "_flush_pending"} <= vars(
+        Client
+    ).keys()
 
 
 @given(
@@ -85,3 +90,37 @@ async def test_a_listener_is_told_what_a_subscriber_is(nats: NatsServer) -> None
     await until(lambda: len(subscribed) == 4, "the last")
     assert len(listened) == 3
     await client.close()
+
+
+async def test_what_a_socket_does_not_take_at_once_comes_in_order(nats: NatsServer) -> None:
+    """More than the socket, its buffer and the client's own hold."""
+    came: list[int] = []
+    client, reader = Connection(), Connection()
+    await connect(client, nats.url, "test")
+    await connect(reader, nats.url, "reader")
+    await reader.listen("x.y", lambda message: came.append(int(message.data[:6])))
+    await reader.flush()
+    for number in range(3_000):
+        await client.publish("x.y", b"%06d" % number + bytes(8_000))
+    await until(lambda: len(came) == 3_000, "all of them")
+    assert came == sorted(came)
+    await client.close()
+    await reader.close()
+
+
+async def test_a_connection_that_closes_is_no_defect(nats: NatsServer) -> None:
+    """The socket is gone and the client has not heard of it yet: what is published may be lost, and it goes on."""
+
+    async def published() -> None:
+        client = Connection()
+        await connect(client, nats.url, "test")
+        assert client._transport is not None
+        client._transport.close()
+        while client.is_connected:
+            await client.publish("x.y", b"said", headers={headers.CE_AGENCY: "110"})
+            await asyncio.sleep(0)  # a turn of the loop
+        await until(lambda: client.stats["reconnects"] == 1 and client.is_connected, "connected again")
+        await client.flush()
+        await client.close()
+
+    await asyncio.to_thread(uvloop.run, published())  # the services' loop, which takes it for a defect
