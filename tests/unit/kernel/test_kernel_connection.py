@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.api import Header
 
 from callmesh.kernel import headers
 from callmesh.kernel.connection import Connection
@@ -42,6 +43,7 @@ def test_it_is_the_librarys_methods_that_are_replaced() -> None:
 )
 @example({headers.CE_AGENCY: "110", headers.PERSON: "张\r\nNats-Expected-Stream: X"})
 @example({headers.CE_AGENCY: ""})
+@example({Header.EXPECTED_LAST_SUBJECT_SEQUENCE: "7"})
 async def test_sends_headers_that_are_read_as_the_librarys(said: dict[str, str]) -> None:
     """Whatever stands in a value: it adds no line and no header."""
     ours, theirs = await sent(Connection(), said), await sent(Client(), said)
