@@ -49,7 +49,7 @@ class Connection(Client):
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, str] | None
     ) -> None:
         # joined, since the library's own names are members of an enum, which a format would call by their names there
-        lines = "".join([part for one in headers.items() for part in (one[0], ": ", one[1], "\r\n")]) if headers else ""
+        lines = "".join([part for name, value in (headers or {}).items() for part in (name, ": ", value, "\r\n")])
         if not headers or lines.count("\r") + lines.count("\n") != 2 * len(headers):
             await super()._send_publish(subject, reply, payload, payload_size, headers)
             return

@@ -91,7 +91,7 @@ async def test_a_process_that_dies_leaves_this_one_alone() -> None:
 
 
 async def test_who_stops_early_leaves_no_process() -> None:
-    """Which gave way to live calls while it was there."""
+    """Which gave way to tracking's calls while it was there."""
     async with contextlib.aclosing(made(_in([await _items()] * 9), STREAM)) as batches:
         assert isinstance(await anext(batches), Batch)
         [other] = helpers()
