@@ -11,7 +11,9 @@ import pytest
 import structlog
 from nats.js import JetStreamContext
 from nats.js.api import StorageType
+from nats.js.kv import KeyValue
 
+from callmesh.directory import store
 from callmesh.directory.codec import Undecodable, stamp
 from callmesh.directory.store import BUCKET, KEY, DirectoryWatch, ensure_bucket, fetch, publish
 from callmesh.domain.directory import City
@@ -50,6 +52,18 @@ def renamed(city: City, name: str) -> City:
     return stamp(replace(city, name=name))
 
 
+def both_have_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two who publish, neither writes before both know the revision in force: else one may follow the other."""
+    barrier, stored = asyncio.Barrier(2), store._stored
+
+    async def together(bucket: KeyValue) -> store._Stored:
+        found = await stored(bucket)
+        await asyncio.wait_for(barrier.wait(), PATIENCE)
+        return found
+
+    monkeypatch.setattr(store, "_stored", together)
+
+
 class TestPublish:
     async def test_bucket(self, nats: NatsServer) -> None:
         async with jetstream(nats) as js:
@@ -77,9 +91,12 @@ class TestPublish:
             await publish(js, replace(city, version="wrong"))
             assert await fetch(js) == city
 
-    async def test_of_two_at_once_one_is_told(self, nats: NatsServer, city: City) -> None:
+    async def test_of_two_at_once_one_is_told(
+        self, nats: NatsServer, city: City, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async with jetstream(nats) as js:
             await publish(js, city)
+            both_have_read(monkeypatch)
             both = (publish(js, renamed(city, "甲")), publish(js, renamed(city, "乙")))
             results = await asyncio.gather(*both, return_exceptions=True)
             assert sorted(type(one).__name__ for one in results) == ["Changed", "int"]
