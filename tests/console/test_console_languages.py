@@ -17,6 +17,7 @@ from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli.clients import Clients, me
+from support.mutate import almost
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
@@ -83,7 +84,7 @@ async def test_no_page_has_a_word_of_the_other_language_or_is_too_wide(
             "/admin/devices",
         ),
         "kiosk": ("/board",),
-        "op110": ("/desk", "/cases?state=all", f"/{case.name}", f"/{case.name[:-1]}0", "/help/keys", "/sign-in"),
+        "op110": ("/desk", "/cases?state=all", f"/{case.name}", f"/{almost(case.name)}", "/help/keys", "/sign-in"),
     }
     found = []
     for account, addresses in pages.items():

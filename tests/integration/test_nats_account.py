@@ -128,8 +128,8 @@ async def test_an_agency_attached_over_nats_works_its_referrals(
         assert (await said(client, DURABLE, hello)).welcome.waiting == 0
         assert not refused
 
-        foreign = message.subject.replace("power", "water")
-        for subject, data in ((foreign, message.data), ("in", b""), (message.subject, message.data[:-1] + b"x")):
+        foreign, damaged = message.subject.replace("power", "water"), bytes([*message.data[:-1], message.data[-1] ^ 1])
+        for subject, data in ((foreign, message.data), ("in", b""), (message.subject, damaged)):
             refusal = await opened(client, DURABLE, subject, data)
             assert not refusal.deliveries and [one.status.code for one in refusal.outcomes] == [3]
         assert "停电了".encode() not in message.data, "what waits in an inbox is sealed"

@@ -32,6 +32,11 @@ _FLOATS = (0.0, -0.0, float("nan"), float("inf"), float("-inf"), 1e308, 91.0, -1
 _F = FieldDescriptor
 
 
+def almost(name: str) -> str:
+    """Another name of the same form, which names nothing: its last character is another, whatever it was."""
+    return name[:-1] + ("1" if name.endswith("0") else "0")
+
+
 class Mutator:
     """Everything it does follows from the seed. `names` are texts worth meeting: names of cases, agencies, tokens."""
 
