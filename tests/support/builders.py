@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -13,7 +15,7 @@ from callmesh.domain.case import Actor, Case, Classification
 from callmesh.domain.clocks import due
 from callmesh.domain.decide import decide
 from callmesh.domain.directory import Calendar, LimitProfile, RejectionGround, Span
-from callmesh.domain.errors import DomainError
+from callmesh.domain.errors import DomainError, Invalid
 from callmesh.domain.evolve import evolve
 from callmesh.domain.referral import Referral
 from callmesh.domain.report import Caller, Place, Report
@@ -147,10 +149,11 @@ class Given:
 
     def when(self, command: c.Command, by: Actor = POLICE, at: datetime = NOW) -> Answer:
         """Decides."""
+        again = partial(self.when, by=by, at=at)
         try:
-            return Answer(decide(self.case, command, stamp(by, at)), None)
+            return Answer(decide(self.case, command, stamp(by, at)), None, command, again)
         except DomainError as refused:
-            return Answer(None, refused)
+            return Answer(None, refused, command, again)
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ class Answer:
 
     fact: f.Body | None
     refusal: DomainError | None
+    command: c.Command
+    again: Callable[[Any], Answer]
 
     def then(self, wanted: f.Body) -> None:
         """Exactly this fact."""
@@ -179,10 +184,11 @@ class Answer:
         return self.refusal
 
     def then_missing(self, field: str) -> None:
-        """Refused because that field is empty."""
-        from callmesh.domain.errors import Invalid
-
+        """Refused because that field is empty; and, where it is a text, when there is nothing but space in it."""
         self.then_refused(Invalid, violations={field: "required"})
+        if isinstance(getattr(self.command, field, None), str):
+            spaced = self.again(replace(self.command, **{field: " \u3000"}))  # type: ignore[type-var]
+            spaced.then_refused(Invalid, violations={field: "required"})
 
 
 def given(*facts: f.Body | Case) -> Given:

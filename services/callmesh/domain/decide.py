@@ -25,7 +25,7 @@ from callmesh.domain.decide_calls import DECIDERS as _CALLS
 from callmesh.domain.decide_matters import DECIDERS as _MATTERS
 from callmesh.domain.decide_repeats import need_rechecked, need_threat_kept
 from callmesh.domain.directory import RejectionGround
-from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, no_case
+from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, need_text, no_case
 from callmesh.domain.guards import at_least_open, need_part, need_state
 from callmesh.domain.report import Supplement
 from callmesh.domain.values import replace
@@ -47,7 +47,7 @@ def _open(case: Case | None, command: c.Open, stamp: f.Stamp) -> f.Body | None:
     if case is not None:
         return None
     report = command.opened.report
-    said = report.narrative or report.place.text or report.caller.silent
+    said = report.narrative.strip() or report.place.text.strip() or report.caller.silent
     if not said and not report.attachments and not command.opened.device:
         raise missing("report.narrative", "报警内容 (或地点、图片、静默标记)")
     if command.oversight is None:
@@ -57,9 +57,9 @@ def _open(case: Case | None, command: c.Open, stamp: f.Stamp) -> f.Body | None:
 
 def _amend(case: Case, command: c.Amend, stamp: f.Stamp) -> f.Body:
     at_least_open(case, "补充")
-    if not command.text and command.situation is None:
-        raise missing("text", "补充内容")
-    words = Supplement(command.text, stamp.at, stamp.actor.agency) if command.text else None
+    if command.situation is None:
+        need_text(command.text, "text", "补充内容")
+    words = Supplement(command.text, stamp.at, stamp.actor.agency) if command.text.strip() else None
     return f.ReportAmended(words, command.situation)
 
 
@@ -73,8 +73,8 @@ def _classify(case: Case, command: c.Classify, stamp: f.Stamp) -> f.Body | None:
     lower = command.lower_emergency and stamp.actor.kind == ActorKind.PERSON
     lowers = case.emergency and lower
     need_threat_kept(case, lowers, stamp)
-    if (differs or lowers) and not new.reason:
-        raise missing("reason", "理由: 改变分类或撤销紧急标记必须说明")
+    if differs or lowers:
+        need_text(new.reason, "reason", "理由: 改变分类或撤销紧急标记必须说明")
     emergency = (case.emergency or command.emergency) and not lower
     urgent = emergency or on_wall_time(new.level)
     if _belongs_elsewhere(case, command, emergency):
@@ -118,10 +118,8 @@ def _answer(case: Case, command: c.Answer, stamp: f.Stamp) -> f.Body:
     _not_for_emergency(case, "当场答复")
     need_rechecked(case, "当场答复")
     on_referral.need_support_done(case)
-    if not command.result:
-        raise missing("result", "处理结果")
-    if not command.public_reply:
-        raise missing("public_reply", "答复内容")
+    need_text(command.result, "result", "处理结果")
+    need_text(command.public_reply, "public_reply", "答复内容")
     return f.CaseAnswered(command.result, command.public_reply)
 
 
@@ -133,8 +131,8 @@ def _reject(case: Case, command: c.Reject, stamp: f.Stamp) -> f.Body:
     ground = next((one for one in command.listed if one.code == command.ground), None)
     if ground is None:
         raise _not_listed(command.listed)
-    if ground.explain and not command.reason:
-        raise missing("reason", f"说明: 以“{ground.zh}”不予受理须写明依据")
+    if ground.explain:
+        need_text(command.reason, "reason", f"说明: 以“{ground.zh}”不予受理须写明依据")
     return f.CaseRejected(command.reason, ground.code)
 
 
@@ -148,8 +146,7 @@ def _not_listed(listed: tuple[RejectionGround, ...]) -> Invalid:
 def _cancel(case: Case, command: c.Cancel, stamp: f.Stamp) -> f.Body:
     need_part(case, stamp, "撤销")
     at_least_open(case, "撤销")
-    if not command.reason:
-        raise missing("reason", "撤销理由")
+    need_text(command.reason, "reason", "撤销理由")
     if case.emergency and stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may cancel an emergency", "紧急事件只能由指挥长撤销")
     return f.CaseCancelled(command.reason)

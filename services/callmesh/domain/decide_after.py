@@ -14,7 +14,7 @@ from callmesh.domain.access import FOLLOW_UP, OVERSEERS
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.decide_referral import need_emergency_service, offer
 from callmesh.domain.decide_repeats import need_rechecked
-from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotYours, WrongState, missing, need_text
 from callmesh.domain.guards import need_part, need_state
 from callmesh.domain.values import replace
 from callmesh.domain.watch import FOR_COMMANDER
@@ -71,7 +71,7 @@ def close(case: Case, command: c.Close, stamp: f.Stamp) -> f.Body:
     need_rechecked(case, "归档")
     if not case.result:
         raise missing("result", "办理结果")
-    if command.waiver or any(one.reached for one in since_result(case)):
+    if command.waiver.strip() or any(one.reached for one in since_result(case)):
         return f.CaseClosed(command.waiver)
     if unreached(case, command.attempts):
         return f.CaseClosed(UNREACHABLE)
@@ -82,8 +82,7 @@ def reopen(case: Case, command: c.Reopen, stamp: f.Stamp) -> f.Body:
     """Within the city's days; a late round is a commander's."""
     need_part(case, stamp, "重办", FOLLOW_UP)
     need_state(case, {CaseState.FOLLOW_UP, CaseState.CLOSED}, "重办")
-    if not command.reason:
-        raise missing("reason", "重办理由")
+    need_text(command.reason, "reason", "重办理由")
     _need_in_time(case, command, stamp)
     _need_rank(case, command, stamp)
     need_emergency_service(case, command.target)

@@ -16,7 +16,7 @@ from callmesh.domain import facts_clocks as fc
 from callmesh.domain.case import Case
 from callmesh.domain.decide_watch import need_overseer
 from callmesh.domain.directory import Calendar, Span
-from callmesh.domain.errors import Invalid, WrongState, missing
+from callmesh.domain.errors import Invalid, WrongState, need_text
 from callmesh.domain.guards import find_referral, need_referral_state, own_referral
 from callmesh.domain.referral import Referral
 from callmesh.domain.values import replace
@@ -67,9 +67,8 @@ def counted(made: Referral, start: datetime, calendar: Calendar) -> Referral:
 def request_extension(case: Case, command: c.RequestExtension, stamp: f.Stamp) -> fc.ExtensionRequested:
     """At most one ordinary and one special, asked before it is due."""
     referral = own_referral(case, command.referral, stamp)
-    need_referral_state(referral, _WORKING, "申请延期")
-    if not command.reason:
-        raise missing("reason", "延期理由")
+    need_referral_state(referral, _WORKING, "申请延期", stamp)
+    need_text(command.reason, "reason", "延期理由")
     if referral.resolve_due is None or stamp.at >= referral.resolve_due:
         reason = {"until": "asked after the limit was due"}
         raise Invalid("an extension must be asked before it is due", "已超过办结时限, 不能再申请延期", reason)
@@ -89,11 +88,10 @@ def decide_extension(case: Case, command: c.DecideExtension, stamp: f.Stamp) -> 
     asked = referral.asked_for(PendingKind.EXTENSION)
     if asked is None:
         raise _nothing_asked(referral, "延期", "RequestExtension")
-    if not command.reason:
-        raise missing("reason", "审批意见")
+    need_text(command.reason, "reason", "审批意见")
     if not command.granted:
         return fc.ExtensionDecided(referral.name, False, command.reason, special=asked.special)
-    need_referral_state(referral, (*_WORKING, _S.SUSPENDED, _S.RETURN_REQUESTED), "批准延期")
+    need_referral_state(referral, (*_WORKING, _S.SUSPENDED, _S.RETURN_REQUESTED), "批准延期", stamp)
     before = referral.resolve_due or stamp.at
     until = command.until or asked.until or before
     if until <= before:
@@ -106,10 +104,9 @@ def decide_extension(case: Case, command: c.DecideExtension, stamp: f.Stamp) -> 
 def request_suspension(case: Case, command: c.RequestSuspension, stamp: f.Stamp) -> fc.SuspensionRequested:
     """While it is worked on; the clocks run on until it is approved."""
     referral = own_referral(case, command.referral, stamp)
-    need_referral_state(referral, _WORKING, "申请挂账")
+    need_referral_state(referral, _WORKING, "申请挂账", stamp)
     _need_pausable(case, referral)
-    if not command.reason:
-        raise missing("reason", "挂账理由")
+    need_text(command.reason, "reason", "挂账理由")
     if referral.asked_for(PendingKind.SUSPENSION):
         raise _asked_already(referral, "挂账")
     until = _pause_until(case, command.until, command, stamp)
@@ -120,10 +117,9 @@ def suspend(case: Case, command: c.Suspend, stamp: f.Stamp) -> fc.ReferralSuspen
     """Approve it. Without a request the pause is the approver's own, and is told as theirs."""
     referral = find_referral(case, command.referral)
     need_overseer(case, referral, stamp, "批准挂账")
-    need_referral_state(referral, _WORKING, "挂账")
+    need_referral_state(referral, _WORKING, "挂账", stamp)
     _need_pausable(case, referral)
-    if not command.reason:
-        raise missing("reason", "审批意见")
+    need_text(command.reason, "reason", "审批意见")
     asked = referral.asked_for(PendingKind.SUSPENSION)
     until = _pause_until(case, command.until or (asked.until if asked else None), command, stamp)
     asked_by = referral.agency if asked else stamp.actor.agency or referral.sender
@@ -136,8 +132,7 @@ def deny_suspension(case: Case, command: c.DenySuspension, stamp: f.Stamp) -> fc
     need_overseer(case, referral, stamp, "驳回挂账")
     if referral.asked_for(PendingKind.SUSPENSION) is None:
         raise _nothing_asked(referral, "挂账", "RequestSuspension")
-    if not command.reason:
-        raise missing("reason", "驳回理由")
+    need_text(command.reason, "reason", "驳回理由")
     return fc.SuspensionDenied(referral.name, command.reason)
 
 
@@ -148,7 +143,7 @@ def resume(case: Case, command: c.Resume, stamp: f.Stamp) -> fc.ReferralResumed 
         return None
     if stamp.actor.agency != referral.agency:
         need_overseer(case, referral, stamp, "恢复办理")
-    need_referral_state(referral, (_S.SUSPENDED,), "恢复办理")
+    need_referral_state(referral, (_S.SUSPENDED,), "恢复办理", stamp)
     return _resumed(referral, command.reason, stamp.at, command.calendar)
 
 

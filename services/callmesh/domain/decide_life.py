@@ -16,7 +16,7 @@ from callmesh.domain import facts as f
 from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Annotation, Case
 from callmesh.domain.decide_referral import need_emergency_service, offer
-from callmesh.domain.errors import NotYours, WrongState, missing, no_case
+from callmesh.domain.errors import NotYours, WrongState, need_text, no_case
 from callmesh.domain.guards import (
     at_least_open,
     find_referral,
@@ -38,9 +38,8 @@ _BEFORE_RESULT = (CaseState.RECEIVED, CaseState.CLASSIFIED, CaseState.REFERRED, 
 def contest(case: Case, command: c.Contest, stamp: f.Stamp) -> f.Body | None:
     """By the agency whose return was denied; once: a commander decides, not the louder voice."""
     referral = own_referral(case, command.referral, stamp)
-    if not command.reason:
-        raise missing("reason", "争议理由")
-    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS}, "提出争议")
+    need_text(command.reason, "reason", "争议理由")
+    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS}, "提出争议", stamp)
     if case.state == CaseState.DISPUTED and referral.role == Role.LEAD:
         return None
     if referral.binding or not referral.return_count:
@@ -58,8 +57,7 @@ def designate(case: Case, command: c.Designate, stamp: f.Stamp) -> f.Body | None
     if stamp.actor.kind != ActorKind.PERSON or stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may designate", "只有指挥长可以指定管辖, 请提请指挥长决定")
     need_state(case, _BEFORE_RESULT, "指定管辖")
-    if not command.reason:
-        raise missing("reason", "指定管辖的理由")
+    need_text(command.reason, "reason", "指定管辖的理由")
     need_emergency_service(case, command.target)
     held = case.lead
     if held is None or held.agency != command.target.agency:
@@ -94,8 +92,7 @@ def standing(referral: Referral) -> ReferralState:
 def send_back(case: Case, command: c.SendBack, stamp: f.Stamp) -> f.Body:
     """The work goes on. A supporting result is reviewed while the lead is at work, the lead's afterwards."""
     referral = _under_review(case, command.referral, stamp, "退回办理结果")
-    if not command.reason:
-        raise missing("reason", "退回理由")
+    need_text(command.reason, "reason", "退回理由")
     need_state(case, _reviewed_in(referral), "退回办理结果")
     return f.ResolutionSentBack(referral.name, command.reason)
 
@@ -103,15 +100,14 @@ def send_back(case: Case, command: c.SendBack, stamp: f.Stamp) -> f.Body:
 def approve(case: Case, command: c.Approve, stamp: f.Stamp) -> f.Body | None:
     """Once; an approval stands until the result is sent back."""
     referral = _under_review(case, command.referral, stamp, "审核办理结果")
-    if not command.reason:
-        raise missing("reason", "审核意见")
+    need_text(command.reason, "reason", "审核意见")
     return None if referral.approved_at else f.ResolutionApproved(referral.name, command.reason)
 
 
 def _under_review(case: Case, name: str, stamp: f.Stamp, action: str) -> Referral:
     referral = find_referral(case, name)
     need_reviewer(referral, case, stamp, action)
-    need_referral_state(referral, {_S.RESOLVED}, action)
+    need_referral_state(referral, {_S.RESOLVED}, action, stamp)
     others = [one for one in case.this_round if one.agency == referral.agency and one.name != referral.name]
     if referral.round != case.round or any(one.is_open for one in others):
         raise WrongState(
@@ -142,8 +138,7 @@ def annotate(case: Case, command: c.Annotate, stamp: f.Stamp) -> f.Body:
     if stamp.actor.kind == ActorKind.PERSON and not welcome:
         raise no_case()
     at_least_open(case, "提出意见")
-    if not command.text:
-        raise missing("text", "意见内容")
+    need_text(command.text, "text", "意见内容")
     return f.CaseAnnotated(Annotation(agency, command.text, stamp.at))
 
 
@@ -151,8 +146,7 @@ def change_supervisor(case: Case, command: c.ChangeSupervisor, stamp: f.Stamp) -
     """At a shift change for one; naming the same leader again changes nothing."""
     need_part(case, stamp, "变更督办人")
     at_least_open(case, "变更督办人")
-    if not command.supervisor:
-        raise missing("supervisor", "督办人工号")
+    need_text(command.supervisor, "supervisor", "督办人工号")
     return None if case.supervisor == command.supervisor else f.SupervisorChanged(command.supervisor)
 
 

@@ -14,7 +14,7 @@ from callmesh.domain import facts_matters as m
 from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Case
 from callmesh.domain.decide_repeats import need_rechecked
-from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, need_text
 from callmesh.domain.guards import need_state
 from callmesh.domain.oversight import decide_by
 from callmesh.domain.words import ActorKind, CaseState, Level
@@ -88,8 +88,8 @@ def _need_person_may(case: Case, command: c.Merge, stamp: f.Stamp) -> None:
     if case.level == Level.P0 and any(one.is_open for one in case.referrals) and not commander:
         raise NotYours("only a commander may recall an emergency", "特急事件已派单, 只能由指挥长并单")
     alike = case.category in ("", parent.category) and is_grave(case) == is_grave(parent)
-    if not alike and not command.reason:
-        raise missing("reason", "理由: 类别或级别不同, 并单须说明为同一事件")
+    if not alike:
+        need_text(command.reason, "reason", "理由: 类别或级别不同, 并单须说明为同一事件")
 
 
 def _need_rule_may(case: Case, parent: Case) -> None:
@@ -122,8 +122,7 @@ def unmerge(case: Case, command: c.Unmerge, stamp: f.Stamp) -> f.Body | None:
     if not by_person and (case.state != CaseState.MERGED or (command.target and not dissents(case))):
         return None
     need_state(case, {CaseState.MERGED}, "解除并单")
-    if not command.reason:
-        raise missing("reason", "解除并单的理由")
+    need_text(command.reason, "reason", "解除并单的理由")
     if by_person and stamp.actor.agency not in {case.origin, case.owner} and stamp.actor.role != COMMANDER:
         raise NotYours("only its own agency may take the case out", "只有受理单位或指挥长可以解除并单")
     if command.target is None or command.calendar is None:

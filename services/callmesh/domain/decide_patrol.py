@@ -7,7 +7,7 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
 from callmesh.domain.access import OVERSEERS
 from callmesh.domain.case import Case
-from callmesh.domain.errors import NotFound, NotYours, WrongState, missing
+from callmesh.domain.errors import NotFound, NotYours, WrongState, need_text
 from callmesh.domain.matters import Finding, Patrol
 from callmesh.domain.values import replace
 from callmesh.domain.words import FindingState
@@ -47,8 +47,7 @@ def rectify(case: Case, command: c.RectifyFinding, stamp: f.Stamp) -> f.Body:
     if stamp.actor.agency != found.agency:
         raise NotYours(f"only {found.agency} may mend this", f"该问题由 {found.agency} 整改")
     _need_state(found, FindingState.OPEN, "整改")
-    if not command.note:
-        raise missing("note", "整改情况")
+    need_text(command.note, "note", "整改情况")
     return m.FindingRecorded(
         replace(
             found,
@@ -68,8 +67,7 @@ def verify(case: Case, command: c.VerifyFinding, stamp: f.Stamp) -> f.Body:
     _need_state(found, FindingState.RECTIFIED, "复核")
     if command.mended:
         return m.FindingRecorded(replace(found, state=FindingState.VERIFIED, verified_at=stamp.at))
-    if not command.note:
-        raise missing("note", "未通过的原因")
+    need_text(command.note, "note", "未通过的原因")
     again = replace(found, state=FindingState.OPEN, rectified_at=None, rectified_by="", reopened=found.reopened + 1)
     return m.FindingRecorded(replace(again, note=command.note))
 

@@ -14,7 +14,7 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_privacy as p
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.decide_watch import need_overseer
-from callmesh.domain.errors import Invalid, WrongState, missing
+from callmesh.domain.errors import Invalid, WrongState, need_text
 from callmesh.domain.guards import CASE_ZH, find_referral, need_referral_state, own_referral
 from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import WORKING_REFERRAL, Disclosure, Referral
@@ -35,12 +35,11 @@ def need_unerased(case: Case, command: object, stamp: f.Stamp) -> None:
 def request(case: Case, command: c.RequestDisclosure, stamp: f.Stamp) -> p.DisclosureRequested:
     """By the agency that has the referral, while it has to do something about it."""
     referral = own_referral(case, command.referral, stamp)
-    need_referral_state(referral, _ASKING, "申请查看")
+    need_referral_state(referral, _ASKING, "申请查看", stamp)
     unknown = [one for one in command.fields if one not in FIELDS]
     if unknown or not command.fields:
         raise Invalid("unknown fields", "请填写要查看的信息项", {"fields": f"one or more of {', '.join(FIELDS)}"})
-    if not command.reason:
-        raise missing("reason", "查看理由")
+    need_text(command.reason, "reason", "查看理由")
     _need_unshielded(case, command.fields)
     if _open(referral) is not None:
         zh = "已有查看申请待审批, 请等待答复"
@@ -61,8 +60,7 @@ def decide(case: Case, command: c.DecideDisclosure, stamp: f.Stamp) -> p.Disclos
     if asked is None:
         zh = "没有待审批的查看申请"
         raise WrongState("nothing was asked for", zh, referral.state.value, ("RequestDisclosure",))
-    if not command.reason:
-        raise missing("reason", "审批意见")
+    need_text(command.reason, "reason", "审批意见")
     if not command.granted:
         return p.DisclosureDecided(referral.name, referral.agency, False, (), command.reason)
     fields = command.fields or asked.fields
@@ -87,8 +85,7 @@ def erase(case: Case, command: c.Erase, stamp: f.Stamp) -> p.CaseErased | None:
         zh = f"事件单{CASE_ZH[case.state]}, 尚在办理, 不能删除个人信息; 请先归档或撤销, 再删除"
         why = f"the case is {case.state}: who works on it needs it; close or cancel it first, then erase it"
         raise WrongState(why, zh, case.state.value, ("CloseCase", "CancelCase"))
-    if not command.reason:
-        raise missing("reason", "删除依据")
+    need_text(command.reason, "reason", "删除依据")
     return p.CaseErased(command.reason)
 
 

@@ -11,7 +11,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.clocks import due, on_wall_time
 from callmesh.domain.decide_clocks import counted, dues
 from callmesh.domain.directory import Calendar
-from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotDivertible, NotYours, WrongState, need_text
 from callmesh.domain.guards import (
     at_least_open,
     find_referral,
@@ -210,11 +210,10 @@ def _received(referral: Referral, calendar: Calendar, stamp: f.Stamp, command: c
 def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:
     """A person takes it. Late acceptance is welcome; what was recalled or reassigned is not theirs any more."""
     referral = own_referral(case, command.referral, stamp)
-    if not command.handler:
-        raise missing("handler", "签收人")
+    need_text(command.handler, "handler", "签收人")
     if referral.is_working:
         return None
-    need_referral_state(referral, {_S.OFFERED}, "签收")
+    need_referral_state(referral, {_S.OFFERED}, "签收", stamp)
     within = command.return_within if referral.return_due is None else None
     return_due = due(stamp.at, within, command.calendar) if within else None
     return f.ReferralAccepted(referral.name, command.handler, command.unit, return_due)
@@ -223,21 +222,19 @@ def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:
 def progress(case: Case, command: c.Progress, stamp: f.Stamp) -> f.Body:
     """Only while a person has it."""
     referral = own_referral(case, command.referral, stamp)
-    need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "反馈")
-    if not (command.text or command.arrived or command.started or command.attachments):
-        raise missing("text", "反馈内容")
+    need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "反馈", stamp)
+    if not (command.arrived or command.started or command.attachments):
+        need_text(command.text, "text", "反馈内容")
     return f.ProgressReported(referral.name, command.text, command.arrived, command.started, command.attachments)
 
 
 def resolve(case: Case, command: c.Resolve, stamp: f.Stamp) -> f.Body:
     """Result and public reply; the lead waits until support is done or waived."""
     referral = own_referral(case, command.referral, stamp)
-    need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "办结")
-    if not command.result:
-        raise missing("result", "办理结果")
+    need_referral_state(referral, {_S.ACCEPTED, _S.IN_PROGRESS}, "办结", stamp)
+    need_text(command.result, "result", "办理结果")
     if referral.role == Role.LEAD:
-        if not command.public_reply:
-            raise missing("public_reply", "对来电人的答复")
+        need_text(command.public_reply, "public_reply", "对来电人的答复")
         need_support_done(case)
     ask_by = command.oversight.follow_up_due(case, stamp.at) if command.oversight else None
     leads = referral.role == Role.LEAD
@@ -260,12 +257,11 @@ def recall(case: Case, command: c.Recall, stamp: f.Stamp) -> f.Body:
     """By the sender, before it is resolved; an emergency only by a commander."""
     referral = find_referral(case, command.referral)
     open_states = {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS, _S.SUSPENDED, _S.RETURN_REQUESTED}
-    need_referral_state(referral, open_states, "撤回")
+    need_referral_state(referral, open_states, "撤回", stamp)
     need_sender(referral, case, stamp, "撤回")
     if case.level == Level.P0 and stamp.actor.role != COMMANDER:
         raise NotYours("only a commander may recall an emergency", "特急事件只能由指挥长撤回")
-    if not command.reason:
-        raise missing("reason", "撤回理由")
+    need_text(command.reason, "reason", "撤回理由")
     if referral.role != Role.LEAD:
         return f.ReferralRecalled(referral.name, command.reason)
     return f.ReferralRecalled(referral.name, command.reason, decide_by(command.oversight, case, stamp.at))
@@ -280,7 +276,6 @@ def waive(case: Case, command: c.Waive, stamp: f.Stamp) -> f.Body:
         need_sender(referral, case, stamp, "免办")
     if referral.role != Role.SUPPORT:
         raise Invalid("only a supporting referral can be waived", "只有协办单可以免办", {"name": "is the lead"})
-    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS, _S.SUSPENDED}, "免办")
-    if not command.reason:
-        raise missing("reason", "免办理由")
+    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS, _S.SUSPENDED}, "免办", stamp)
+    need_text(command.reason, "reason", "免办理由")
     return f.ReferralWaived(referral.name, command.reason)

@@ -11,7 +11,7 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
 from callmesh.domain.access import COMMANDER, OVERSEERS
 from callmesh.domain.case import ENDED_CASE, Case
-from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotYours, WrongState, need_text
 from callmesh.domain.guards import at_least_open
 from callmesh.domain.matters import Mediation, RepeatStep
 from callmesh.domain.words import ActorKind, CaseState, RepeatStage
@@ -61,8 +61,7 @@ def advance(case: Case, command: c.AdvanceRepeat, stamp: f.Stamp) -> f.Body:
             state=repeat.stage.value,
             allowed=(following.value,) if following else (),
         )
-    if not command.text:
-        raise missing("text", f"{STAGE_ZH[following]}结果")
+    need_text(command.text, "text", f"{STAGE_ZH[following]}结果")
     if following in (RepeatStage.SUPERVISED, RepeatStage.RECHECKED):
         _need_supervisor(stamp, f"{STAGE_ZH[following]}重复警情")
     if following == RepeatStage.RECHECKED:
@@ -128,8 +127,7 @@ def mediate(case: Case, command: c.RecordMediation, stamp: f.Stamp) -> f.Body:
     taking_part = {case.origin, case.owner, *(one.agency for one in case.this_round)}
     if actor.kind == ActorKind.PERSON and actor.agency not in taking_part:
         raise NotYours("only an agency that takes part records a session", "只有参与办理的单位可以记录调解")
-    if not command.outcome:
-        raise missing("outcome", "调解结果")
+    need_text(command.outcome, "outcome", "调解结果")
     if len(command.outcome) > WORDS:
         raise Invalid("outcome is too long", f"调解结果过长, 至多 {WORDS} 字", {"outcome": f"at most {WORDS}"})
     return m.MediationRecorded(Mediation(actor.agency, stamp.at, command.outcome, actor.person, command.settled))

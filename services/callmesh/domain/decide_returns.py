@@ -10,7 +10,7 @@ from callmesh.domain import commands as c
 from callmesh.domain import facts as f
 from callmesh.domain.case import Case
 from callmesh.domain.decide_referral import need_emergency_service, offer
-from callmesh.domain.errors import Invalid, NotYours, WrongState, missing
+from callmesh.domain.errors import Invalid, NotYours, WrongState, need_text
 from callmesh.domain.guards import find_referral, need_referral_state, need_sender, own_referral
 from callmesh.domain.oversight import decide_by
 from callmesh.domain.referral import Referral
@@ -23,11 +23,9 @@ _S = ReferralState
 def request_return(case: Case, command: c.RequestReturn, stamp: f.Stamp) -> f.Body:
     """Lead only, within the limit, coded and founded; P0 and P1 respond first."""
     referral = own_referral(case, command.referral, stamp)
-    if not command.reason:
-        raise missing("reason", "退单原因代码")
-    if not command.basis:
-        raise missing("basis", "退单依据")
-    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS}, "退单")
+    need_text(command.reason, "reason", "退单原因代码")
+    need_text(command.basis, "basis", "退单依据")
+    need_referral_state(referral, {_S.OFFERED, _S.ACCEPTED, _S.IN_PROGRESS}, "退单", stamp)
     if referral.role != Role.LEAD:
         raise NotYours("a supporting agency cannot return the case", "协办单位不能退单, 请联系主办单位")
     _need_returnable(case, referral, stamp)
@@ -72,10 +70,9 @@ def grant_return(case: Case, command: c.GrantReturn, stamp: f.Stamp) -> f.Body:
     The second one of a round opens a dispute instead, unless it is an emergency or the hops are used up.
     """
     referral = find_referral(case, command.referral)
-    need_referral_state(referral, {_S.RETURN_REQUESTED}, "审批退单")
+    need_referral_state(referral, {_S.RETURN_REQUESTED}, "审批退单", stamp)
     need_sender(referral, case, stamp, "审批退单")
-    if not command.reason:
-        raise missing("reason", "审批意见")
+    need_text(command.reason, "reason", "审批意见")
     if _returned_before(case) and not case.emergency and not command.spent:
         return f.DisputeOpened(referral.name, command.reason, True, decide_by(command.oversight, case, stamp.at))
     had = {one.agency for one in case.this_round if one.role == Role.LEAD}
@@ -99,8 +96,7 @@ def _next_hop(following: Referral, before: Referral) -> Referral:
 def deny_return(case: Case, command: c.DenyReturn, stamp: f.Stamp) -> f.Body:
     """The agency keeps it."""
     referral = find_referral(case, command.referral)
-    need_referral_state(referral, {_S.RETURN_REQUESTED}, "驳回退单")
+    need_referral_state(referral, {_S.RETURN_REQUESTED}, "驳回退单", stamp)
     need_sender(referral, case, stamp, "驳回退单")
-    if not command.reason:
-        raise missing("reason", "驳回理由")
+    need_text(command.reason, "reason", "驳回理由")
     return f.ReturnDenied(referral.name, command.reason)

@@ -8,7 +8,7 @@ from callmesh.domain import facts_clocks as fc
 from callmesh.domain import watch
 from callmesh.domain.access import COMMANDER, OVERSEERS
 from callmesh.domain.case import Case
-from callmesh.domain.errors import NotYours, WrongState, missing
+from callmesh.domain.errors import NotYours, WrongState, missing, need_text
 from callmesh.domain.guards import at_least_open, find_referral, need_referral_state
 from callmesh.domain.referral import Referral
 from callmesh.domain.words import ActorKind, ReferralState, Supervision
@@ -43,9 +43,8 @@ def remind(case: Case, command: c.Remind, stamp: f.Stamp) -> fc.ReferralReminded
     """Ask for progress; a reminder that waits for its answer already is not put off by the next."""
     referral = find_referral(case, command.referral)
     need_overseer(case, referral, stamp, "催办")
-    need_referral_state(referral, _REMINDED, "催办")
-    if not command.reason:
-        raise missing("reason", "催办理由")
+    need_referral_state(referral, _REMINDED, "催办", stamp)
+    need_text(command.reason, "reason", "催办理由")
     due = command.oversight.answer_due(case, stamp.at)
     return fc.ReferralReminded(referral.name, command.reason, min(due, referral.answer_due or due))
 
@@ -55,8 +54,7 @@ def raise_supervision(case: Case, command: c.RaiseSupervision, stamp: f.Stamp) -
     at_least_open(case, "升级督办")
     if command.supervision in (None, Supervision.NONE):
         raise missing("supervision", "督办级别 (蓝、黄、红)")
-    if not command.reason:
-        raise missing("reason", "督办理由")
+    need_text(command.reason, "reason", "督办理由")
     actor = stamp.actor
     if actor.kind == ActorKind.PERSON and actor.role not in OVERSEERS and actor.agency != case.origin:
         raise NotYours("only a supervisor or the first receiver may do this", "只有督办人员或首接单位可以升级督办")
@@ -76,8 +74,7 @@ def lift_supervision(case: Case, command: c.LiftSupervision, stamp: f.Stamp) -> 
     actor = stamp.actor
     if actor.kind != ActorKind.PERSON:
         raise NotYours("only a person lifts supervision", "督办只能由人工解除")
-    if not command.reason:
-        raise missing("reason", "解除督办的理由")
+    need_text(command.reason, "reason", "解除督办的理由")
     watches_it = actor.role in OVERSEERS or (actor.person and actor.person == case.supervisor)
     if not watches_it:
         raise NotYours("only who supervises the case may lift it", "只有督办人员可以解除督办")

@@ -97,3 +97,9 @@ def no_parent() -> NotFound:
 def missing(name: str, zh: str) -> Invalid:
     """A required field is empty."""
     return Invalid(f"{name} is required", f"请填写{zh}", {name: "required"})
+
+
+def need_text(text: str, name: str, zh: str) -> None:
+    """A required text says something; space alone does not."""
+    if not text.strip():
+        raise missing(name, zh)

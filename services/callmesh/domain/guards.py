@@ -75,6 +75,8 @@ _REFERRAL_MOVES: dict[ReferralState, tuple[str, ...]] = {
     ReferralState.RECALLED: (),
     ReferralState.WAIVED: (),
 }
+_FOR_HOLDERS = frozenset({"AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral", "ResumeReferral"})
+_FOR_OTHERS = frozenset({"DecideReturn", "RecallReferral", "SendBackResolution", "ApproveResolution", "ResumeReferral"})
 _MOVES_ZH = {
     "AcceptReferral": "签收",
     "AmendCase": "补充",
@@ -138,17 +140,25 @@ def own_referral(case: Case, name: str, stamp: Stamp) -> Referral:
     return found
 
 
-def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], action: str) -> None:
-    """The referral must stand in one of `allowed`."""
+def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], action: str, stamp: Stamp) -> None:
+    """The referral must stand in one of `allowed`; else who acts is told what they may do now, not what others may."""
     if referral.state in allowed:
         return
-    moves = _REFERRAL_MOVES.get(referral.state, ())
+    every = _REFERRAL_MOVES.get(referral.state, ())
+    moves = tuple(one for one in every if _is_move_of(referral, stamp, one))
+    waits = "请等待派单单位或审核人处理" if every else "该转办单已结束"
     raise WrongState(
         f"the referral is {referral.state}; allowed now: {', '.join(moves) or 'nothing'}",
-        f"转办单{REFERRAL_ZH[referral.state]}, 不能{action}; {_now_zh(moves, '该转办单已结束')}",
+        f"转办单{REFERRAL_ZH[referral.state]}, 不能{action}; {_now_zh(moves, waits)}",
         state=referral.state.value,
         allowed=moves,
     )
+
+
+def _is_move_of(referral: Referral, stamp: Stamp, move: str) -> bool:
+    """Whether it is a move of the agency that has the referral, or of whoever sent it and watches over it."""
+    holds, sent = stamp.actor.agency == referral.agency, stamp.actor.agency == referral.sender
+    return (holds and move in _FOR_HOLDERS) or ((sent or not holds) and move in _FOR_OTHERS)
 
 
 def need_sender(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:

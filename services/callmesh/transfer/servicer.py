@@ -9,7 +9,7 @@ from callmesh.api.v1 import transfer_service_pb2 as pb
 from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceServicer
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
-from callmesh.domain.errors import missing
+from callmesh.domain.errors import need_text
 from callmesh.domain.guards import find_referral, need_part_of
 from callmesh.domain.names import case_id_of, case_of_referral
 from callmesh.domain.oversight import of_city
@@ -50,8 +50,7 @@ class TransferServicer(TransferServiceServicer):
 
     async def DecideReturn(self, request: pb.DecideReturnRequest, context: Any) -> case_pb2.Case:
         case_id = case_of_referral(request.name)
-        if not request.reason:
-            raise missing("reason", "审批意见")
+        need_text(request.reason, "reason", "审批意见")
         if not request.granted:
             return await self._do(case_id, c.DenyReturn(request.name, request.reason), request)
 

@@ -296,6 +296,14 @@ class TestProgressAndResult:
         given(*BASE, accepted()).when(c.Resolve(ONE, "", "您好"), GAS).then_missing("result")
         given(*BASE, accepted()).when(c.Resolve(ONE, "已恢复", ""), GAS).then_missing("public_reply")
 
+    def test_who_is_refused_is_told_their_own_moves(self) -> None:
+        result = f.ReferralResolved(ONE, "已恢复", "您好")
+        done = given(*BASE, accepted(), result)
+        own = done.when(c.Progress(ONE, "再看"), GAS).then_refused(WrongState, state="resolved", allowed=())
+        assert "请等待" in own.zh
+        moves = ("SendBackResolution", "ApproveResolution")
+        done.when(c.Recall(ONE, "误派"), POLICE).then_refused(WrongState, allowed=moves)
+
     def test_the_lead_waits_for_support(self) -> None:
         waiting = given(*WITH_SUPPORT, accepted()).when(c.Resolve(ONE, "已恢复", "您好"), GAS)
         assert "water" in waiting.then_refused(WrongState, state="support_open").zh

@@ -309,10 +309,9 @@ class TestPauses:
         it = life()
         it.do(c.Suspend(ONE, "同意", OVER))
         for command in (c.Progress(ONE, "x"), c.Resolve(ONE, "x", "x"), c.RequestReturn(ONE, "x", "x"), self.ASK):
-            it.when(command, GAS).then_refused(
-                WrongState, state="suspended", allowed=("ResumeReferral", "RecallReferral")
-            )
-        it.when(c.Remind(ONE, "催", OVER)).then_refused(WrongState)
+            it.when(command, GAS).then_refused(WrongState, state="suspended", allowed=("ResumeReferral",))
+        both = ("ResumeReferral", "RecallReferral")
+        it.when(c.Remind(ONE, "催", OVER)).then_refused(WrongState, state="suspended", allowed=both)
 
     def test_bounds_and_words(self) -> None:
         it = life()

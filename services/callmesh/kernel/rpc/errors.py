@@ -41,7 +41,7 @@ def status_of(error: d.DomainError) -> status_pb2.Status:
     if error is UNPARSABLE:
         reason = e.ERROR_REASON_UNPARSABLE
     status = status_pb2.Status(code=code.value[0], message=error.message)
-    metadata = {"etag": error.etag} if isinstance(error, d.Changed) else {}
+    metadata = _metadata(error)
     name = e.ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
     _add(status, error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN, metadata=metadata))
     _add(status, error_details_pb2.LocalizedMessage(locale="zh-CN", message=error.zh))
@@ -56,6 +56,15 @@ def internal(trace_id: str) -> status_pb2.Status:
     _add(status, error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN))
     _add(status, error_details_pb2.LocalizedMessage(locale="zh-CN", message=f"{INTERNAL_ZH} {trace_id}"))
     return status
+
+
+def _metadata(error: d.DomainError) -> dict[str, str]:
+    """What a program decides by, so that it need not read sentences."""
+    if isinstance(error, d.Changed):
+        return {"etag": error.etag}
+    if isinstance(error, d.WrongState):
+        return {"state": error.state, "allowed": ",".join(error.allowed)}
+    return {}
 
 
 def _details(error: d.DomainError) -> list[Message]:
