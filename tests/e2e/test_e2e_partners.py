@@ -80,6 +80,28 @@ async def test_unary_twins_do_all_a_stream_does(clients: Clients) -> None:
         await body.pull(max_items=101)
 
 
+async def test_a_receipt_names_its_own_delivery(clients: Clients) -> None:
+    """With another referral's that one would be done with, and nobody would have it."""
+    desk, body, stub = Desk(clients, "110"), Unary(clients, "drainage"), clients.gateway
+    cases = [await desk.offered(words, "drain_overflow") for words in ("井盖丢了", "井盖响")]
+    mine, others = [await body.pulled(one.name) for one in cases]
+    for wrong in (others.delivery_id, "abc", " "):
+        request = gw.AcknowledgeReferralRequest(name=mine.referral.name, delivery_id=wrong)
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+            await body.call(stub.AcknowledgeReferral, request)
+    again = await until(lambda: _again(body, others), "the other one comes again")
+    for one in (again, mine):
+        assert (await body.receipt(one)).HasField("received_at")
+    for handler in ("  ", "长" * 501):
+        accept = gw.AcceptReferralRequest(request_id=request_id(), name=mine.referral.name, handler=handler)
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"):
+            await body.call(stub.AcceptReferral, accept)
+
+
+async def _again(body: Unary, one: gw.Delivery) -> gw.Delivery | None:
+    return next((each for each in await body.pull() if each.delivery_id == one.delivery_id), None)
+
+
 async def test_what_is_not_receipted_comes_again(clients: Clients) -> None:
     """After a break unreceipted deliveries come again with the same id, receipted ones do not."""
     desk = Desk(clients, "110")

@@ -18,6 +18,7 @@ from callmesh.domain.names import case_of_referral
 from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import allowed_fields, fields_in, mask_for, released
 from callmesh.domain.report import Attachment, Report
+from callmesh.gateway.pump import Pump
 from callmesh.gateway.pumps import Pumps
 from callmesh.kernel import telemetry
 from callmesh.ledger import flags
@@ -26,7 +27,7 @@ from callmesh.ledger.handle import Ask, Outcome
 from callmesh.ledger.port import Head
 from callmesh.ledger.wire import from_proto, from_timestamp, to_proto
 
-TEXT_LENGTH = 4_000
+TEXT_LENGTH, SHORT_LENGTH, CODE_LENGTH = 4_000, 500, 64
 PICTURES, REFERENCE_LENGTH = 6, 200
 
 
@@ -49,11 +50,13 @@ class Actions:
         """The clocks start, the delivery is done with. A repeat changes nothing."""
         case_id = case_of_referral(request.name)
         telemetry.mark(case=case_id)
+        agency = self._mesh.caller().agency
+        _need_delivery_of(self._pumps.of(agency), request)
         head = await self._mesh.ledger.head(case_id)
         if head is None or not await self._says_nothing_new(head, request):
             head = await self._recorded(head, request)
         if request.delivery_id:
-            await self._pumps.receipted(self._mesh.caller().agency, request.delivery_id)
+            await self._pumps.receipted(agency, request.delivery_id, request.name)
         return head
 
     async def _says_nothing_new(self, head: Head, request: pb.AcknowledgeReferralRequest) -> bool:
@@ -64,7 +67,7 @@ class Actions:
         if not mine or not mine[0].HasField("received_at"):
             return False
         item = await self._pumps.of(agency).item(request.delivery_id)
-        if item is None or item.referral.name != name:
+        if item is None:
             return False
         return set(fields_in(from_proto(Report, item.case.report))).issubset(mine[0].released)
 
@@ -112,6 +115,7 @@ class Actions:
 
     async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:
         """A person takes it."""
+        _bounded(SHORT_LENGTH, handler=request.handler, unit=request.unit)
         city = self._mesh.city
         within = city.policy.return_within
         command = c.Accept(request.name, request.handler, city.calendar, request.unit, within)
@@ -126,6 +130,7 @@ class Actions:
 
     async def give_back(self, request: pb.ReturnReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Not ours."""
+        _bounded(CODE_LENGTH, reason=request.reason)
         _bounded(basis=request.basis)
         flagged = flags.of_return_reason(self._mesh.city, request.reason)
         command = c.RequestReturn(request.name, request.reason, request.basis, flagged, self._oversight())
@@ -184,9 +189,19 @@ class Actions:
         raise NotFound("no such referral", "没有这个转办单, 请核对编号")
 
 
+def _need_delivery_of(pump: Pump, request: pb.AcknowledgeReferralRequest) -> None:
+    """A receipt names the delivery that it is for: with another's, that one would be over, and nobody would have it."""
+    if request.delivery_id and not (request.delivery_id.isdecimal() and pump.gave(request.delivery_id, request.name)):
+        raise Invalid(
+            "the delivery is not of this referral",
+            "投递编号与转办单不符, 请按收到的原样回执",
+            {"delivery_id": "as it came with this referral"},
+        )
+
+
 def wished(request: pb.RequestExtensionRequest | pb.RequestSuspensionRequest) -> datetime | None:
     """The time that is asked for, None for as long as the city allows."""
-    return from_timestamp(request.until) if request.HasField("until") else None
+    return from_timestamp(request.until, "until") if request.HasField("until") else None
 
 
 def _pictures(given: Sequence[report_pb2.Attachment]) -> tuple[Attachment, ...]:
@@ -199,7 +214,8 @@ def _pictures(given: Sequence[report_pb2.Attachment]) -> tuple[Attachment, ...]:
     return found
 
 
-def _bounded(**texts: str) -> None:
-    wrong = {name: f"at most {TEXT_LENGTH} characters" for name, text in texts.items() if len(text) > TEXT_LENGTH}
+def _bounded(most: int = TEXT_LENGTH, **texts: str) -> None:
+    wrong = {name: f"at most {most} characters" for name, text in texts.items() if len(text) > most}
     if wrong:
-        raise Invalid(f"too long: {', '.join(wrong)}", f"内容过长: {', '.join(wrong)}", wrong)
+        long = ", ".join(wrong)
+        raise Invalid(f"too long, at most {most} characters: {long}", f"内容过长, 最多 {most} 字: {long}", wrong)

@@ -50,6 +50,7 @@ class Pump:
         self._seats: list[Seat] = []
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._furnished = False
 
     def join(self, seat: Seat) -> None:
         """A stream opened."""
@@ -100,6 +101,12 @@ class Pump:
         message = self._in_flight.get(delivery_id)
         return int(message.metadata.num_delivered) if message is not None else 0
 
+    def gave(self, delivery_id: str, referral: str) -> bool:
+        """False when what is in flight here under this id is another referral's; "" for the referral is any."""
+        message = self._in_flight.get(delivery_id)
+        names = self._mesh.runtime.names
+        return message is None or not referral or message.subject == names.inbox(self.agency, referral)
+
     async def item(self, delivery_id: str) -> pb.Delivery | None:
         """The item that is in flight here under this id; None when there is none, or none that can be opened."""
         message = self._in_flight.get(delivery_id)
@@ -133,12 +140,12 @@ class Pump:
 
     async def waiting(self) -> int:
         """Items not delivered yet; 0 when NATS does not say."""
-        runtime = self._mesh.runtime
-        try:
-            info = await runtime.js.consumer_info(*self._durable)
-        except (TimeoutError, NatsError, OSError):
-            return 0
-        return int(info.num_pending or 0)
+        with contextlib.suppress(TimeoutError, NatsError, OSError):
+            if not self._furnished:
+                await self.furnish()
+            info = await self._mesh.runtime.js.consumer_info(*self._durable)
+            return int(info.num_pending or 0)
+        return 0
 
     def hang_up(self) -> None:
         """Ends all streams, so that partners connect elsewhere or again."""
@@ -182,6 +189,7 @@ class Pump:
             ack_wait=ACK_WAIT_SECONDS,
             max_ack_pending=MAX_ACK_PENDING,
         )
+        self._furnished = True
 
     async def _fetch(self, count: int) -> list[Msg]:
         """What waits at once; [] when nothing does."""

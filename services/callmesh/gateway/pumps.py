@@ -44,17 +44,18 @@ class Pumps:
         """Listens for receipts of what was given out here and receipted elsewhere."""
         await self._mesh.runtime.client.subscribe(self._mesh.runtime.names.receipt("*"), cb=self._heard)
 
-    async def receipted(self, agency: str, delivery_id: str) -> None:
+    async def receipted(self, agency: str, delivery_id: str, referral: str) -> None:
         """The partner has it: acknowledged here, or by the process that gave it out."""
         if not await self.of(agency).receipted(delivery_id):
             with contextlib.suppress(NatsError, OSError):
                 subject = self._mesh.runtime.names.receipt(agency)
-                await self._mesh.runtime.client.publish(subject, delivery_id.encode())
+                await self._mesh.runtime.client.publish(subject, f"{delivery_id} {referral}".encode())
 
     async def _heard(self, message: Msg) -> None:
         pump = self._pumps.get(message.subject.rpartition(".")[2])
-        if pump is not None:
-            await pump.receipted(message.data.decode())
+        delivery_id, _, referral = message.data.decode().partition(" ")
+        if pump is not None and pump.gave(delivery_id, referral):
+            await pump.receipted(delivery_id)
 
     async def close(self) -> None:
         """Gives everything back."""

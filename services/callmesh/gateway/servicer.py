@@ -33,7 +33,7 @@ class GatewayServicer(GatewayServiceServicer):
         pump = self._pumps.of(self._mesh.caller().agency)
         if not 0 <= request.max_items <= MAX_PULL:
             reason = {"max_items": f"1 to {MAX_PULL}"}
-            raise Invalid("max_items is out of range", "max_items 超出范围", reason)
+            raise Invalid("max_items is out of range", f"max_items 须为 1 至 {MAX_PULL}", reason)
         deliveries = await pump.pull(request.max_items or DEFAULT_PULL)
         return pb.PullReferralsResponse(deliveries=deliveries)
 

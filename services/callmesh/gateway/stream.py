@@ -134,7 +134,7 @@ class PartnerStream:
         room = request.hello.max_in_flight or DEFAULT_IN_FLIGHT
         if not 1 <= room <= MAX_IN_FLIGHT:
             reason = {"hello.max_in_flight": f"1 to {MAX_IN_FLIGHT}"}
-            raise Invalid("max_in_flight is out of range", "max_in_flight 超出范围", reason)
+            raise Invalid("max_in_flight is out of range", f"max_in_flight 须为 1 至 {MAX_IN_FLIGHT}", reason)
         waiting = await self._pump.waiting()
         self._out.put(pb.Welcome(agency=self._agency, waiting=waiting))
         self._seat = Seat(room, self._out.put, self._hang_up)

@@ -33,7 +33,9 @@ async def test_a_receipt_at_another_process_ends_the_delivery(
         given = await made[0].of("water").pull(10)
         assert [each.referral.name for each in given] == [name]
 
-        await made[1].receipted("water", given[0].delivery_id)
+        pump, number = made[0].of("water"), given[0].delivery_id
+        assert pump.gave(number, name) and pump.gave(number, "") and not pump.gave(number, f"{name}1")
+        await made[1].receipted("water", given[0].delivery_id, name)
 
         async def acknowledged() -> bool:
             info = await one.runtime.js.consumer_info(NAMES.inbox_stream, NAMES.inbox_durable("water"))
