@@ -171,6 +171,22 @@ async def test_it_resumes_after_the_gateway_was_killed(mesh: LocalMesh) -> None:
         assert len(calls) == 2 and firm.health.problem == ""
 
 
+async def test_much_at_once_goes_in_several_messages(mesh: LocalMesh) -> None:
+    """More than a message may hold is sent in several; what alone is too much is refused before it ends the stream."""
+    kept = Kept(a_partner(mesh, "drainage"))
+    async with kept.partner, desk(mesh) as offer:
+        delivery = await kept.first(await offer("drainage", "路面积水"))
+        await delivery.accept("d-1")
+        notes = [f"{number}{'长' * 3_999}" for number in range(10)]
+        await asyncio.gather(*map(delivery.progress, notes))
+        with pytest.raises(Invalid) as refused:
+            await delivery.progress("长" * 14_000)
+        assert refused.value.fields and "字节" in refused.value.zh
+        done = await delivery.resolve("已疏通", "已疏通")
+        assert sorted(one.text for one in done.feedback) == notes
+        assert kept.partner.health.connections == 1
+
+
 async def test_it_holds_no_more_than_it_said(mesh: LocalMesh) -> None:
     """At most max_in_flight handlers run; the others come as they return."""
     kept = Kept(a_partner(mesh, "heating", max_in_flight=2))
@@ -216,6 +232,9 @@ async def test_who_cannot_hold_a_stream_polls(mesh: LocalMesh) -> None:
         assert (await first.accept("e-1", request_id="once")).accepted_at == taken.accepted_at
         with pytest.raises(Invalid):
             await first.progress("")
+        with pytest.raises(Invalid):
+            await first.progress("长" * 14_000)
+        assert (await first.request_disclosure(["number"], "须联系报料人")).disclosures
         await mesh.kill("gateway", signal.SIGKILL)
         kept.may.set()
         await until(lambda: len({one.name for one in kept.got}) == 3, "the third, after the break")

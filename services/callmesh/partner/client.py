@@ -37,13 +37,14 @@ from callmesh.api.v1.transfer_service_pb2_grpc import TransferServiceStub
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.secure import Wallet
+from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import TlsFiles
 from callmesh.partner.delivery import Actions, Delivery, Kind
-from callmesh.partner.errors import refusal_of
+from callmesh.partner.errors import need_small, refusal_of
 from callmesh.partner.hands import Hands
 from callmesh.partner.patience import PAUSES, patiently
 from callmesh.partner.polling import CALL_SECONDS, Polling
-from callmesh.partner.stream import Stream
+from callmesh.partner.stream import ACTION_BYTES, Stream
 
 Handler = Callable[[Delivery], Awaitable[None]]
 
@@ -191,6 +192,7 @@ class Partner:
 
     async def act(self, action: pb.Action) -> referral_pb2.Referral:
         """An action as the protos have it, with a request id of yours; raises Refused, Unanswered, Stopped."""
+        need_small(action, ACTION_BYTES)
         return await self._stream.act(action)
 
     async def open_case(self, report: report_pb2.Report, *, request_id: str = "", **more: Any) -> case_pb2.Case:
@@ -213,6 +215,7 @@ class Partner:
 
     async def _call(self, method: Any, request: Any) -> Any:
         """A unary call, repeated while the mesh is out of reach or overloaded."""
+        need_small(request, MESSAGE_BYTES)
 
         async def once() -> Any:
             try:

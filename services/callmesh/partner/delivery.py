@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,6 +65,13 @@ class Actions:
         """A pause (挂账), P2 and P3 only."""
         request = pb.RequestSuspensionRequest(name=self.name, reason=reason, until=_stamp(until))
         return await self._do(request_id, request_suspension=request)
+
+    async def request_disclosure(
+        self, fields: Sequence[str], reason: str, *, request_id: str = ""
+    ) -> referral_pb2.Referral:
+        """Personal fields beyond the release policy, named as there; a person at the sender decides."""
+        request = pb.RequestDisclosureRequest(name=self.name, fields=fields, reason=reason)
+        return await self._do(request_id, request_disclosure=request)
 
     async def _do(self, request_id: str, **action: Any) -> referral_pb2.Referral:
         return await self._act(pb.Action(request_id=request_id or new_id(), **action))

@@ -13,9 +13,12 @@ request id, until its patience ends; then it is `Unanswered`.
 from __future__ import annotations
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from callmesh.domain import errors
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.errors import status_of
 
 
 class PartnerError(Exception):
@@ -116,6 +119,13 @@ def refusal(status: status_pb2.Status) -> Refused:
     plain = Refused(status)
     kind = _KINDS.get(plain.reason, Refused)
     return plain if kind is Refused else kind(status)
+
+
+def need_small(request: Message, most: int) -> None:
+    """Raises Invalid for what takes more than `most` bytes: sent, it would end the stream, after each break again."""
+    if request.ByteSize() > most:
+        why = {"action": f"at most {most} bytes"}
+        raise refusal(status_of(errors.Invalid(f"more than {most} bytes", f"内容过大, 最多 {most} 字节", why)))
 
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Refused:

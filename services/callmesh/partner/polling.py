@@ -31,6 +31,7 @@ _METHODS = {
     "contest": "ContestReturn",
     "request_extension": "RequestExtension",
     "request_suspension": "RequestSuspension",
+    "request_disclosure": "RequestDisclosure",
 }
 
 

@@ -33,7 +33,9 @@ STOOD_SECONDS = 5.0
 """A stream that stood so long is opened again at once, nearly; one that breaks again and again less and less often."""
 UNANSWERED = 64
 """Actions without an answer at a time; the next one waits. The gateway carries out as many at once."""
-_BATCH = 32
+_BATCH, _BATCH_BYTES = 32, 16 * 1024
+ACTION_BYTES = 40 * 1024
+"""An action has some 24 KiB at most; with a batch before it, it still goes into the 64 KiB that the mesh takes."""
 _CODE = grpc.StatusCode
 _FOR_GOOD = {_CODE.UNAUTHENTICATED, _CODE.PERMISSION_DENIED, _CODE.INVALID_ARGUMENT, _CODE.UNIMPLEMENTED}
 Open = Callable[[], Any]
@@ -201,16 +203,17 @@ class Stream:
 
     def _gather(self, first: pb.Action | int) -> tuple[pb.ReceiveReferralsRequest, bool]:
         """A message of all that is queued, up to a batch; and whether the end was among it."""
-        message = pb.ReceiveReferralsRequest()
+        message, size = pb.ReceiveReferralsRequest(), 0
         following: pb.Action | int | None = first
         while following is not None:
             if isinstance(following, pb.Action):
                 message.actions.append(following)
+                size += following.ByteSize()
             elif following == 0:
                 return message, True
             else:
                 message.pong = following
-            more = len(message.actions) < _BATCH and not self._out.empty()
+            more = len(message.actions) < _BATCH and size < _BATCH_BYTES and not self._out.empty()
             following = self._out.get_nowait() if more else None
         return message, False
 
