@@ -39,7 +39,7 @@ class ClassificationServicer(ClassificationServiceServicer):
         actor, city = self._mesh.caller(), self._mesh.city
         if len(request.text) > TEXT_LENGTH:
             reason = {"text": f"at most {TEXT_LENGTH} characters"}
-            raise Invalid("text is too long", "内容过长", reason)
+            raise Invalid("text is too long", f"内容过长, 最多 {TEXT_LENGTH} 字", reason)
         found = self._service.assess(request.text, request.channel or "phone", actor.agency)
         emergency = request.emergency or found.verdict == Verdict.EMERGENCY
         return pb.SuggestClassificationResponse(

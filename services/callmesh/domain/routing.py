@@ -71,7 +71,7 @@ def name_agency(city: City, question: Question, agency_id: str, role: Role, why:
     """The target for an agency that a person named; Invalid when the city does not know it."""
     agency = city.agency.get(agency_id)
     if agency is None:
-        reason = {"agency": "unknown agency"}
+        reason = {"support" if role == Role.SUPPORT else "agency": "unknown agency"}
         raise Invalid(f"no agency {agency_id!r}", f"没有单位 {agency_id}, 请核对编号", reason)
     return _target(city, question, agency, role, why)
 

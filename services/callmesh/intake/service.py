@@ -90,7 +90,7 @@ def _placed(report: Report, device: Device | None) -> Report:
 
 
 def _time(request: pb.OpenCaseRequest, field: _Time) -> datetime | None:
-    return from_timestamp(getattr(request, field)) if request.HasField(field) else None
+    return from_timestamp(getattr(request, field), field) if request.HasField(field) else None
 
 
 def check(request: pb.OpenCaseRequest) -> None:

@@ -33,7 +33,7 @@ class IntakeServicer(IntakeServiceServicer):
     async def AmendCase(self, request: pb.AmendCaseRequest, context: Any) -> case_pb2.Case:
         if len(request.text) > NARRATIVE_LENGTH:
             reason = {"text": f"at most {NARRATIVE_LENGTH} characters"}
-            raise Invalid("text is too long", "补充内容过长", reason)
+            raise Invalid("text is too long", f"补充内容过长, 最多 {NARRATIVE_LENGTH} 字", reason)
         given = request.HasField("situation")
         situation = from_proto(Situation, request.situation) if given else None
         return await self._do(case_id_of(request.name), c.Amend(request.text, situation), request)
@@ -52,7 +52,7 @@ class IntakeServicer(IntakeServiceServicer):
     async def AnnotateCase(self, request: pb.AnnotateCaseRequest, context: Any) -> case_pb2.Case:
         if len(request.text) > NOTE_LENGTH:
             reason = {"text": f"at most {NOTE_LENGTH} characters"}
-            raise Invalid("text is too long", "意见内容过长", reason)
+            raise Invalid("text is too long", f"意见内容过长, 最多 {NOTE_LENGTH} 字", reason)
         actor, city = self._mesh.caller(), self._mesh.city
         command = c.Annotate(request.text, city.agency[actor.agency].advisory)
         outcome = await self._mesh.by_person(

@@ -43,12 +43,12 @@ def to_timestamp(at: datetime, into: Timestamp | None = None) -> Timestamp:
     return stamp
 
 
-def from_timestamp(stamp: Timestamp) -> datetime:
-    """A Timestamp as aware datetime in UTC; Invalid outside the years 1 to 9999."""
+def from_timestamp(stamp: Timestamp, name: str = "timestamp") -> datetime:
+    """A Timestamp as aware datetime in UTC; Invalid outside the years 1 to 9999, which tells the field's `name`."""
     try:
         return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
     except OverflowError:
-        raise Invalid("a time is out of range", "时间超出范围, 请核对", {"timestamp": "years 1 to 9999"}) from None
+        raise Invalid("a time is out of range", "时间超出范围, 请核对", {name: "years 1 to 9999"}) from None
 
 
 class Converter:

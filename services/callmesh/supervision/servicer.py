@@ -145,4 +145,4 @@ class SupervisionServicer(SupervisionServiceServicer):
 
 
 def _until(request: pb.DecideExtensionRequest | pb.SuspendReferralRequest) -> datetime | None:
-    return from_timestamp(request.until) if request.HasField("until") else None
+    return from_timestamp(request.until, "until") if request.HasField("until") else None

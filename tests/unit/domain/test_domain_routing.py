@@ -221,6 +221,9 @@ class TestNaming:
             routing.name_agency(CITY, ask("gas_outage"), "nobody", Role.LEAD, "x")
         assert refused.value.violations == {"agency": "unknown agency"}
         speaks(refused.value)
+        with pytest.raises(Invalid) as refused:
+            routing.name_agency(CITY, ask("gas_outage"), "nobody", Role.SUPPORT, "x")
+        assert refused.value.violations == {"support": "unknown agency"}
 
 
 class TestReassign:
