@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -25,3 +27,13 @@ async def test_who_connects_while_it_closes_is_turned_away(turns: int) -> None:
         with pytest.raises(ConnectionResetError):
             await asyncio.to_thread(caller.recv, 1)
     gc.collect()  # an open connection that nobody knows is told here
+
+
+def test_a_port_that_is_taken_is_told_in_a_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        target = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "callmesh", "conform", "--target", target, "--agency", "water"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(f"callmesh: cannot listen on {target}: ")

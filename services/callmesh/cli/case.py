@@ -32,7 +32,7 @@ _EXAMPLES = """\
 export CALLMESH_OPERATOR=12345
 callmesh case open --text 家里停气了 --number 13900001111
 callmesh case classify r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --category gas_outage --reason 接警员核实
-callmesh case transfer r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --support property
+callmesh case transfer r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --support property-mgmt
 callmesh case accept 13900001111 --operator gas --handler g-7
 callmesh case remind r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP 1 --reason 群众来电询问
 callmesh case designate r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --role commander --agency gas --reason 以职责清单为准"""

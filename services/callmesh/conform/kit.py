@@ -46,7 +46,11 @@ class Kit:
     async def listen(self, host: str, port: int) -> int:
         """The port that the front listens on; raises OSError, BadCertificate."""
         self._server = await self._started()
-        return await self.front.listen(host, port)
+        try:
+            return await self.front.listen(host, port)
+        except OSError:
+            await self._server.grpc.stop(0)  # one that is never stopped complains when the program ends
+            raise
 
     async def close(self) -> None:
         """Ends every connection."""
