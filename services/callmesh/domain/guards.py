@@ -76,7 +76,6 @@ _REFERRAL_MOVES: dict[ReferralState, tuple[str, ...]] = {
     ReferralState.WAIVED: (),
 }
 _FOR_HOLDERS = frozenset({"AcceptReferral", "ReportProgress", "ReturnReferral", "ResolveReferral", "ResumeReferral"})
-_FOR_OTHERS = frozenset({"DecideReturn", "RecallReferral", "SendBackResolution", "ApproveResolution", "ResumeReferral"})
 _MOVES_ZH = {
     "AcceptReferral": "签收",
     "AmendCase": "补充",
@@ -141,11 +140,13 @@ def own_referral(case: Case, name: str, stamp: Stamp) -> Referral:
 
 
 def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], action: str, stamp: Stamp) -> None:
-    """The referral must stand in one of `allowed`; else who acts is told what they may do now, not what others may."""
+    """The referral must stand in one of `allowed`. Else whoever sent it is told all that may be done now, the agency
+    that has it what it may do by itself."""
     if referral.state in allowed:
         return
     every = _REFERRAL_MOVES.get(referral.state, ())
-    moves = tuple(one for one in every if _is_move_of(referral, stamp, one))
+    holds = stamp.actor.agency == referral.agency != referral.sender
+    moves = tuple(one for one in every if one in _FOR_HOLDERS) if holds else every
     waits = "请等待派单单位或审核人处理" if every else "该转办单已结束"
     raise WrongState(
         f"the referral is {referral.state}; allowed now: {', '.join(moves) or 'nothing'}",
@@ -153,12 +154,6 @@ def need_referral_state(referral: Referral, allowed: Iterable[ReferralState], ac
         state=referral.state.value,
         allowed=moves,
     )
-
-
-def _is_move_of(referral: Referral, stamp: Stamp, move: str) -> bool:
-    """Whether it is a move of the agency that has the referral, or of whoever sent it and watches over it."""
-    holds, sent = stamp.actor.agency == referral.agency, stamp.actor.agency == referral.sender
-    return (holds and move in _FOR_HOLDERS) or ((sent or not holds) and move in _FOR_OTHERS)
 
 
 def need_sender(referral: Referral, case: Case, stamp: Stamp, action: str) -> None:
