@@ -5,7 +5,8 @@ library's: headers are plain `Name: value` lines in UTF-8, and NATS refuses a pu
 read are not looked at byte by byte; those that are sent have names of our own (kernel/headers.py) and are written as
 one text, unless a value would break a line; what is sent goes to the socket at once, as long as that takes it, and not
 by way of a task; and whoever only notes a message (`listen`) is called while it is read, with no queue and no task
-between. This overrides private methods of the pinned library: a test holds them to the originals.
+between. A socket that was lost a moment ago is not written to: what is sent waits until there is another. This
+overrides private methods of the pinned library: a test holds them to the originals.
 """
 
 from __future__ import annotations
@@ -62,10 +63,13 @@ class Connection(Client):
             await self._flush_pending()
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        transport = self._transport
-        if force_flush or transport is None or not self.is_connected or not _takes_more(transport):
+        writer = self._transport._io_writer if isinstance(self._transport, TcpTransport) else None
+        if writer is not None and writer.is_closing():
+            return None  # lost, as the reader is about to notice: the library would write to it, and raise RuntimeError
+        behind = writer is None or writer.transport.get_write_buffer_size() >= _FULL_BYTES
+        if force_flush or behind or not self.is_connected:
             return await super()._flush_pending(force_flush)
-        transport.writelines(self._pending)
+        self._transport.writelines(self._pending)
         self._pending, self._pending_data_size = [], 0
         return None
 
@@ -91,9 +95,3 @@ class Connection(Client):
             if colon:
                 found[name] = value.strip(_BLANKS)
         return found
-
-
-def _takes_more(transport: Any) -> bool:
-    """Whether the socket is open and not behind; else the library's task waits for it."""
-    writer = transport._io_writer if isinstance(transport, TcpTransport) else None
-    return writer is not None and not writer.is_closing() and writer.transport.get_write_buffer_size() < _FULL_BYTES

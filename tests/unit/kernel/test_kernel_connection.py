@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 import uvloop
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from nats.js.api import Header
 from callmesh.kernel import headers
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.messaging import connect
+from callmesh.kernel.tasks import ended
 from support.nats_server import NatsServer
 from support.waiting import until
 
@@ -110,19 +112,31 @@ async def test_what_a_socket_does_not_take_at_once_comes_in_order(nats: NatsServ
     await reader.close()
 
 
-async def test_a_connection_that_closes_is_no_defect(nats: NatsServer) -> None:
-    """The socket is gone and the client has not heard of it yet: what is published may be lost, and it goes on."""
+@pytest.mark.parametrize("flusher", ["alive", "ended"])
+async def test_a_connection_that_closes_is_no_defect(nats: NatsServer, flusher: str) -> None:
+    """The socket is gone and the client has not heard of it yet: what is published comes by the next one. The library's
+    own task for it may have ended at the first word."""
+    came: list[bytes] = []
 
     async def published() -> None:
-        client = Connection()
+        client, reader = Connection(), Connection()
         await connect(client, nats.url, "test")
-        assert client._transport is not None
+        await connect(reader, nats.url, "reader")
+        await reader.listen("x.y", lambda message: came.append(message.data))
+        await reader.flush()
+        assert client._transport is not None and client._flusher_task is not None
+        if flusher == "ended":
+            await ended(client._flusher_task)
         client._transport.close()
+        said = 0
         while client.is_connected:
-            await client.publish("x.y", b"said", headers={headers.CE_AGENCY: "110"})
+            await client.publish("x.y", b"%d" % said, headers={headers.CE_AGENCY: "110"})
+            said += 1
             await asyncio.sleep(0)  # a turn of the loop
         await until(lambda: client.stats["reconnects"] == 1 and client.is_connected, "connected again")
-        await client.flush()
+        await until(lambda: came == [b"%d" % number for number in range(said)], "all that was said, in order")
+        assert said
         await client.close()
+        await reader.close()
 
     await asyncio.to_thread(uvloop.run, published())  # the services' loop, which takes it for a defect
