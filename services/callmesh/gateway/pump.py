@@ -26,10 +26,10 @@ from callmesh.gateway.inbox import opened
 from callmesh.gateway.seats import Seat, state_of
 from callmesh.kernel.ids import now
 from callmesh.kernel.kek import BadKey
-from callmesh.kernel.messaging import ensure_durable, require_connection, sequence_of, unreachable
+from callmesh.kernel.messaging import PAUSE_SECONDS, ensure_durable, require_connection, sequence_of, unreachable
 from callmesh.kernel.pull import Puller
 from callmesh.kernel.tasks import ended
-from callmesh.kernel.telemetry import delivered_total, log, redelivered_total
+from callmesh.kernel.telemetry import delivered_total, fault, log, redelivered_total
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.wire import to_timestamp
 
@@ -168,7 +168,10 @@ class Pump:
                 await self._feed(puller)
             except (NatsError, OSError, TimeoutError, Unreachable) as wrong:
                 log.warning("pump lost NATS", agency=self.agency, error=repr(wrong)[:100])
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(PAUSE_SECONDS)
+            except Exception as wrong:  # one that ended would leave its agency without anything, and looking well
+                log.error("pump failed and begins anew", agency=self.agency, error=fault(wrong))
+                await asyncio.sleep(PAUSE_SECONDS)
             finally:
                 await puller.close()
                 await _return(puller.left())

@@ -63,13 +63,14 @@ class Connection(Client):
             await self._flush_pending()
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        writer = self._transport._io_writer if isinstance(self._transport, TcpTransport) else None
+        transport = self._transport
+        writer = transport._io_writer if isinstance(transport, TcpTransport) else None
         if writer is not None and writer.is_closing():
             return None  # lost, as the reader is about to notice: the library would write to it, and raise RuntimeError
-        behind = writer is None or writer.transport.get_write_buffer_size() >= _FULL_BYTES
-        if force_flush or behind or not self.is_connected:
+        takes_more = writer is not None and writer.transport.get_write_buffer_size() < _FULL_BYTES
+        if force_flush or transport is None or not self.is_connected or not takes_more:
             return await super()._flush_pending(force_flush)
-        self._transport.writelines(self._pending)
+        transport.writelines(self._pending)
         self._pending, self._pending_data_size = [], 0
         return None
 

@@ -154,6 +154,9 @@ class Consumer:
             except (NatsError, OSError, TimeoutError) as wrong:
                 log.warning("consumer lost NATS", durable=self.durable, error=repr(wrong)[:100])
                 await self._pause()
+            except Exception as wrong:  # one that ended would leave its service deaf, and looking well
+                log.error("consumer failed and begins anew", durable=self.durable, error=fault(wrong))
+                await self._pause()
             finally:
                 await puller.close()
 

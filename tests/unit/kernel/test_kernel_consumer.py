@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
@@ -31,8 +32,8 @@ class Bench:
         self.js: JetStreamContext = client.jetstream(timeout=30)
         self.running: list[tuple[Consumer, asyncio.Task[None]]] = []
 
-    def start(self, handle: messaging.Handler) -> tuple[Consumer, asyncio.Task[None]]:
-        consumer = Consumer(self.client, self.js, NAMES, STREAM, DURABLE, SUBJECT, handle)
+    def start(self, handle: messaging.Handler, **more: Any) -> tuple[Consumer, asyncio.Task[None]]:
+        consumer = Consumer(self.client, self.js, NAMES, STREAM, DURABLE, SUBJECT, handle, **more)
         one = (consumer, asyncio.create_task(consumer.run()))
         self.running.append(one)
         return one
@@ -298,6 +299,24 @@ async def test_a_bookmark_that_cannot_be_stored_hinders_nobody(nats: NatsServer)
         await one.publish("a", "b")
         await until(lambda: len(seen.texts) == 2, "both")
         assert seen.texts == ["a", "b"]
+
+
+async def test_a_defect_beside_the_handler_does_not_end_it(nats: NatsServer) -> None:
+    """Nobody would see it: the process answers calls, and says that it serves."""
+    defects: list[Exception] = [RuntimeError("the handler is closed"), KeyError("nobody thought of it")]
+
+    def known() -> int:
+        if defects:
+            raise defects.pop()
+        return 0
+
+    async with bench(nats) as one:
+        seen = Seen()
+        one.start(seen, known=known)
+        await until(lambda: not defects, "both")
+        await one.publish("a", "b")
+        await until(lambda: seen.texts[-1:] == ["b"], "what came after it")
+        assert "a" in seen.texts
 
 
 async def test_an_existing_durable_keeps_its_settings(nats: NatsServer) -> None:
