@@ -213,6 +213,27 @@ async def test_actions_on_one_case_stay_in_order(clients: Clients) -> None:
             assert done.referrals[0].state == RState.RESOLVED and len(done.referrals[0].feedback) == 1
 
 
+async def test_an_action_may_name_its_request_where_a_unary_call_does(clients: Clients) -> None:
+    """Sent twice, as after a break, the note is one note, and both are answered by the name of the request in it."""
+    desk, water = Desk(clients, "110"), Unary(clients, "water")
+    case = await desk.offered("停水", "water_outage")
+    name = (await water.pulled(case.name)).referral.name
+    taken = gw.AcceptReferralRequest(request_id=request_id(), name=name, handler="h1")
+    note = gw.ReportProgressRequest(request_id=request_id(), name=name, text="到场")
+    actions = [gw.Action(accept=taken), gw.Action(progress=note), gw.Action(progress=note)]
+    stream = clients.gateway.ReceiveReferrals(metadata=identity("water", "h1"))
+    await stream.write(gw.ReceiveReferralsRequest(hello=gw.Hello(max_in_flight=1)))
+    for action in actions:
+        await stream.write(gw.ReceiveReferralsRequest(actions=[action]))
+    outcomes: list[gw.Outcome] = []
+    async with asyncio.timeout(AT_ONCE):
+        while len(outcomes) < len(actions):
+            outcomes += (await stream.read()).outcomes
+    stream.cancel()
+    assert [one.request_id for one in outcomes] == [taken.request_id, note.request_id, note.request_id]
+    assert [len(one.referral.feedback) for one in outcomes] == [0, 1, 1]
+
+
 async def test_supplements_reach_who_works_on_it(clients: Clients) -> None:
     """What the caller adds later goes to every body that has the case; after the end to nobody."""
     desk = Desk(clients, "110")

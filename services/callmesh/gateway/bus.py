@@ -27,7 +27,7 @@ from callmesh.domain.errors import DomainError, Invalid
 from callmesh.domain.words import ActorKind
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.inbox import opened
-from callmesh.gateway.outcomes import outcome_of, request_of
+from callmesh.gateway.outcomes import outcome_of, request_id_of, request_of
 from callmesh.gateway.pumps import Pumps
 from callmesh.kernel import headers
 from callmesh.kernel.kek import BadKey
@@ -121,7 +121,7 @@ class Bus:
             with await self._mesh.access.place(actor, request):
                 return await outcome_of(self._actions, action)
         except DomainError as refused:
-            return pb.Outcome(request_id=action.request_id, status=status_of(refused))
+            return pb.Outcome(request_id=request_id_of(action), status=status_of(refused))
 
 
 def _not_sealed() -> Invalid:

@@ -18,9 +18,14 @@ def request_of(action: pb.Action) -> Message:
     return found
 
 
+def request_id_of(action: pb.Action) -> str:
+    """The action's; of one without that of what it asks, where a unary call has it: a retry must be known as one."""
+    return action.request_id or getattr(request_of(action), "request_id", "")
+
+
 async def outcome_of(do: Actions, action: pb.Action) -> pb.Outcome:
     """Carries it out; a refusal or a defect is an outcome, too."""
-    outcome = pb.Outcome(request_id=action.request_id)
+    outcome = pb.Outcome(request_id=request_id_of(action))
     try:
         await _apply(do, action, outcome)
     except DomainError as refused:
@@ -33,7 +38,7 @@ async def outcome_of(do: Actions, action: pb.Action) -> pb.Outcome:
 
 
 async def _apply(do: Actions, action: pb.Action, outcome: pb.Outcome) -> None:
-    request_id = action.request_id
+    request_id = request_id_of(action)
     match action.WhichOneof("action"):
         case "acknowledge":
             await do.receipt(action.acknowledge)  # a stream answers refusals of it alone

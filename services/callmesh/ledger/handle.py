@@ -120,13 +120,21 @@ async def repeated_of(ledger: Ledger, case_id: str, head: Head | None, stamp: St
 
 def fits(record: facts_pb2.Record, command: c.Command) -> facts_pb2.Record:
     """The record, unless it grew too large: words stop long before the steps that end a case do."""
-    if record.ByteSize() > (WORDS_BYTES if isinstance(command, (c.Amend, c.Annotate, c.Progress)) else RECORD_BYTES):
-        raise Invalid(
-            "the case holds too much text; open a new one and refer to it",
-            "该事件单内容过多, 请另开新单并注明原单编号",
-            {"text": "no room left in this case"},
+    size = record.ByteSize()
+    if size > WORDS_BYTES and isinstance(command, (c.Amend, c.Annotate, c.Progress)):
+        raise _no_room(
+            "the case takes no more text: say the rest in its result, or in a new case that refers to it",
+            "该事件单文字已满, 不能再补充; 其余内容请写入办理结果, 或另开新单并注明原单编号",
+        )
+    if size > RECORD_BYTES:
+        raise _no_room(
+            "the case holds too much text; open a new one and refer to it", "该事件单内容过多, 请另开新单并注明原单编号"
         )
     return record
+
+
+def _no_room(message: str, zh: str) -> Invalid:
+    return Invalid(message, zh, {"text": "no room left in this case"})
 
 
 def gave_up(unknown: Ambiguous | None) -> DomainError:
