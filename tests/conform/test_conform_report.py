@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from callmesh.cli.conform import command
 from callmesh.conform import page, report
+from callmesh.conform.record import Record
 from callmesh.conform.run import Result, Run, Verdict
 from callmesh.conform.scenarios import ALL, BY_NAME
 from callmesh.conform.scenarios.connection import hammering, same
@@ -58,6 +59,19 @@ class TestReport:
         assert f"--only {run.results[1].scenario.name} --seed 7" in failed
         assert unseen.startswith("not shown") and "no unary calls" in unseen
         assert report.summary(run) == "3 scenarios: 1 pass, 1 fail, 1 not shown (不符合)"
+
+    def test_what_an_idle_partner_does_takes_a_line(self) -> None:
+        """It pushed out what a finding is about."""
+        record = Record()
+        record.heard("accept", "W-1", "a-1")
+        for number in range(90):
+            record.heard("call", "PullReferrals", message=number)
+        record.told("ping", "1", text="1")
+        record.heard("resolve", "W-1", "a-2")
+        first, pulls, more, last = record.lines(most=60)
+        assert "accept W-1" in first and "call PullReferrals" in pulls and "resolve W-1" in last
+        assert "and 90 more" in more
+        assert next(iter(record.lines(most=2))) == "(2 earlier lines left out)"
 
     def test_junit_is_xml_with_the_counts(self) -> None:
         suite = Xml.fromstring(report.junit(a_run())).find("testsuite")

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -74,13 +75,24 @@ class Record:
             return None
 
     def lines(self, most: int) -> Iterator[str]:
-        """The last events, for people."""
-        left_out = len(self.events) - most
+        """The last events, for people; what an idle partner does in a row is a line."""
+        lines = [line for idle, row in groupby(self.events, _is_idle) for line in self._told_of(list(row), idle)]
+        left_out = len(lines) - most
         if left_out > 0:
             yield f"({left_out} earlier lines left out)"
-        yield from (one.line(self.began) for one in self.events[-most:])
+        yield from lines[-most:]
+
+    def _told_of(self, row: list[Event], idle: bool) -> Iterator[str]:
+        shown = row[:1] if idle else row
+        yield from (one.line(self.began) for one in shown)
+        if more := len(row) - len(shown):
+            yield f"{'':>10} .. and {more} more pings, pongs or pulls"
 
     def _add(self, event: Event) -> None:
         if len(self.events) < LONGEST:
             self.events.append(event)
         self._news.set()
+
+
+def _is_idle(one: Event) -> bool:
+    return one.what in ("ping", "pong") or one.name == "PullReferrals"

@@ -113,7 +113,8 @@ class PlayedGateway(GatewayServiceServicer):
                 self.record.heard("pong", str(seat.number), text=f"to ping {request.pong}", message=request.pong)
             for action in request.actions:
                 kind = action.WhichOneof("action") or ""
-                answering = self._answer_on(seat, kind, getattr(action, kind, None), action.request_id)
+                asked = getattr(action, kind, None)
+                answering = self._answer_on(seat, kind, asked, action.request_id or getattr(asked, "request_id", ""))
                 task = asyncio.create_task(answering)
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
@@ -164,7 +165,11 @@ class PlayedGateway(GatewayServiceServicer):
         self.record.heard("call", type(request).__name__.removesuffix("Request"), message=_deadline(context))
         if self.away:
             raise Unreachable("the mesh is away", "系统暂时不可用, 请稍后重试")
-        return await self._act(kind, request, getattr(request, "request_id", ""))
+        try:
+            return await self._act(kind, request, getattr(request, "request_id", ""))
+        except asyncio.CancelledError:
+            self.record.heard("gave up", request.name, text=f"{kind}: cancelled, or its deadline is over")
+            raise
 
     async def AcknowledgeReferral(self, request: pb.AcknowledgeReferralRequest, context: Any) -> Referral:
         return await self._call("acknowledge", request, context)
