@@ -28,12 +28,12 @@ from nats.js.kv import KeyValue
 from callmesh.directory.codec import Undecodable, decode, encode, stamp
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
+from callmesh.kernel.subjects import DIRECTORY_BUCKET
 from callmesh.kernel.tasks import ended
 
 if TYPE_CHECKING:
     from callmesh.directory.locate import Locator
 
-BUCKET = "directory"
 KEY = "city"
 _HISTORY = 8
 _MOST = 1024 * 1024 - 4096  # the server's limit for a message, less room for its headers
@@ -52,9 +52,11 @@ class _Stored:
 async def ensure_bucket(js: JetStreamContext, replicas: int = 1) -> KeyValue:
     """The bucket, created when it is missing; an existing one is left as it is."""
     try:
-        return await js.key_value(BUCKET)
+        return await js.key_value(DIRECTORY_BUCKET)
     except BucketNotFoundError:
-        return await js.create_key_value(bucket=BUCKET, history=_HISTORY, storage=StorageType.FILE, replicas=replicas)
+        return await js.create_key_value(
+            bucket=DIRECTORY_BUCKET, history=_HISTORY, storage=StorageType.FILE, replicas=replicas
+        )
 
 
 async def publish(js: JetStreamContext, city: City, force: bool = False, replicas: int = 1) -> int:
@@ -81,7 +83,7 @@ async def publish(js: JetStreamContext, city: City, force: bool = False, replica
 async def fetch(js: JetStreamContext) -> City | None:
     """The city in force, or None; Undecodable when the value cannot be read."""
     try:
-        bucket = await js.key_value(BUCKET)
+        bucket = await js.key_value(DIRECTORY_BUCKET)
     except BucketNotFoundError:
         return None
     data = (await _stored(bucket)).data
@@ -132,7 +134,7 @@ class DirectoryWatch:
         if self._task is not None:
             raise RuntimeError("the directory watch is started already")
         try:
-            bucket = await js.key_value(BUCKET)
+            bucket = await js.key_value(DIRECTORY_BUCKET)
             self._take(await _stored(bucket))
         except Exception as error:
             self.looked = isinstance(error, BucketNotFoundError)
@@ -154,7 +156,7 @@ class DirectoryWatch:
     async def _follow(self, js: JetStreamContext) -> None:
         while True:
             try:
-                await self._watch(await js.key_value(BUCKET))
+                await self._watch(await js.key_value(DIRECTORY_BUCKET))
             except Exception as error:
                 _log.warning("directory_watch_restarts", error=repr(error))
             await asyncio.sleep(min(self._pause * 2**self._failures, self._longest))

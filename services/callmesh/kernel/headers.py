@@ -6,7 +6,6 @@ CE_VERSION = "ce-specversion"
 CE_ID = "ce-id"
 CE_TYPE = "ce-type"
 CE_SOURCE = "ce-source"
-CE_TIME = "ce-time"
 CE_AGENCY = "ce-agency"
 TRACEPARENT = "traceparent"
 MSG_ID = "Nats-Msg-Id"
@@ -19,8 +18,9 @@ SCHEDULE_TARGET = "Nats-Schedule-Target"
 SCHEDULE_TTL = "Nats-Schedule-TTL"
 SUBJECT = "Nats-Subject"
 SEQUENCE = "Nats-Sequence"
+PENDING = "Nats-Pending-Messages"
 
-# gRPC metadata that says who calls, until identity comes from certificates.
+# gRPC metadata that says who calls: person and role; the agency too, where certificates do not say it.
 AGENCY = "callmesh-agency"
 PERSON = "callmesh-person"
 ROLE = "callmesh-role"

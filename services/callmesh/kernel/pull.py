@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from callmesh.kernel import headers
 from callmesh.kernel.connection import Connection
 from callmesh.kernel.telemetry import clock
 
@@ -125,7 +126,7 @@ class Puller:
             self._messages.append(message)
             self._notice(message)
         elif status in (_TIMED_OUT, _NO_MESSAGES):
-            self._asked = max(0, self._asked - int((message.headers or {}).get("Nats-Pending-Messages", "0")))
+            self._asked = max(0, self._asked - int((message.headers or {}).get(headers.PENDING, "0")))
         elif status != _HEARTBEAT:
             self._problem = f"{status} {(message.headers or {}).get('Description', '')}"
         if status != _HEARTBEAT:

@@ -124,10 +124,9 @@ def _log(names: Names, shard: int, replicas: int) -> StreamConfig:
 
 
 def _timers(names: Names, replicas: int) -> StreamConfig:
-    region = names.region
     return _kept(
         names.timers_stream,
-        [f"tm.{region}.>", f"due.{region}.>"],
+        [names.timers_all, names.due_all],
         replicas,
         max_msgs_per_subject=1,
         allow_msg_schedules=True,
@@ -136,13 +135,13 @@ def _timers(names: Names, replicas: int) -> StreamConfig:
 
 
 def _inbox(names: Names, replicas: int) -> StreamConfig:
-    return _kept(names.inbox_stream, [f"in.{names.region}.>"], replicas, max_age=30 * _DAY)
+    return _kept(names.inbox_stream, [names.inbox_all], replicas, max_age=30 * _DAY)
 
 
 def _audit(names: Names, replicas: int) -> StreamConfig:
     return _kept(
         names.audit_stream,
-        [f"au.{names.region}.>"],
+        [names.audit_all],
         replicas,
         discard=DiscardPolicy.NEW,
         deny_delete=True,
@@ -153,7 +152,7 @@ def _audit(names: Names, replicas: int) -> StreamConfig:
 def _recent(names: Names, replicas: int) -> StreamConfig:
     return _kept(
         names.recent_stream,
-        [f"rc.{names.region}.>"],
+        [names.recent_all],
         replicas,
         max_msgs_per_subject=KEPT,
         max_age=DAYS * _DAY,
@@ -171,7 +170,7 @@ def _keys(names: Names, replicas: int) -> StreamConfig:
 
 
 def _bookmarks(names: Names, replicas: int) -> StreamConfig:
-    return _kept(names.bookmarks_stream, [f"bm.{names.region}.>"], replicas, max_msgs_per_subject=1)
+    return _kept(names.bookmarks_stream, [names.bookmarks_all], replicas, max_msgs_per_subject=1)
 
 
 def _dlq(names: Names, replicas: int) -> StreamConfig:

@@ -29,14 +29,38 @@ class Names:
         return f"TIMERS_{self.region}"
 
     @property
+    def timers_all(self) -> str:
+        """Every timer that is armed."""
+        return f"tm.{self.region}.>"
+
+    @property
+    def due_all(self) -> str:
+        """Every timer that fired."""
+        return f"due.{self.region}.>"
+
+    def due_of(self, shard: int | str) -> str:
+        """Those of a shard's cases."""
+        return f"due.{self.region}.{shard}.>"
+
+    @property
     def inbox_stream(self) -> str:
         """What partners are to receive."""
         return f"INBOX_{self.region}"
 
     @property
+    def inbox_all(self) -> str:
+        """Every agency's news."""
+        return f"in.{self.region}.>"
+
+    @property
     def audit_stream(self) -> str:
         """Signed heads of the logs."""
         return f"AUDIT_{self.region}"
+
+    @property
+    def audit_all(self) -> str:
+        """Signed heads of every log."""
+        return f"au.{self.region}.>"
 
     def audit(self, shard: int | str) -> str:
         """Signed heads of one shard's log."""
@@ -47,6 +71,11 @@ class Names:
         """How far the services' readers are."""
         return f"BOOKMARKS_{self.region}"
 
+    @property
+    def bookmarks_all(self) -> str:
+        """How far anybody is."""
+        return f"bm.{self.region}.>"
+
     def bookmark(self, stream: str, durable: str) -> str:
         """How far a durable is in a stream."""
         return f"bm.{self.region}.{stream}.{durable}"
@@ -55,6 +84,11 @@ class Names:
     def recent_stream(self) -> str:
         """Who came lately under a key."""
         return f"RECENT_{self.region}"
+
+    @property
+    def recent_all(self) -> str:
+        """The last comers of every key."""
+        return f"rc.{self.region}.>"
 
     def recent(self, key: str) -> str:
         """Where a key's last comers stand."""

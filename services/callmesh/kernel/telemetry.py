@@ -30,6 +30,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from callmesh.kernel import headers
 from callmesh.kernel.config import Settings
 from callmesh.kernel.counting import Counter, Gauge
 
@@ -247,7 +248,7 @@ def _child(parent: SpanContext) -> SpanContext:
 
 def incoming(metadata: Mapping[str, str]) -> SpanContext | None:
     """The caller's context from metadata or headers."""
-    return parse_traceparent(metadata.get("traceparent"))
+    return parse_traceparent(metadata.get(headers.TRACEPARENT))
 
 
 def shutdown() -> None:

@@ -37,6 +37,6 @@ def build(runtime: Runtime) -> None:
         await ended.on_facts(messages)
 
     mesh.consume_log("supervision", on_facts, LINGER_SECONDS)
-    due = f"due.{runtime.names.region}.>"
-    runtime.consume(runtime.names.timers_stream, "supervision_due", due, clocks.on_due)
+    names, shard = runtime.names, runtime.settings.shard
+    runtime.consume(names.timers_stream, f"supervision_due_{shard}", names.due_of(shard), clocks.on_due)
     runtime.on_start.append(Notary(runtime).start)

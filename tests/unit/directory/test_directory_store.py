@@ -15,9 +15,10 @@ from nats.js.kv import KeyValue
 
 from callmesh.directory import store
 from callmesh.directory.codec import Undecodable, stamp
-from callmesh.directory.store import BUCKET, KEY, DirectoryWatch, ensure_bucket, fetch, publish
+from callmesh.directory.store import KEY, DirectoryWatch, ensure_bucket, fetch, publish
 from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
+from callmesh.kernel.subjects import DIRECTORY_BUCKET
 from support.nats_server import NatsServer, jetstream
 from support.waiting import PATIENCE
 
@@ -198,7 +199,7 @@ class TestWatch:
             for name in ("一", "二", "三"):
                 await publish(js, renamed(city, name))
                 assert (await watch.next()).name == name
-            await js.delete_key_value(BUCKET)
+            await js.delete_key_value(DIRECTORY_BUCKET)
             await publish(js, renamed(city, "四"))
             assert (await watch.next()).name == "四"
 

@@ -14,7 +14,7 @@ from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel.config import Settings
 from callmesh.kernel.messaging import ensure_durable
 
-READERS = ("classification", "transfer", "gateway", "supervision")
+READERS = ("intake", "classification", "transfer", "gateway", "supervision")
 _MISSED = "deadline_missed"
 
 
