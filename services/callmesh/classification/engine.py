@@ -23,7 +23,7 @@ from callmesh.domain.directory import Category
 from callmesh.kernel.ids import now
 from callmesh.kernel.telemetry import log
 
-_MODEL, _THRESHOLDS = "default.model", "thresholds.toml"
+OWN_MODEL, _THRESHOLDS = "default.model", "thresholds.toml"
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -95,7 +95,7 @@ class RulesInForce:
 
     def _take(self) -> None:
         try:
-            self._rules = load_rules(self._folder, self._own(_MODEL), self._own(_THRESHOLDS))
+            self._rules = load_rules(self._folder, self._own(OWN_MODEL), self._own(_THRESHOLDS))
             log.info("rules in force", version=self._rules.matcher.version)
         except Refused as refused:
             log.error("rules refused, the version in force stays", error=str(refused))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 import click
 
 from callmesh.cli.classify_replay import CITY, recorded
 from callmesh.cli.classify_train import KEYS, needs_training, replace, teller, write_report
 from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual
+from callmesh.cli.streams import region_settings
 
-IN_FORCE = "models/in-force.model"
+_OWN = "default.model in CALLMESH_RULES_DIR"
 _REFIT = """\
 callmesh classify refit --since 2026-10-01 --out refit        corrections on the log of a running mesh
 callmesh classify refit --cases corrected.jsonl --out refit   {"text": …, "category": …} a line"""
 _PROMOTE = """\
 callmesh classify promote --model refit/refit.model
-callmesh classify promote --model refit/refit.model --to /var/lib/callmesh/models/in-force.model"""
+callmesh classify promote --model refit/refit.model --to /etc/callmesh/rules/default.model"""
 _PROMOTE_EXITS = """\
 0  promoted
 1  refused; every reason is printed, what is in force stays
@@ -62,26 +61,50 @@ def refit(since: str, cases: Path | None, out: Path, quiet: bool) -> None:
     "promote", cls=Manual, sections={"Environment": KEYS, "Exit status": _PROMOTE_EXITS, "Examples": _PROMOTE}
 )
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="The model to put in force.")
-@click.option("--in-force", type=click.Path(path_type=Path), help="The model in force; the shipped one when not given.")
-@click.option("--to", type=click.Path(path_type=Path), help=f"Where it goes.  [default: {IN_FORCE} in the data folder]")
+@click.option(
+    "--in-force", type=click.Path(path_type=Path), help=f"The model in force.  [default: {_OWN}, else the shipped one]"
+)
+@click.option("--to", type=click.Path(path_type=Path), help=f"Where it goes.  [default: {_OWN}]")
 @click.option("--city", type=click.Path(path_type=Path, file_okay=False), default=CITY, help="City folder in force.")
 @click.option("--dry-run", is_flag=True, help="Only say whether it would be promoted.")
-def promote(**given: Any) -> None:
+def promote(model: Path, in_force: Path | None, to: Path | None, city: Path, dry_run: bool) -> None:
     """Put a model in force (上线) when suite and held-out reports do not get worse; say why not otherwise.
 
-    The promoted file carries the suite's report and this machine's signature. Services read it when they start.
+    The promoted file carries the suite's report and this machine's signature. A classification service whose
+    CALLMESH_RULES_DIR is that folder reads it within half a minute, and keeps what it has if it cannot be used.
     """
-    from callmesh.classification import model_file, promotion, signing
+    own = _own_model()
+    target = to or own
+    if target is None and not dry_run:
+        raise BadInput("where to? set CALLMESH_RULES_DIR as the classification service has it, or give --to FILE")
+    body = _judged(model, in_force or (own if own and own.exists() else None), city)
+    if dry_run or target is None:
+        click.echo("would be promoted")
+        return
+    _put(target, body)
+    click.echo(f"promoted: {target}")
+
+
+def _own_model() -> Path | None:
+    """Where a service of these settings looks for a model of the agency's own."""
+    from callmesh.classification.engine import OWN_MODEL
+
+    folder = region_settings().rules_dir
+    return Path(folder) / OWN_MODEL if folder else None
+
+
+def _judged(model: Path, in_force: Path | None, city: Path) -> bytes:
+    """The model with the suite's report, told beside the one in force; Failure when it is worse."""
+    from callmesh.classification import promotion
     from callmesh.classification.engine import Refused
     from callmesh.classification.model import ModelRefused
     from callmesh.cli.directory import read_city
 
-    categories = read_city(given["city"]).categories
+    categories = read_city(city).categories
     try:
-        after = promotion.standing(given["model"], categories)
-        before = promotion.standing(given["in_force"], categories)
+        after, before = promotion.standing(model, categories), promotion.standing(in_force, categories)
         reasons = promotion.refusals(before, after)
-        body = promotion.checked(given["model"], promotion.report_of(after))
+        body = promotion.checked(model, promotion.report_of(after))
     except (Refused, ModelRefused) as refused:
         raise BadInput(str(refused)) from None
     click.echo(
@@ -89,13 +112,14 @@ def promote(**given: Any) -> None:
     )
     if reasons:
         raise Failure("not promoted, what is in force stays:\n" + "\n".join(f"  {one}" for one in reasons))
-    if given["dry_run"]:
-        click.echo("would be promoted")
-        return
-    to = given["to"] or Path(os.environ.get("CALLMESH_DATA_DIR", ".callmesh")) / IN_FORCE
+    return body
+
+
+def _put(to: Path, body: bytes) -> None:
+    from callmesh.classification import model_file, signing
+
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         replace(to, model_file.signed(body, signing.own_key()))
     except (OSError, ValueError) as wrong:
         raise Failure(f"not promoted: {wrong}") from None
-    click.echo(f"promoted: {to}")

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callmesh.classification import corpus, lexicon, model_file, promotion, signing
+from callmesh.classification.engine import RulesInForce
 from callmesh.classification.model import DEFAULT, Model, ModelRefused, Reading
 from callmesh.classification.promotion import Standing, refusals
 from callmesh.classification.recorded import BadCases, Recorded, cases_in, cases_since, facts_since, overlay_since
@@ -189,6 +190,29 @@ def test_corrections_are_refitted_and_promoted_only_when_nothing_is_worse(
     done = _run("promote", "--model", DEFAULT, "--to", to)
     assert done.exit_code == 0, done.output
     assert Model.load(to).info["suite"]["failures"] == 0
+
+
+def test_a_promoted_model_is_the_one_that_a_service_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into the folder of the agency's own rules, beside which the next one is judged; nowhere else by default."""
+    shipped, beside = promotion.standing(None, read_city(CITY).categories, ()), []
+
+    def standing(path: Path | None, categories: object) -> Standing:
+        beside.append(path)
+        return shipped
+
+    monkeypatch.setattr(promotion, "standing", standing)  # 13 s each
+    monkeypatch.delenv("CALLMESH_RULES_DIR", raising=False)
+    nowhere = _run("promote", "--model", DEFAULT)
+    assert nowhere.exit_code == 2 and "CALLMESH_RULES_DIR" in nowhere.output and not beside
+    monkeypatch.setenv("CALLMESH_RULES_DIR", str(tmp_path / "rules"))
+    assert _run("promote", "--model", DEFAULT, "--dry-run").output.endswith("would be promoted\n")
+    assert not (tmp_path / "rules").exists()
+    for _ in range(2):
+        done = _run("promote", "--model", DEFAULT)
+        assert done.exit_code == 0, done.output
+    own = tmp_path / "rules" / "default.model"
+    assert beside == [DEFAULT, None, DEFAULT, None, DEFAULT, own]
+    assert RulesInForce(str(own.parent)).refresh().model.info["suite"]["failures"] == 0
 
 
 GOOD = Standing("model-a", frozenset(), (), 0.01, 0.04, 0.8)
