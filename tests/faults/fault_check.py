@@ -1,4 +1,4 @@
-"""The checker: reads the whole log through JetStream and counts (reliability.md section 2, P1 to P5).
+"""The checker: reads the whole log through JetStream and counts what must hold after any fault (`check_log`).
 
 It knows the stored form, unsealed with the mesh's own keys, and the pure domain, nothing of the services: a case is
 replayed with `evolve` and must equal what stands beside each fact; transitions are held against a table of their own.
@@ -116,7 +116,7 @@ async def whole_log(mesh: LocalMesh) -> list[Entry]:
 
 
 def check_log(log: Sequence[Entry], acked: Collection[str], closed: Collection[str]) -> None:
-    """P1 nothing acknowledged is lost, P2 nothing is applied twice, P4 every case is its replay, P5 timers."""
+    """Nothing acknowledged is lost, nothing applied twice, every case is its replay, every limit fired once, not early."""
     commands = Counter(one.command for one in log)
     doubled = [command for command, count in commands.items() if count > 1]
     assert not doubled, f"applied twice: {doubled[:5]}"

@@ -92,7 +92,7 @@ async def settled(mesh: LocalMesh, clients: Clients) -> list[Entry]:
 
 
 async def check_effects(load: Load, log: list[Entry]) -> None:
-    """P2: every referral on the log reached its agency once, every missed limit reminded once, no more."""
+    """Every referral on the log reached its agency once, every missed limit reminded once, no more."""
     offered = {one.name for entry in log for one in entry.record.case.referrals if one.agency in load.bodies}
     missed = [
         entry.record.fact.deadline_missed.referral for entry in log if entry.record.fact.HasField("deadline_missed")

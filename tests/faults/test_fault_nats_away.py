@@ -93,7 +93,7 @@ async def test_nats_away(mesh: LocalMesh, clients: Clients) -> None:
 
 
 async def test_full_store(mesh: LocalMesh, clients: Clients, tmp_path: Path) -> None:
-    """A full store refuses writes clearly (reliability.md finding 5); reads go on; nothing acknowledged is lost."""
+    """A full store refuses writes clearly; reads go on; nothing acknowledged is lost."""
     desk = Desk(clients, "12345")
     settings = mesh.data_dir / "nats.conf"
     normal = settings.read_text()

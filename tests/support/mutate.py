@@ -1,4 +1,4 @@
-"""Messages that are nearly right: made by descriptor from valid ones, with a seeded hand. Source: reliability notes.
+"""Messages that are nearly right: made by descriptor from valid ones, with a seeded hand.
 
 A mutation is structural (a field cleared, doubled, set to an extreme, an unknown enum value, an unknown field) or of
 bytes (flipped, cut off, repeated, replaced by noise, nested three hundred deep).

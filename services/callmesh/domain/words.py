@@ -163,7 +163,7 @@ class LegReason(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """Who acted: a person, or the mesh by a rule of the city."""
+    """Who acted: a person, or the mesh: by a rule of the city, or because time ran out."""
 
     PERSON = "person"
     POLICY = "policy"

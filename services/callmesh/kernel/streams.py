@@ -12,7 +12,7 @@ makes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nats.js import JetStreamContext
@@ -54,11 +54,16 @@ async def apply(js: JetStreamContext, configs: list[StreamConfig]) -> list[str]:
             held = (await js.stream_info(config.name)).config
             if not _differences(config, held):
                 continue
-            await js.update_stream(config)
+            await js.update_stream(update(config, held))
         except NotFoundError:
             await js.add_stream(config)
         touched.append(config.name)
     return touched
+
+
+def update(wanted: StreamConfig, held: StreamConfig) -> StreamConfig:
+    """What a stream that differs is changed to: with as many copies as it has, or more; fewer are asked of NATS itself."""
+    return replace(wanted, num_replicas=max(wanted.num_replicas or 1, held.num_replicas or 1))
 
 
 async def verify(js: JetStreamContext, configs: list[StreamConfig]) -> list[StreamProblem]:

@@ -35,6 +35,14 @@ async def test_apply_makes_them_and_then_nothing(nats: NatsServer) -> None:
         assert await streams.apply(js, WANTED) == []
 
 
+@pytest.mark.parametrize(("held", "wanted", "then"), [(1, 3, 3), (3, 1, 3), (3, 3, 3), (None, 1, 1)])
+def test_a_change_never_takes_copies_away(held: int | None, wanted: int, then: int) -> None:
+    """Who forgets CALLMESH_REPLICAS at an upgrade that changes something else would lose two of three."""
+    there = replace(config("LOG_r1_0"), num_replicas=held, max_age=1.0)
+    asked = replace(config("LOG_r1_0"), num_replicas=wanted)
+    assert streams.update(asked, there) == replace(asked, num_replicas=then)
+
+
 TAMPERED: list[tuple[str, dict[str, Any]]] = [
     ("LOG_r1_0", {"subjects": ["ev.r1.0.>", "else.>"]}),
     ("LOG_r1_0", {"deny_delete": False}),
