@@ -62,7 +62,7 @@ async def apply(js: JetStreamContext, configs: list[StreamConfig]) -> list[str]:
 
 
 def update(wanted: StreamConfig, held: StreamConfig) -> StreamConfig:
-    """What a stream that differs is changed to: with as many copies as it has, or more; fewer are asked of NATS itself."""
+    """What a stream that differs becomes: with as many copies as it has, or more; fewer are asked of NATS itself."""
     return replace(wanted, num_replicas=max(wanted.num_replicas or 1, held.num_replicas or 1))
 
 
