@@ -116,7 +116,7 @@ async def whole_log(mesh: LocalMesh) -> list[Entry]:
 
 
 def check_log(log: Sequence[Entry], acked: Collection[str], closed: Collection[str]) -> None:
-    """Nothing acknowledged is lost, nothing applied twice, each case is its replay, limits fire once and never early."""
+    """Nothing acknowledged is lost, nothing applied twice, each case is its replay, limits fire once, not early."""
     commands = Counter(one.command for one in log)
     doubled = [command for command, count in commands.items() if count > 1]
     assert not doubled, f"applied twice: {doubled[:5]}"

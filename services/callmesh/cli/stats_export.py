@@ -17,7 +17,7 @@ from typing import Any
 from callmesh.api.v1 import tracking_service_pb2 as pb
 from callmesh.cli.output import Failure, json_line
 from callmesh.cli.stats_names import GROUPS_EN, Names
-from callmesh.cli.stats_window import zone_of
+from callmesh.cli.stats_window import zone_from
 
 _UNITS = {1: "count", 2: "rate", 3: "seconds", 4: "score", 5: "rank"}
 _NUMBERS = ("numerator", "denominator", "value", "seconds")
@@ -97,7 +97,7 @@ def _name(one: pb.Figure, names: Names) -> str:
 
 def _iso(stamp: Any, zone: str) -> str:
     at = datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, UTC)
-    return at.astimezone(zone_of(zone)).isoformat(timespec="seconds")
+    return at.astimezone(zone_from(zone)).isoformat(timespec="seconds")
 
 
 def _safe(text: str) -> str:

@@ -19,7 +19,7 @@ from rich.text import Text
 from callmesh.api.v1 import tracking_service_pb2 as pb
 from callmesh.cli.stats import DAILY
 from callmesh.cli.stats_names import GROUPS_ZH, Names
-from callmesh.cli.stats_window import zone_of
+from callmesh.cli.stats_window import zone_from
 
 _F = pb.Figure
 _UNKNOWN = "-"
@@ -52,7 +52,7 @@ def heading(found: pb.GetFiguresResponse) -> str:
 
 def local(stamp: Any, zone: str) -> str:
     """A time in the zone."""
-    at = datetime.fromtimestamp(stamp.seconds, UTC).astimezone(zone_of(zone))
+    at = datetime.fromtimestamp(stamp.seconds, UTC).astimezone(zone_from(zone))
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 

@@ -39,7 +39,7 @@ def parse(name: str | None, first: str | None, last: str | None) -> Window:
 
 def bounds(window: Window, zone: str, now: datetime | None = None) -> tuple[datetime, datetime]:
     """Start and end, in the zone like "+08:00"; BadInput when the start lies in the future."""
-    local = (now or datetime.now().astimezone()).astimezone(zone_of(zone))
+    local = (now or datetime.now().astimezone()).astimezone(zone_from(zone))
     if window.first is not None:
         start = window.first.replace(tzinfo=local.tzinfo)
         end = window.last.replace(tzinfo=local.tzinfo) if window.last is not None else local
@@ -52,7 +52,7 @@ def bounds(window: Window, zone: str, now: datetime | None = None) -> tuple[date
     return _start(window.name, local, midnight), local
 
 
-def zone_of(text: str) -> timezone:
+def zone_from(text: str) -> timezone:
     """A timezone of "+08:00"."""
     sign, hours, minutes = text[:1], int(text[1:3]), int(text[4:6])
     return timezone((-1 if sign == "-" else 1) * timedelta(hours=hours, minutes=minutes))

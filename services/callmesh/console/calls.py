@@ -39,7 +39,7 @@ class Calls:
         return await self.acting.do(self.acting.mesh.transfer.RecordCallBack, request)
 
 
-def is_pushed(case: case_pb2.Case, leg: case_pb2.CallLeg) -> bool:
+def is_pushed(leg: case_pb2.CallLeg) -> bool:
     """Whether it was the last try: the referral went on without a call."""
     last = leg.state == _L.FAILED and leg.target >= leg.targets
     return last and bool(leg.referral) and not leg.HasField("call_back")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timezone
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -113,8 +113,3 @@ def moment(text: str, zone: timezone) -> Timestamp | None:
     made = Timestamp()
     made.FromDatetime(found.astimezone(UTC))
     return made
-
-
-def zone_of(minutes: int) -> timezone:
-    """A zone that is so many minutes east of UTC."""
-    return timezone(timedelta(minutes=minutes))

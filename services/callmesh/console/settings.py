@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from callmesh.kernel.config import DEFAULT_PORTS, PREFIX, read_settings, setting
 
 CONSOLE_PREFIX = f"{PREFIX}CONSOLE_"
-DEFAULT_PORT = 7400
 
 
 @dataclass(frozen=True, kw_only=True)

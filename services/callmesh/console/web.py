@@ -152,12 +152,6 @@ def wants_json(request: Request) -> bool:
     return BACKGROUND in request.headers or "application/json" in request.headers.get("accept", "")
 
 
-def may_open(request: Request, name: str) -> bool:
-    """Whether the signed-in person has that page."""
-    account = View(request).account
-    return account is not None and name in account.pages
-
-
 def millis(stamp: Timestamp) -> int:
     """Milliseconds since 1970; 0 when the time is absent."""
     return stamp.ToMilliseconds()

@@ -105,7 +105,6 @@ class DirectoryWatch:
         """True once it is known whether a city is in force; before that nobody can say there is none."""
         self._city: City | None = None
         self._locator: Locator | None = None
-        self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -140,12 +139,6 @@ class DirectoryWatch:
             self.looked = isinstance(error, BucketNotFoundError)
             _log.warning("directory_not_loaded", error=repr(error))
         self._task = asyncio.create_task(self._follow(js), name="directory-watch")
-
-    async def wait_for_city(self, timeout: float) -> City:
-        """The city in force, waiting for the first one; NoDirectory after `timeout` seconds."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._arrived.wait(), timeout)
-        return self.city
 
     async def close(self) -> None:
         """Ends following; the last city stays readable."""
@@ -198,7 +191,6 @@ class DirectoryWatch:
 
     def _enforce(self, city: City, revision: int) -> None:
         self._city, self._locator = city, None
-        self._arrived.set()
         _log.info("directory_in_force", version=city.version, revision=revision)
         for callback in self.on_change:
             try:

@@ -8,8 +8,7 @@ it lasted, or by its plain length on wall time.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
 
 from callmesh.domain.directory import Calendar, Span
 from callmesh.domain.words import Level
@@ -44,10 +43,12 @@ def warning(
 
     `days` is the calendar of a limit in working days, None on wall time.
     """
-    if before is not None and (before.unit == _WORKING) == (days is not None) and _longer(span, before):
-        if days is not None:
-            return back_working_days(end, before.amount, days)
-        return end - (before.amount * _WALL[before.unit])
+    if before is not None and days is not None and before.unit == _WORKING and span.amount > before.amount:
+        return back_working_days(end, before.amount, days)
+    if before is not None and days is None and before.unit != _WORKING:
+        at = end - before.amount * _WALL[before.unit]
+        if at > start:
+            return at
     if not percent:
         return None
     if days is not None:
@@ -124,16 +125,5 @@ def _passed(local: datetime, calendar: Calendar) -> timedelta:
     return min(max(local - datetime.combine(day, calendar.opens, local.tzinfo), timedelta()), calendar.hours)
 
 
-def _longer(span: Span, before: Span) -> bool:
-    if span.unit == _WORKING or before.unit == _WORKING:
-        return span.amount > before.amount
-    return span.amount * _WALL[span.unit] > before.amount * _WALL[before.unit]
-
-
 def _local(at: datetime, calendar: Calendar) -> datetime:
-    return at.astimezone(_zone(calendar.utc_offset_minutes))
-
-
-@cache
-def _zone(minutes: int) -> timezone:
-    return timezone(timedelta(minutes=minutes))
+    return at.astimezone(calendar.zone)

@@ -65,7 +65,7 @@ class Resume:
     """End a pause; a timer may do so when its time is up."""
 
     referral: str
-    calendar: Calendar
+    oversight: Oversight
     reason: str = ""
 
 

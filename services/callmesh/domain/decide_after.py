@@ -37,7 +37,7 @@ def follow_up(case: Case, command: c.RecordFollowUp, stamp: f.Stamp) -> f.Body:
     said = replace(asked, at=stamp.at, agency=stamp.actor.agency, round=case.round)
     if command.oversight is None or case.state != CaseState.FOLLOW_UP:
         return f.FollowUpRecorded(said)
-    return f.FollowUpRecorded(said, command.oversight.follow_up_due(case, stamp.at))
+    return f.FollowUpRecorded(said, command.oversight.follow_up_due(stamp.at))
 
 
 def _need_sense(asked: FollowUp) -> None:

@@ -22,17 +22,16 @@ from callmesh.domain.guards import at_least_open, need_part
 from callmesh.domain.release import is_shielded
 from callmesh.domain.repeats import length
 from callmesh.domain.values import replace
-from callmesh.domain.words import Channel, LegReason, LegState
+from callmesh.domain.words import ATTENDED, LegReason, LegState
 
 NO_INTERPRETER = "no_interpreter"
 UNSUPPORTED_LANGUAGE = "unsupported_language"
-_VOICE = frozenset(one.value for one in Channel if one.attended)
 _S, _R = LegState, LegReason
 
 
 def has_voice(case: Case) -> bool:
     """Whether the caller may be on a line: by phone or video, neither silent nor confidential."""
-    return case.channel in _VOICE and not is_shielded(case.report.caller)
+    return case.channel in ATTENDED and not is_shielded(case.report.caller)
 
 
 def need_voice(case: Case) -> None:

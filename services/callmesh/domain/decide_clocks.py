@@ -24,8 +24,6 @@ from callmesh.domain.words import ActorKind, PendingKind, ReferralState
 
 _S = ReferralState
 _WORKING = (_S.ACCEPTED, _S.IN_PROGRESS)
-_DAY = Span(1, "wd")
-"""Limits whose span the referral does not carry run on the working calendar, unless all its limits are wall time."""
 
 
 class Dues(NamedTuple):
@@ -144,22 +142,22 @@ def resume(case: Case, command: c.Resume, stamp: f.Stamp) -> fc.ReferralResumed 
     if stamp.actor.agency != referral.agency:
         need_overseer(case, referral, stamp, "恢复办理")
     need_referral_state(referral, (_S.SUSPENDED,), "恢复办理", stamp)
-    return _resumed(referral, command.reason, stamp.at, command.calendar)
+    return _resumed(case, referral, command, stamp.at)
 
 
-def _resumed(one: Referral, reason: str, at: datetime, calendar: Calendar) -> fc.ReferralResumed:
-    since = one.suspended_at or at
+def _resumed(case: Case, one: Referral, command: c.Resume, at: datetime) -> fc.ReferralResumed:
+    since, city = one.suspended_at or at, command.oversight
 
     def on(end: datetime | None, span: Span | None) -> datetime | None:
-        return clocks.moved(end, since, at, _days(one, span, calendar))
+        return clocks.moved(end, since, at, _days(one, span, city.calendar))
 
     return fc.ReferralResumed(
         one.name,
-        reason,
+        command.reason,
         feedback_due=on(one.feedback_due, one.feedback_within),
         resolve_due=on(one.resolve_due, one.resolve_within),
-        return_due=on(one.return_due, _DAY),
-        answer_due=on(one.answer_due, _DAY),
+        return_due=on(one.return_due, city.return_within),
+        answer_due=on(one.answer_due, city.answer_within(case)),
         feedback_warn_at=on(one.feedback_warn_at, one.feedback_within),
         resolve_warn_at=on(one.resolve_warn_at, one.resolve_within),
     )

@@ -215,7 +215,7 @@ def accept(case: Case, command: c.Accept, stamp: f.Stamp) -> f.Body | None:
         return None
     need_referral_state(referral, {_S.OFFERED}, "签收", stamp)
     within = command.return_within if referral.return_due is None else None
-    return_due = due(stamp.at, within, command.calendar) if within else None
+    return_due = due(stamp.at, within, command.calendar, referral.wall_time) if within else None
     return f.ReferralAccepted(referral.name, command.handler, command.unit, return_due)
 
 
@@ -236,7 +236,7 @@ def resolve(case: Case, command: c.Resolve, stamp: f.Stamp) -> f.Body:
     if referral.role == Role.LEAD:
         need_text(command.public_reply, "public_reply", "对来电人的答复")
         need_support_done(case)
-    ask_by = command.oversight.follow_up_due(case, stamp.at) if command.oversight else None
+    ask_by = command.oversight.follow_up_due(stamp.at) if command.oversight else None
     leads = referral.role == Role.LEAD
     return f.ReferralResolved(referral.name, command.result, command.public_reply, ask_by if leads else None)
 

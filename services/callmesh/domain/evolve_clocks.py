@@ -132,7 +132,7 @@ def _resumed(case: Case, body: fc.ReferralResumed, stamp: f.Stamp) -> Case:
         body.referral,
         lambda one: replace(
             one,
-            state=ReferralState.IN_PROGRESS if one.feedback_at else ReferralState.ACCEPTED,
+            state=ReferralState.IN_PROGRESS if one.started_at else ReferralState.ACCEPTED,
             suspended_at=None,
             suspended_until=None,
             suspended_seconds=one.suspended_seconds + _seconds(one, stamp),

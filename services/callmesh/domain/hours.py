@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, time
 from functools import lru_cache
 
 from callmesh.domain.directory import Calendar
@@ -14,7 +14,7 @@ def is_open(hours: str, at: datetime, calendar: Calendar) -> bool:
     """Whether somebody is there at `at`. A holiday closes an office, a make-up day (调休) opens it."""
     if hours == "24h":
         return True
-    local = at.astimezone(timezone(timedelta(minutes=calendar.utc_offset_minutes)))
+    local = at.astimezone(calendar.zone)
     day = local.date()
     weekday = 0 if day in calendar.make_up_days else local.weekday()
     if day in calendar.holidays:

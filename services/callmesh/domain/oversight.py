@@ -5,7 +5,7 @@ Commands carry one, so that deciding stays pure; where none is given nothing is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from callmesh.domain.case import Case
@@ -20,9 +20,14 @@ class Oversight:
 
     rules: SupervisionRules
     calendar: Calendar
+    return_within: Span = field(default_factory=lambda: Span(2, "wd"))
 
     def answer_due(self, case: Case, at: datetime) -> datetime:
-        """Feedback after a reminder at `at`; by level, an unclassified case counts as P2."""
+        """Feedback after a reminder at `at`."""
+        return self.until(case, at, self.answer_within(case))
+
+    def answer_within(self, case: Case) -> Span:
+        """How long feedback after a reminder may take; by level, an unclassified case counts as P2."""
         level = Level.P0 if case.emergency else case.level or Level.P2
         spans = {
             Level.P0: self.rules.answer_p0,
@@ -30,7 +35,7 @@ class Oversight:
             Level.P2: self.rules.answer_p2,
             Level.P3: self.rules.answer_p3,
         }
-        return self.until(case, at, spans[level])
+        return spans[level]
 
     def decision_due(self, case: Case, at: datetime) -> datetime:
         """Deciding what an agency asked for at `at`."""
@@ -44,7 +49,7 @@ class Oversight:
         """The first offer of a case that was opened, or became urgent, at `at`."""
         return due(at, self.rules.divert_urgent if urgent else self.rules.divert_within, self.calendar, urgent)
 
-    def follow_up_due(self, case: Case, at: datetime) -> datetime:
+    def follow_up_due(self, at: datetime) -> datetime:
         """Asking the caller after a result at `at`; working days for every level, the danger is over."""
         return due(at, self.rules.follow_up_within, self.calendar)
 
@@ -60,7 +65,7 @@ def decide_by(oversight: Oversight | None, case: Case, at: datetime) -> datetime
 
 def of_city(city: City) -> Oversight:
     """The rules in force."""
-    return Oversight(city.supervision, city.calendar)
+    return Oversight(city.supervision, city.calendar, city.policy.return_within)
 
 
 def _urgent(case: Case) -> bool:

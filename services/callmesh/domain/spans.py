@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from functools import cached_property
 
 
@@ -30,6 +30,11 @@ class Calendar:
         """The working time of a day."""
         day = date.min
         return datetime.combine(day, self.closes) - datetime.combine(day, self.opens)
+
+    @cached_property
+    def zone(self) -> timezone:
+        """The city's own time."""
+        return timezone(timedelta(minutes=self.utc_offset_minutes))
 
     def is_working_day(self, day: date) -> bool:
         """A make-up day works, a holiday does not, else Monday to Friday."""

@@ -95,6 +95,10 @@ class Channel(StrEnum):
         return self in (Channel.PHONE, Channel.VIDEO)
 
 
+ATTENDED = frozenset(one.value for one in Channel if one.attended)
+"""Those channels, as cases name them."""
+
+
 class EmergencyRule(StrEnum):
     """Catalogue column `emergency` (taxonomy): Y at once, C conditional, N none."""
 

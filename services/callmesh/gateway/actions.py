@@ -15,7 +15,6 @@ from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.errors import Invalid, NotFound
 from callmesh.domain.names import case_of_referral
-from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import allowed_fields, fields_in, mask_for, released
 from callmesh.domain.report import Attachment, Report
 from callmesh.gateway.pump import Pump
@@ -133,31 +132,31 @@ class Actions:
         _bounded(CODE_LENGTH, reason=request.reason)
         _bounded(basis=request.basis)
         flagged = flags.of_return_reason(self._mesh.city, request.reason)
-        command = c.RequestReturn(request.name, request.reason, request.basis, flagged, self._oversight())
+        command = c.RequestReturn(request.name, request.reason, request.basis, flagged, self._mesh.oversight)
         return await self._do(command, request, request_id)
 
     async def contest(self, request: pb.ContestReturnRequest, request_id: str) -> referral_pb2.Referral:
         """Not ours in spite of the denial."""
         _bounded(reason=request.reason)
-        return await self._do(c.Contest(request.name, request.reason, self._oversight()), request, request_id)
+        return await self._do(c.Contest(request.name, request.reason, self._mesh.oversight), request, request_id)
 
     async def resolve(self, request: pb.ResolveReferralRequest, request_id: str) -> referral_pb2.Referral:
         """Done."""
         _bounded(result=request.result, public_reply=request.public_reply)
-        command = c.Resolve(request.name, request.result, request.public_reply, self._oversight())
+        command = c.Resolve(request.name, request.result, request.public_reply, self._mesh.oversight)
         return await self._do(command, request, request_id)
 
     async def request_extension(self, request: pb.RequestExtensionRequest, request_id: str) -> referral_pb2.Referral:
         """More time, please."""
         _bounded(reason=request.reason)
         until = wished(request)
-        command = c.RequestExtension(request.name, request.reason, self._oversight(), until, request.special)
+        command = c.RequestExtension(request.name, request.reason, self._mesh.oversight, until, request.special)
         return await self._do(command, request, request_id)
 
     async def request_suspension(self, request: pb.RequestSuspensionRequest, request_id: str) -> referral_pb2.Referral:
         """A pause, please."""
         _bounded(reason=request.reason)
-        command = c.RequestSuspension(request.name, request.reason, self._oversight(), wished(request))
+        command = c.RequestSuspension(request.name, request.reason, self._mesh.oversight, wished(request))
         return await self._do(command, request, request_id)
 
     async def request_disclosure(self, request: pb.RequestDisclosureRequest, request_id: str) -> referral_pb2.Referral:
@@ -167,12 +166,9 @@ class Actions:
 
         def ask(case: Case) -> c.Command:
             allowed = allowed_fields(case, agency, self._mesh.city)
-            return c.RequestDisclosure(request.name, fields, request.reason, allowed, self._oversight())
+            return c.RequestDisclosure(request.name, fields, request.reason, allowed, self._mesh.oversight)
 
         return await self._do(ask, request, request_id)
-
-    def _oversight(self) -> Oversight:
-        return of_city(self._mesh.city)
 
     async def _do(self, command: Ask, request: Any, request_id: str) -> referral_pb2.Referral:
         case_id = case_of_referral(request.name)

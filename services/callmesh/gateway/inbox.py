@@ -23,7 +23,7 @@ from callmesh.domain.referral import OPEN_REFERRAL, Referral
 from callmesh.domain.release import view
 from callmesh.domain.watch import AGENCY_LIMITS
 from callmesh.domain.words import Limit, ReferralState, Role
-from callmesh.gateway.news import TOLD, last_of, life_items
+from callmesh.gateway.news import TOLD, Item, last_of, life_items, named
 from callmesh.kernel import headers
 from callmesh.kernel.messaging import publish_once
 from callmesh.kernel.tasks import together
@@ -76,7 +76,6 @@ _NEWS: dict[type, "pb.Delivery.Kind.ValueType"] = {
     fc.ReferralResumed: _K.RESUMED,
     fp.DisclosureDecided: _K.DISCLOSURE_DECIDED,
 }
-Item = tuple[Referral, "pb.Delivery.Kind.ValueType"]
 
 
 class Inbox:
@@ -137,7 +136,7 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from _current(case, body.referrals, _K.OFFERED)
         case f.ReturnGranted():
             yield from _current(case, body.referrals, _K.OFFERED)
-            yield from _named(case, body.referral, _K.RETURN_GRANTED)
+            yield from named(case, body.referral, _K.RETURN_GRANTED)
         case f.ReferralResolved() | f.ReferralWaived():
             yield from _support_done(case)
         case f.CaseCancelled():
@@ -152,24 +151,18 @@ def items_of(body: f.Body, case: Case) -> Iterator[Item]:
             yield from ((one, _K.CLOSED) for one in case.this_round if one.state == ReferralState.CLOSED)
     yield from life_items(body, case)
     if type(body) in _NEWS:
-        yield from _named(case, str(getattr(body, "referral", "")), _NEWS[type(body)])
+        yield from named(case, str(getattr(body, "referral", "")), _NEWS[type(body)])
 
 
 def _current(case: Case, referrals: tuple[Referral, ...], kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
     for one in referrals:
-        yield from _named(case, one.name, kind)
-
-
-def _named(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
-    referral = case.referral(name)
-    if referral is not None:
-        yield referral, kind
+        yield from named(case, one.name, kind)
 
 
 def _late(case: Case, body: f.DeadlineMissed) -> Iterator[Item]:
     """The agency whose limit it is; of what the patrol found the one that has to mend it, by its last referral."""
     if body.limit in AGENCY_LIMITS:
-        yield from _named(case, body.referral, _K.REMINDED)
+        yield from named(case, body.referral, _K.REMINDED)
     if body.limit == Limit.RECTIFY:
         for agency in {one.agency for one in case.findings if one.is_open and one.due == body.due}:
             yield from last_of(case, agency, _K.REMINDED)

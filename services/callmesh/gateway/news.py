@@ -38,15 +38,15 @@ def life_items(body: f.Body, case: Case) -> Iterator[Item]:
     """Who must be told what after a fact of the harder turns."""
     match body:
         case f.DisputeOpened(granted=True):
-            yield from _of(case, body.referral, _K.RETURN_GRANTED)
+            yield from named(case, body.referral, _K.RETURN_GRANTED)
         case f.JurisdictionDesignated():
             yield from _designated(case, body)
         case f.CaseTransferred() | f.ReturnGranted():
             yield from _relieved(case)
         case f.ResolutionSentBack():
-            yield from _of(case, body.referral, _K.SENT_BACK)
+            yield from named(case, body.referral, _K.SENT_BACK)
         case f.ResolutionApproved():
-            yield from _of(case, body.referral, _K.APPROVED)
+            yield from named(case, body.referral, _K.APPROVED)
         case f.CaseAnnotated() if case.lead is not None and case.lead.agency != body.annotation.agency:
             yield case.lead, _K.ANNOTATED
         case m.FindingRecorded() if body.finding.is_open:
@@ -62,7 +62,7 @@ def _designated(case: Case, body: f.JurisdictionDesignated) -> Iterator[Item]:
     """A new lead is offered it, the one that has it already learns that it stays; whoever lost it stops."""
     for one in body.referrals:
         fresh = one.offered_at == case.updated_at
-        yield from _of(case, one.name, _K.OFFERED if fresh else _K.DESIGNATED)
+        yield from named(case, one.name, _K.OFFERED if fresh else _K.DESIGNATED)
     yield from ((one, _ENDS[one.state]) for one in case.this_round if _just_ended(one, case))
 
 
@@ -76,7 +76,8 @@ def _just_ended(one: Referral, case: Case) -> bool:
     return one.state in _ENDS and one.ended_at == case.updated_at
 
 
-def _of(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
+def named(case: Case, name: str, kind: "pb.Delivery.Kind.ValueType") -> Iterator[Item]:
+    """Of one referral, if it is there."""
     referral = case.referral(name)
     if referral is not None:
         yield referral, kind

@@ -25,7 +25,6 @@ from nats.aio.msg import Msg
 from callmesh.domain import commands_matters as c
 from callmesh.domain.case import ENDED_CASE, Case
 from callmesh.domain.city_rules import LinkKind, RepeatType
-from callmesh.domain.errors import no_case
 from callmesh.domain.matters import Link
 from callmesh.domain.repeats import common_keys, counts_for, fold_rule, length, reviews
 from callmesh.domain.spans import Span
@@ -63,20 +62,14 @@ class Repeats:
 
     async def _linked(self, case_id: str, message: Msg) -> None:
         """As the case is by now: what the opening and the classification say of it is read in one."""
-        case, sequence = await self._case(case_id), sequence_of(message)
+        case, sequence = await self._mesh.case(case_id), sequence_of(message)
         keys, me = self._keys(case, self._new(message, case)), Seen(case.id, case.opened_at)
         came = await asyncio.gather(*(self._recent.come(key, me) for _, key in keys))
         for (kind, _), before in zip(keys, came, strict=True):
             await self._link(case, kind, before, sequence)
         if any(came):
-            case = await self._case(case_id)  # with its links
+            case = await self._mesh.case(case_id)  # with its links
         await self._review(case, sequence)
-
-    async def _case(self, case_id: str) -> Case:
-        head = await self._mesh.ledger.head(case_id)
-        if head is None:
-            raise no_case()
-        return head.case
 
     def _new(self, message: Msg, case: Case) -> list[LinkKind]:
         """The kinds that this fact makes known."""

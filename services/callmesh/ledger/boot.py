@@ -8,9 +8,10 @@ from google.protobuf.message import Message
 
 from callmesh.api.v1 import intake_service_pb2
 from callmesh.directory.store import DirectoryWatch
-from callmesh.domain.case import Actor
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.directory import City
-from callmesh.domain.errors import Changed, NotFound, NotYours
+from callmesh.domain.errors import Changed, NotFound, NotYours, no_case
+from callmesh.domain.oversight import Oversight, of_city
 from callmesh.kernel import telemetry
 from callmesh.kernel.messaging import Handler, unreachable
 from callmesh.kernel.rpc.call import caller
@@ -39,6 +40,18 @@ class Mesh:
         if not self.directory.looked:
             raise unreachable()
         return self.directory.city
+
+    @property
+    def oversight(self) -> Oversight:
+        """Who watches over a case, and how long each decision may take, as the city has it."""
+        return of_city(self.city)
+
+    async def case(self, case_id: str) -> Case:
+        """The case as last seen; raises NotFound."""
+        head = await self.ledger.head(case_id)
+        if head is None:
+            raise no_case()
+        return head.case
 
     def consume_log(self, durable: str, handle: Handler, linger: float = 0.0) -> None:
         """Adds a durable reader of the log. The cache of heads learns of every fact as it arrives, so that a command

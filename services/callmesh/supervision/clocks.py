@@ -123,7 +123,7 @@ class Clocks:
         head = await self._mesh.ledger.head(case_id)
         for one in head.case.referrals if head else ():
             if one.state == ReferralState.SUSPENDED:
-                command = c.Resume(one.name, self._mesh.city.calendar, "转为紧急, 不得挂账")
+                command = c.Resume(one.name, self._mesh.oversight, "转为紧急, 不得挂账")
                 await self._mesh.by_policy(case_id, command, f"resume:{one.name[-8:]}", sequence_of(message))
 
     async def _arm(self, case_id: str, due: datetime) -> None:
@@ -183,7 +183,7 @@ class Clocks:
         if watch.alarm == Alarm.LAPSE:
             return c.Lapse(watch.referral, self._mesh.city.calls)
         if watch.alarm == Alarm.RESUME or watch.limit is None:
-            return c.Resume(watch.referral, self._mesh.city.calendar, "挂账期满")
+            return c.Resume(watch.referral, self._mesh.oversight, "挂账期满")
         if watch.alarm == Alarm.WARN:
             return c.WarnDeadline(watch.referral, watch.limit)
         return c.MissDeadline(watch.referral, watch.limit)

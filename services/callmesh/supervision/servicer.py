@@ -13,7 +13,6 @@ from callmesh.domain import routing
 from callmesh.domain.case import Case, FollowUp
 from callmesh.domain.errors import Invalid, missing
 from callmesh.domain.names import case_id_of, case_of_referral
-from callmesh.domain.oversight import Oversight, of_city
 from callmesh.domain.release import view
 from callmesh.domain.words import Role, Supervision
 from callmesh.kernel.ids import now
@@ -42,7 +41,7 @@ class SupervisionServicer(SupervisionServiceServicer):
         if len(request.follow_up.note) > NOTE_LENGTH:
             reason = {"follow_up.note": f"at most {NOTE_LENGTH} characters"}
             raise Invalid("the note is too long", "回访备注过长", reason)
-        command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up), self._oversight())
+        command = c.RecordFollowUp(from_proto(FollowUp, request.follow_up), self._mesh.oversight)
         return await self._do(command, request)
 
     async def CloseCase(self, request: pb.CloseCaseRequest, context: Any) -> case_pb2.Case:
@@ -55,7 +54,7 @@ class SupervisionServicer(SupervisionServiceServicer):
             city = self._mesh.city
             target = self._target(case, request.agency, actor.agency)
             days = city.policy.reopen_days
-            return c.Reopen(request.reason, target, city.calendar, days, self._oversight())
+            return c.Reopen(request.reason, target, city.calendar, days, self._mesh.oversight)
 
         return await self._do(ask, request)
 
@@ -77,26 +76,23 @@ class SupervisionServicer(SupervisionServiceServicer):
         return await self._do_referral(command, request)
 
     async def SuspendReferral(self, request: pb.SuspendReferralRequest, context: Any) -> case_pb2.Case:
-        command = c.Suspend(request.name, request.reason, self._oversight(), _until(request))
+        command = c.Suspend(request.name, request.reason, self._mesh.oversight, _until(request))
         return await self._do_referral(command, request)
 
     async def DenySuspension(self, request: pb.DenySuspensionRequest, context: Any) -> case_pb2.Case:
         return await self._do_referral(c.DenySuspension(request.name, request.reason), request)
 
     async def ResumeReferral(self, request: pb.ResumeReferralRequest, context: Any) -> case_pb2.Case:
-        return await self._do_referral(c.Resume(request.name, self._mesh.city.calendar, request.reason), request)
+        return await self._do_referral(c.Resume(request.name, self._mesh.oversight, request.reason), request)
 
     async def RemindReferral(self, request: pb.RemindReferralRequest, context: Any) -> case_pb2.Case:
-        return await self._do_referral(c.Remind(request.name, request.reason, self._oversight()), request)
+        return await self._do_referral(c.Remind(request.name, request.reason, self._mesh.oversight), request)
 
     async def RaiseSupervision(self, request: pb.RaiseSupervisionRequest, context: Any) -> case_pb2.Case:
         return await self._do(c.RaiseSupervision(_LEVELS.get(request.supervision), request.reason), request)
 
     async def LiftSupervision(self, request: pb.LiftSupervisionRequest, context: Any) -> case_pb2.Case:
         return await self._do(c.LiftSupervision(request.reason), request)
-
-    def _oversight(self) -> Oversight:
-        return of_city(self._mesh.city)
 
     async def RecordMediation(self, request: pb.RecordMediationRequest, context: Any) -> case_pb2.Case:
         return await self._do(requests.mediation(request), request)

@@ -5,15 +5,14 @@ A round begins with the case or with CaseReopened and ends with the last follow-
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.tracking.items import Change
+from callmesh.tracking.words import CODE
 
 _ENDS = {"FollowUpRecorded", "CaseClosed", "CaseAnswered", "CaseCancelled", "CaseRejected", "CaseMerged"}
-_CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
 
 
 def rounds(changes: Sequence[Change]) -> list[api.Round]:
@@ -34,7 +33,7 @@ def rounds(changes: Sequence[Change]) -> list[api.Round]:
 
 def _begun(change: Change, number: int) -> api.Round:
     made = api.Round(round=number, start_time=change.record.fact.at)
-    if change.event["kind"] == "CaseReopened" and _CODE.match(change.record.fact.case_reopened.reason):
+    if change.event["kind"] == "CaseReopened" and CODE.match(change.record.fact.case_reopened.reason):
         made.reason = change.record.fact.case_reopened.reason
     return made
 

@@ -7,16 +7,14 @@ of a code of the city's data.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from callmesh.api.v1 import case_pb2, referral_pb2, tracking_service_pb2
 from callmesh.domain.decide_after import UNREACHABLE
 from callmesh.domain.telling import tell
-from callmesh.tracking.words import LEVEL, LIMIT, ROLE, SUPERVISION
+from callmesh.tracking.words import CODE, LEVEL, LIMIT, ROLE, SUPERVISION
 
-_CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
 _ROLES = {"lead": "主办", "support": "协办"}
 _LIMITS = {
     "accept": "签收",
@@ -87,7 +85,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 
 
 def _code(reason: str) -> str:
-    return reason if _CODE.match(reason) else ""
+    return reason if CODE.match(reason) else ""
 
 
 def _tasked(referrals: Iterable[referral_pb2.Referral]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ A number that this code does not know passes through as its decimal text.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,8 @@ from callmesh.domain.errors import Invalid
 from callmesh.ledger.wire import enum_numbers
 
 SECOND = 1_000_000
+CODE = re.compile(r"^[A-Za-z0-9_.-]{1,40}$")
+"""A reason that is a code of the city's; anything else is what somebody wrote."""
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

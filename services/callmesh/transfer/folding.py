@@ -26,7 +26,7 @@ from callmesh.domain.evolve_matters import CONFIRMED
 from callmesh.domain.matters import Link
 from callmesh.domain.names import case_id_of
 from callmesh.domain.repeats import fold_key, fold_rule, length
-from callmesh.domain.words import CaseState, Channel
+from callmesh.domain.words import ATTENDED, CaseState
 from callmesh.kernel.ids import keyed_hash
 from callmesh.kernel.recent import Recent, Seen
 from callmesh.ledger import stamps
@@ -37,7 +37,6 @@ SUGGESTED = "fold_suggested"
 RULE = "fold"
 _LOCKS = 1_000
 _SURGES = 1_000
-_ATTENDED = frozenset(one.value for one in Channel if one.attended)
 
 
 class Folding:
@@ -186,4 +185,4 @@ def _by_rule(case: Case, parent: Case, rule: FoldRule) -> bool:
     if is_grave(case) or is_grave(parent) or rule.mode == FoldMode.SUGGEST:
         return False
     confirmed = rule.mode == FoldMode.CONFIRMED and CONFIRMED in parent.flags
-    return confirmed or case.channel not in _ATTENDED
+    return confirmed or case.channel not in ATTENDED

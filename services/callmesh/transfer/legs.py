@@ -29,7 +29,7 @@ from callmesh.domain.calls import LIVE_LEG, NEXT_TARGET, CallLeg, case_of_leg
 from callmesh.domain.case import Case
 from callmesh.domain.decide_calls import has_voice
 from callmesh.domain.errors import DomainError, NoDirectory, Overloaded, Unreachable
-from callmesh.domain.words import Channel, LegReason, LegState, Mode, Role
+from callmesh.domain.words import ATTENDED, LegReason, LegState, Mode, Role
 from callmesh.kernel import telemetry
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.messaging import sequence_of
@@ -45,7 +45,6 @@ _CHANGED, _TRANSFERRED, _OPENED = "call_leg_changed", "case_transferred", "case_
 _FOR_EVER = float("inf")
 _TAKEN_BACK = frozenset({"referral_recalled", "case_cancelled", "case_merged"})
 _KINDS = frozenset({_CHANGED, _TRANSFERRED, _OPENED}) | _TAKEN_BACK
-_VOICE = frozenset(one.value for one in Channel if one.attended)
 
 
 class Legs:
@@ -180,7 +179,7 @@ def _concerns(case_id: str, message: Msg) -> bool:
         return any(map(_with_call, record.fact.case_transferred.referrals))
     if kind in _TAKEN_BACK:
         return any(one.state == case_pb2.CallLeg.RINGING for one in record.case.call_legs)
-    return kind == _CHANGED or record.case.channel in _VOICE
+    return kind == _CHANGED or record.case.channel in ATTENDED
 
 
 def _with_call(one: referral_pb2.Referral) -> bool:

@@ -14,15 +14,13 @@ from callmesh.api.v1 import common_pb2
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import may_travel_alone
-from callmesh.domain.words import Channel, ReferralState
+from callmesh.domain.words import ATTENDED, ReferralState
 from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.record import decode
 from callmesh.transfer.folding import Folding
 from callmesh.transfer.service import Transfers, Wish
-
-_ATTENDED = frozenset(one.value for one in Channel if one.attended)
 
 
 class Policy:
@@ -37,7 +35,7 @@ class Policy:
         await each(self._mesh, messages, self._on_fact, self._concerns)
 
     async def _on_fact(self, case_id: str, message: Msg) -> None:
-        case = await self._transfers.case(case_id)
+        case = await self._mesh.case(case_id)
         sequence = sequence_of(message)
         kind = kind_of(message)
         if kind == "case_classified":
@@ -75,7 +73,7 @@ class Policy:
         city = self._mesh.city
         desk = city.agency.get(case.origin)
         answered = desk is not None and desk.kind in city.policy.emergency_kinds
-        return case.channel not in _ATTENDED or (case.emergency and not answered)
+        return case.channel not in ATTENDED or (case.emergency and not answered)
 
     async def _returned(self, case_id: str, case: Case, sequence: int) -> None:
         for referral in case.this_round:
@@ -109,7 +107,7 @@ class Policy:
         kind = kind_of(message)
         if kind == "case_classified":
             case = decode(message.data).case
-            moves = case.emergency or case.channel not in _ATTENDED
+            moves = case.emergency or case.channel not in ATTENDED
             return moves or self._folding.concerns(case.classification.category)
         if kind == "repeat_advanced":
             return decode(message.data).fact.repeat_advanced.threat

@@ -10,7 +10,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.decide_calls import has_voice, need_voice
 from callmesh.domain.decide_referral import plan_applied
 from callmesh.domain.directory import City
-from callmesh.domain.errors import Invalid, WrongState, missing, no_case
+from callmesh.domain.errors import Invalid, WrongState, missing
 from callmesh.domain.referral import Referral
 from callmesh.domain.repeats import length
 from callmesh.domain.routing import Question
@@ -40,13 +40,6 @@ class Transfers:
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
-
-    async def case(self, case_id: str) -> Case:
-        """The case as last seen; raises NotFound."""
-        head = await self._mesh.ledger.head(case_id)
-        if head is None:
-            raise no_case()
-        return head.case
 
     def transfer(self, case: Case, origin: str, wish: Wish) -> c.Transfer:
         """The command for a wish; raises Invalid or WrongState when nobody fits."""

@@ -12,7 +12,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, tracking_service
 from callmesh.console import chart
 from callmesh.console.acts import offered
 from callmesh.console.drafts import Drafts
-from callmesh.console.handling import kept_back, moment, offered_acts, zone_of
+from callmesh.console.handling import kept_back, moment, offered_acts
 from callmesh.console.oversight import ACTS, chances
 from callmesh.console.pages import board, supervise
 from callmesh.console.pages import case as case_page
@@ -21,8 +21,9 @@ from callmesh.console.parts import PARTS, WHOLE_FILES, shown
 from callmesh.console.rows import rows
 from callmesh.directory.load import load_city
 from callmesh.directory.write import files_of
-from callmesh.domain.directory import City
+from callmesh.domain.directory import Calendar, City
 
+BEIJING = Calendar().zone
 C, R, F = case_pb2.Case, referral_pb2.Referral, tracking_service_pb2.Figure
 P, D = referral_pb2.Pending, referral_pb2.Disclosure
 
@@ -46,9 +47,9 @@ def test_an_agency_is_offered_what_its_referral_allows(one: R, wanted: list[str]
 
 
 def test_a_moment_is_meant_in_the_citys_zone() -> None:
-    found = moment("2026-09-01T10:00", zone_of(480))
+    found = moment("2026-09-01T10:00", BEIJING)
     assert found is not None and found.ToDatetime(UTC) == datetime(2026, 9, 1, 2, tzinfo=UTC)
-    assert moment("", zone_of(480)) is None and moment("soon", zone_of(480)) is None
+    assert moment("", BEIJING) is None and moment("soon", BEIJING) is None
 
 
 def test_a_supervisor_decides_first_what_waits() -> None:

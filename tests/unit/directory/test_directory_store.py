@@ -20,7 +20,7 @@ from callmesh.domain.directory import City
 from callmesh.domain.errors import Changed, Invalid, NoDirectory
 from callmesh.kernel.subjects import DIRECTORY_BUCKET
 from support.nats_server import NatsServer, jetstream
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -129,8 +129,6 @@ class TestWatch:
                 _ = watch.city
             with pytest.raises(NoDirectory):
                 _ = watch.locator
-            with pytest.raises(NoDirectory):
-                await watch.wait_for_city(0.01)
 
     async def test_loads_at_start(self, nats: NatsServer, city: City) -> None:
         async with jetstream(nats) as js:
@@ -141,9 +139,9 @@ class TestWatch:
 
     async def test_bucket_made_after_start(self, nats: NatsServer, city: City) -> None:
         async with jetstream(nats) as js, watching(js) as watch:
-            waiting = asyncio.create_task(watch.wait_for_city(PATIENCE))
             await publish(js, city)
-            assert await waiting == city
+            await until(lambda: watch.known, "the city arrives")
+            assert watch.city == city
 
     async def test_follows(self, nats: NatsServer, city: City) -> None:
         async with jetstream(nats) as js:
@@ -163,13 +161,15 @@ class TestWatch:
             with structlog.testing.capture_logs() as logs:
                 async with watching(js, silence=PATIENCE) as watch:  # begun anew it would be shown the last one alone
                     assert await watch.next() == city
+                    await publish(js, renamed(city, "一"))
+                    assert (await watch.next()).name == "一"  # it follows now, and is shown each
                     bucket = await ensure_bucket(js)
                     await bucket.put(KEY, b"garbage")
                     await bucket.delete(KEY)
                     await publish(js, renamed(city, "二"))
                     assert (await watch.next()).name == "二"
             errors = [(one["event"], one["revision"]) for one in logs if one["log_level"] == "error"]
-            assert errors == [("directory_unreadable", 2), ("directory_deleted", 3)]
+            assert errors == [("directory_unreadable", 3), ("directory_deleted", 4)]
 
     async def test_failing_callback_does_not_stop_it(self, nats: NatsServer, city: City) -> None:
         def fail(_: City) -> None:
@@ -212,7 +212,8 @@ class TestWatch:
                 with pytest.raises(NoDirectory):
                     _ = watch.city
                 await asyncio.to_thread(nats.start)
-                assert await watch.wait_for_city(PATIENCE) == city
+                await until(lambda: watch.known, "the city arrives")
+                assert watch.city == city
 
     async def test_closed_keeps_its_city(self, nats: NatsServer, city: City) -> None:
         async with jetstream(nats) as js:

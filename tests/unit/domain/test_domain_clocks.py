@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmesh.domain.clocks import add_working_days, add_working_time, due, next_opening, working_time
+from callmesh.domain.clocks import add_working_days, add_working_time, due, next_opening, warning, working_time
 from callmesh.domain.directory import Calendar, City, Span
 from callmesh.domain.hours import is_open, parse
 
@@ -25,6 +25,24 @@ def local(text: str) -> datetime:
 def calendar(demo_city: City) -> Calendar:
     """The demo city's: National Day 2026 is off from 1 to 7 October, Saturday the 10th works."""
     return demo_city.calendar
+
+
+@pytest.mark.parametrize(
+    ("span", "before", "wanted"),
+    [
+        (Span(5, "wd"), Span(8, "h"), timedelta(days=5, hours=-8)),
+        (Span(1, "wd"), Span(2, "h"), timedelta(hours=22)),
+        (Span(2, "h"), Span(30, "m"), timedelta(minutes=90)),
+        (Span(2, "h"), Span(2, "h"), None),
+        (Span(5, "wd"), Span(1, "wd"), None),
+    ],
+)
+def test_a_warning_by_the_clock_comes_in_time_whatever_the_limit_is_counted_in(
+    span: Span, before: Span, wanted: timedelta | None
+) -> None:
+    start = local("2026-11-27 20:00")
+    end = due(start, span, PLAIN, wall=True)
+    assert warning(start, span, end, before, 0, None) == (start + wanted if wanted else None)
 
 
 @pytest.mark.parametrize(

@@ -431,6 +431,12 @@ class TestMended:
         known = given(*BASE, received()).when(taken, GAS, LATER)
         known.then(f.ReferralAccepted(ONE, "g-1"))  # a receipt said so before
 
+    def test_an_urgent_one_has_its_days_to_return_by_the_clock(self) -> None:
+        friday = datetime(2026, 11, 27, 12, tzinfo=UTC)
+        urgent = given(*BASE[:-1], f.CaseTransferred((replace(referral(), wall_time=True),)))
+        taken = c.Accept(ONE, "g-1", CALENDAR, return_within=Span(2, "wd"))
+        urgent.when(taken, GAS, friday).then(f.ReferralAccepted(ONE, "g-1", return_due=friday + timedelta(days=2)))
+
     def test_a_plan_pressed_twice_is_done_already_though_some_are_ready(self) -> None:
         lead, helper = referral("119", task="侦检"), referral("gas", 2, Role.SUPPORT, task="关阀")
         facts = (opened(), classified("gas_leak", Level.P1), f.CaseTransferred((lead, helper), "gas-main"))

@@ -275,7 +275,7 @@ class Histories(RuleBasedStateMachine):
 
     def answer_to(self, watch: Watch) -> c.Command:
         if watch.alarm == Alarm.RESUME or watch.limit is None:
-            return c.Resume(watch.referral, CITY.calendar)
+            return c.Resume(watch.referral, OVER)
         kind = c.WarnDeadline if watch.alarm == Alarm.WARN else c.MissDeadline
         return kind(watch.referral, watch.limit)
 
@@ -296,7 +296,7 @@ class Histories(RuleBasedStateMachine):
             c.DecideExtension(name, yes, text, CITY.calendar),
             c.Suspend(name, text, OVER),
             c.DenySuspension(name, text),
-            c.Resume(name, CITY.calendar, text),
+            c.Resume(name, OVER, text),
             c.Remind(name, text, OVER),
             c.RaiseSupervision(Supervision.YELLOW if yes else Supervision.RED, text),
         )[kind]

@@ -91,7 +91,7 @@ class Life:
     def pause(self, start: str, end: str) -> None:
         self.do(c.RequestSuspension(ONE, "等待检测报告", self.over), GAS, start)
         self.do(c.Suspend(ONE, "同意", self.over), POLICE, start)
-        self.do(c.Resume(ONE, self.calendar), GAS, end)
+        self.do(c.Resume(ONE, self.over), GAS, end)
 
 
 def life(at: str = "2026-09-01 10:00", **more: Any) -> Life:
@@ -271,7 +271,7 @@ class TestPauses:
         it = life()
         it.do(replace(self.ASK, until=local("2026-09-03 10:00")), GAS)
         it.do(c.Suspend(ONE, "同意", OVER))
-        end = c.Resume(ONE, CALENDAR)
+        end = c.Resume(ONE, OVER)
         it.when(end, TIMER, "2026-09-03 09:59:59").then_nothing()
         it.do(end, TIMER, "2026-09-03 10:00")
         assert it.one.state == ReferralState.ACCEPTED and it.one.resolve_due == local("2026-09-10 10:00")
@@ -282,7 +282,21 @@ class TestPauses:
         it.do(c.Progress(ONE, "已联系"), GAS)
         it.pause("2026-09-01 11:00", "2026-09-01 12:00")
         assert it.one.state == ReferralState.IN_PROGRESS
-        it.when(c.Resume(ONE, CALENDAR), GAS).then_refused(WrongState, state="in_progress")
+        it.when(c.Resume(ONE, OVER), GAS).then_refused(WrongState, state="in_progress")
+
+    def test_work_begun_without_a_word_goes_on_as_begun(self) -> None:
+        it = life()
+        it.do(c.Progress(ONE, "", started=True), GAS)
+        it.pause("2026-09-01 11:00", "2026-09-01 12:00")
+        assert it.one.state == ReferralState.IN_PROGRESS
+
+    def test_an_answer_due_in_hours_keeps_its_hours(self) -> None:
+        """The offices are closed when the pause begins: of working time nothing would be left of it."""
+        it = life(at="2026-09-01 17:00")
+        it.over = replace(it.over, rules=replace(RULES, answer_p2=Span(90, "m")))
+        it.do(c.Remind(ONE, "催", it.over), at="2026-09-01 17:30")
+        it.pause("2026-09-01 18:00", "2026-09-02 10:00")
+        assert it.one.answer_due == local("2026-09-02 11:00")
 
     @pytest.mark.parametrize("level", [Level.P0, Level.P1])
     def test_urgent_cases_never_pause(self, level: Level) -> None:
@@ -294,7 +308,7 @@ class TestPauses:
         it = life()
         it.do(c.Suspend(ONE, "同意", OVER))
         it.do(c.Classify(classification("gas_leak", Level.P1)), POLICE)
-        assert it.do(c.Resume(ONE, CALENDAR), RULE)
+        assert it.do(c.Resume(ONE, OVER), RULE)
 
     def test_denied(self) -> None:
         it = life()
@@ -320,7 +334,7 @@ class TestPauses:
             it.when(replace(self.ASK, until=local(until)), GAS).then_refused(Invalid)
         it.when(c.Suspend(ONE, "同意", OVER), GAS).then_refused(NotYours)
         it.do(c.Suspend(ONE, "同意", OVER))
-        it.when(c.Resume(ONE, CALENDAR), WATER).then_refused(NotYours)
+        it.when(c.Resume(ONE, OVER), WATER).then_refused(NotYours)
 
     def test_support_may_pause_and_be_waived_meanwhile(self) -> None:
         helper = Actor(ActorKind.PERSON, "water", "w-1", "operator")

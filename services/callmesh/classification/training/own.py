@@ -13,8 +13,6 @@ from callmesh.classification.training.alarm import Alarm, fit_alarm
 from callmesh.classification.training.cleaning import Account, Sample, tidied
 from callmesh.classification.training.duplicates import group
 
-LEAST = 2
-
 
 def own_samples() -> tuple[list[Sample], Account]:
     """What the shipped router learns from: every report of the training split that has a leaf.

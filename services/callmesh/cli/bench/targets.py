@@ -62,6 +62,7 @@ class Judged:
         return {
             "figure": self.figure,
             "floor": self.floor,
+            "floor_is": target.floor_says,
             "ratio": self.ratio,
             "limit": target.limit,
             "bound": "at_least" if target.at_least else "at_most",

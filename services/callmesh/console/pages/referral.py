@@ -25,7 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from callmesh.api.v1 import case_pb2, gateway_service_pb2, referral_pb2, tracking_service_pb2
 from callmesh.console import links, pictures
 from callmesh.console.clients import Acting
-from callmesh.console.handling import Typed, carry_out, kept_back, offered_acts, zone_of
+from callmesh.console.handling import Typed, carry_out, kept_back, offered_acts
 from callmesh.console.rows import next_of
 from callmesh.console.web import View, city_of, is_away, page, sentence
 
@@ -62,7 +62,7 @@ async def act_on(request: Request, door: Door) -> Response:
     typed, bad = await _typed(request, form)
     if bad:
         return await shown(request, door, 422, act=act_name, typed=typed, error=bad)
-    zone = zone_of(city_of(request).calendar.utc_offset_minutes)
+    zone = city_of(request).calendar.zone
     try:
         await _until_seen(door, await carry_out(door.by, act_name, name, typed, zone))
     except grpc.aio.AioRpcError as wrong:

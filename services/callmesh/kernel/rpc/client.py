@@ -14,7 +14,6 @@ from callmesh.kernel.rpc.secure import SecureChannel, Wallet
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.kernel.rpc.tls import TlsFiles
 
-DEADLINE_SECONDS = 10.0
 Metadata = Sequence[tuple[str, str]]
 _SERVICE_CONFIG = json.dumps(
     {
