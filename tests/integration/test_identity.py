@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+import structlog
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from callmesh.cli.authority import Authority
@@ -217,10 +218,15 @@ class TestChannel:
         held = files(ca.folder, "agency/110")
         async with served(ca.folder) as at, client.channel(f"127.0.0.1:{at.port}", held) as channel:
             assert (await said(channel)).startswith("110 ")
-            swap(held.key, files(ca.folder, "agency/water").key)
-            for _ in range(20):
-                assert (await said(channel)).startswith("110 ")
-                await asyncio.sleep(0.01)
+            with structlog.testing.capture_logs() as logs:
+                swap(held.key, files(ca.folder, "agency/water").key)
+
+                async def noticed() -> bool:
+                    assert (await said(channel)).startswith("110 ")
+                    return any(one["event"] == "certificate not renewed, the old one stays" for one in logs)
+
+                await until(noticed, "it looked, and told")
+            assert (await said(channel)).startswith("110 ")
 
     async def test_a_wallet_calls_as_whom_the_metadata_names(self, ca: Authority) -> None:
         wallet = Wallet(ca.folder)

@@ -40,6 +40,14 @@ _IDENTITY = re.compile(r"(agency|svc)/([A-Za-z0-9._-]{1,64})")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?")
 
 
+def ends_soon(left: timedelta, life: timedelta) -> bool:
+    """Whether it is to be renewed now: an agency's two weeks before its end, of a short life when a quarter is left.
+
+    A service's lives a day or a week and is renewed by a timer, so this says that the timer stopped.
+    """
+    return left < min(timedelta(days=14), life / 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A line of issued.jsonl. Times are ISO 8601 in UTC, `serial` hexadecimal."""
@@ -56,6 +64,11 @@ class Issued:
     def until(self) -> datetime:
         """When it expires."""
         return datetime.fromisoformat(self.expires)
+
+    @property
+    def life(self) -> timedelta:
+        """How long it lives in all."""
+        return self.until - datetime.fromisoformat(self.issued)
 
 
 class Authority:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from callmesh.cli.authority import Authority, Issued
 
 FOLDER = "callmesh-ca"
-_SOON = timedelta(days=14)
 _FILES = """\
 DIR/ca.pem              CALLMESH_TLS_CA: authorities that are trusted
 DIR/svc/NAME.pem .key   CALLMESH_TLS_CERT, CALLMESH_TLS_KEY of a service
@@ -128,12 +127,14 @@ def listing(folder: Path, everything: bool, as_json: bool) -> None:
 
 
 def _state(one: Issued, out: frozenset[str]) -> str:
+    from callmesh.cli.authority import ends_soon
+
     left = one.until - datetime.now(UTC)
     if one.serial in out or any(entry.endswith(f"/{one.identity}") for entry in out):
         return "revoked"
     if left < timedelta(0):
         return "expired"
-    return "ok" if left > _SOON or one.identity.startswith("svc/") else "warn"
+    return "warn" if ends_soon(left, one.life) else "ok"
 
 
 def _authority(folder: Path) -> Authority:

@@ -1,8 +1,4 @@
-"""The check of `callmesh doctor` that looks at certificates: those of this mesh's folder and of the environment.
-
-An agency's are to be renewed two weeks before they end. A service's live a day or a week and are renewed by a timer, so
-what counts is whether the timer stopped: less than a quarter of the life left.
-"""
+"""The check of `callmesh doctor` that looks at certificates: those of this mesh's folder and of the environment."""
 
 from __future__ import annotations
 
@@ -12,12 +8,11 @@ from pathlib import Path
 
 from cryptography import x509
 
+from callmesh.cli.authority import ends_soon
 from callmesh.cli.checks import Check
 from callmesh.cli.endpoints import Endpoints
 
 _NAME = "certificates"
-_SOON = timedelta(days=14)
-_SHARE = 0.25
 _RENEW = "callmesh ca issue IDENTITY; services and clients take the new file by themselves"
 
 
@@ -30,7 +25,7 @@ def look(where: Endpoints) -> Check:
         )
     states = {one: _left(one) for one in paths}
     over = [one for one, (left, _) in states.items() if left <= timedelta(0)]
-    soon = [one for one, (left, life) in states.items() if one not in over and left < min(_SOON, life * _SHARE)]
+    soon = [one for one, (left, life) in states.items() if one not in over and ends_soon(left, life)]
     if over:
         return Check(_NAME, "FAIL", f"expired: {_told(over)}", _RENEW)
     if soon:

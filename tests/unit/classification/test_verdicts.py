@@ -117,11 +117,3 @@ def test_mixed_report_names_every_matter() -> None:
 
 def test_same_text_same_answer() -> None:
     assert classifier().assess("家里煤气味很重", Channel.SMS) == classifier().assess("家里煤气味很重", Channel.SMS)
-
-
-def test_benchmark_line() -> None:
-    text = ("小区消防通道被私家车堵死，物业不管，邻居半夜打麻将吵得睡不着，垃圾也没人清运。" * 6)[:200]
-    started = time.process_time()
-    for _ in range(100):
-        verdict(text)
-    print(f"200 characters: {(time.process_time() - started) * 10:.2f} ms")  # noqa: T201

@@ -163,11 +163,14 @@ class TestDoctor:
 
     @pytest.mark.parametrize(
         ("identity", "hours", "state"),
-        [("agency/water", 90 * 24, "ok"), ("agency/water", -1, "FAIL"), ("svc/g", 24, "ok")],
+        [("agency/water", 90 * 24, "ok"), ("agency/water", -1, "FAIL"), ("svc/g", 24, "ok"), ("agency/gas", 240, "ok")],
     )
     def test_says_what_has_expired(self, folder: Path, identity: str, hours: float, state: str) -> None:
+        """The list says the same, of short lives too."""
         Authority(folder).issue(identity, hours)
         assert self.look(folder).state == state
+        listed = json.loads(ca(folder, "list", "--json").output)
+        assert listed["state"] == {"FAIL": "expired"}.get(state, state)
 
     def test_two_weeks_before_it_ends(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Authority(folder).issue("agency/water")
