@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 from browsing import CHROMIUM, Browsing, Desk
 
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 from support.city import DEMO_CITY
 
 TELEPHONES = '[[lines]]\nagency = "heating"\nnumbers = ["8204-1"]\n'

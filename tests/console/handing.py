@@ -12,8 +12,9 @@ from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
 from callmesh.kernel.rpc.client import identity
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 R = referral_pb2.Referral

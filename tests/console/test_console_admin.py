@@ -12,9 +12,10 @@ from playwright.async_api import Page, expect
 
 from callmesh.api.v1 import directory_service_pb2 as pb
 from callmesh.api.v1 import directory_service_pb2_grpc
-from callmesh.cli.clients import Clients, city_in_force, me, ops
+from callmesh.cli.clients import city_in_force, me, ops
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import channel, reason_of
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]

@@ -12,10 +12,10 @@ from handing import accepted, erased, handed, now, path
 from playwright.async_api import FilePayload, Page, expect
 
 from callmesh.api.v1 import referral_pb2, report_pb2
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.console.erasing import Erasing
 from callmesh.console.pictures import Pictures
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

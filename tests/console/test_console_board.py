@@ -10,7 +10,8 @@ from handing import handed
 from playwright.async_api import expect
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
-from callmesh.cli.clients import Clients, me, ops
+from callmesh.cli.clients import me, ops
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

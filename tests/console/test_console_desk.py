@@ -11,7 +11,7 @@ from handing import handed, now, opened, resolved
 from playwright.async_api import Page, expect
 
 from callmesh.api.v1 import case_pb2
-from callmesh.cli.clients import Clients
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

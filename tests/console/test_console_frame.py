@@ -9,8 +9,9 @@ from browsing import Browsing, Desk
 from playwright.async_api import expect
 
 from callmesh.api.v1 import intake_service_pb2, report_pb2, tracking_service_pb2
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
 from callmesh.console.pages.cases import PAGE_SIZE
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]

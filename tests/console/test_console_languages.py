@@ -16,7 +16,8 @@ from playwright.async_api import Page, expect
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
+from callmesh.kernel.rpc.clients import Clients
 from support.mutate import almost
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -13,7 +13,8 @@ from handing import handed
 from playwright.async_api import Page
 
 from callmesh.api.v1 import classification_service_pb2, intake_service_pb2, report_pb2, transfer_service_pb2
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]

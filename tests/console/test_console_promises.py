@@ -16,10 +16,11 @@ from handing import handed
 from playwright.async_api import Page, Playwright, async_playwright, expect
 
 from callmesh.api.v1 import case_pb2, intake_service_pb2, report_pb2, tracking_service_pb2
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.console.accounts import DEMO_PASSWORD
 from callmesh.console.session import COOKIE
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

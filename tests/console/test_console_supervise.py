@@ -14,7 +14,8 @@ from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2, report_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

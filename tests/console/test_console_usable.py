@@ -10,7 +10,7 @@ from browsing import Browsing, Desk, wears
 from handing import accepted, handed, path
 from playwright.async_api import Page, expect
 
-from callmesh.cli.clients import Clients
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]

@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 from mesh_play import city_with
 
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 
 # Seconds for the minutes of the real limits; who is to be in time still is on a machine that stands still for two.
 FAST = {"LQ": ("5s", "6s", "7s"), "L0": ("6s", "60s", "24h")}

@@ -26,8 +26,8 @@ from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import detail, identity, reason_of, sentence, status_details
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner.wire import Wire
 from support.waiting import PATIENCE
 

@@ -13,8 +13,8 @@ from mesh_play import Desk, Partner, RState, refused, request_id
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -29,11 +29,12 @@ from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.endpoints import jetstream
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
 from callmesh.kernel.rpc.client import identity
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import open_vault
 from callmesh.ledger.jetstream import JetStreamLedger

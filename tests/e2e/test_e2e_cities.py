@@ -23,7 +23,7 @@ from mesh_play import (
 
 from callmesh.api.v1 import common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -19,9 +19,10 @@ from mesh_play import Desk, Kind, Partner, RState, State, city_with, refused, re
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import identity
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Invalid, Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

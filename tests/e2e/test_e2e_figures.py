@@ -20,9 +20,10 @@ from sqlalchemy import create_engine
 
 from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients, asking, connect, me
+from callmesh.cli.clients import asking, connect, me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import Settings
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.tracking.digest import digest
 from callmesh.tracking.rebuild import rebuild
 from support.command import callmesh

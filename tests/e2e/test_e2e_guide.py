@@ -14,8 +14,8 @@ import google.rpc.status_pb2 as status_pb2
 import pytest
 from mesh_play import ROOT, Desk, State
 
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

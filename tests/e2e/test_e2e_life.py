@@ -30,9 +30,10 @@ from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.rpc.client import detail, identity, status_details
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Refused, WrongState
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,8 +11,8 @@ import pytest
 from mesh_play import CALL_SECONDS, Desk, Kind, Partner, RState, State, refused, request_id
 
 from callmesh.api.v1 import gateway_service_pb2 as gw
-from callmesh.cli.clients import Clients
 from callmesh.kernel.rpc.client import identity
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Refused
 from support.waiting import until
 

@@ -12,8 +12,8 @@ from mesh_play import Desk, Kind, Partner, State, refused, request_id
 
 from callmesh.api.v1 import case_pb2, report_pb2
 from callmesh.api.v1 import supervision_service_pb2 as sup
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 _numbers = itertools.count(4401)

@@ -12,7 +12,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients
+from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 By = trk.GetFiguresRequest

@@ -13,8 +13,8 @@ from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import transfer_service_pb2 as tra
-from callmesh.cli.clients import Clients
 from callmesh.domain.words import Channel
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Refused, WrongState
 from support.waiting import within
 

@@ -14,8 +14,8 @@ import pytest
 from mesh_play import Desk, State
 
 from callmesh.api.v1 import gateway_service_pb2 as gw
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner.faults import Fault, FaultPlan
 from callmesh.partner.simulated import SimulatedPartner
 from support.waiting import PATIENCE, until

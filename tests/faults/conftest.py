@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
 from mesh_play import city_with
 
-from callmesh.cli.clients import Clients, connect
+from callmesh.cli.clients import connect
 from callmesh.cli.mesh import LocalMesh
+from callmesh.kernel.rpc.clients import Clients
 
 SEED = int(os.environ.get("CALLMESH_FAULT_SEED", "20261122"))
 FAST = {"LQ": ("1s", "5m", "30m")}

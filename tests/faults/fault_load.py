@@ -18,8 +18,8 @@ from mesh_play import Desk, Kind, Partner, State, partners
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import gateway_service_pb2 as gw
-from callmesh.cli.clients import Clients
 from callmesh.cli.watching import Watching
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import WrongState
 from support.waiting import until
 

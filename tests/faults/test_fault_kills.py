@@ -21,9 +21,10 @@ from fault_check import Entry, check_log, check_read_model, last_of, whole_log
 from fault_load import Load, load_on
 
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli.clients import Clients, me
+from callmesh.cli.clients import me
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import SERVICES
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -18,10 +18,10 @@ from callmesh.api.v1 import classification_service_pb2 as cls
 from callmesh.api.v1 import gateway_service_pb2 as gw
 from callmesh.api.v1 import supervision_service_pb2 as sup
 from callmesh.cli import health
-from callmesh.cli.clients import Clients
 from callmesh.cli.mesh import LocalMesh
 from callmesh.kernel.config import SERVICES
 from callmesh.kernel.rpc.client import identity, reason_of, sentence
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until, within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

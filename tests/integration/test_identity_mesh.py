@@ -25,12 +25,13 @@ from callmesh.api.v1 import intake_service_pb2 as intake
 from callmesh.api.v1 import supervision_service_pb2 as supervision
 from callmesh.api.v1 import transfer_service_pb2 as transfer
 from callmesh.cli.authority import Authority
-from callmesh.cli.clients import Clients, connect, ops
+from callmesh.cli.clients import connect, ops
 from callmesh.cli.mesh import LocalMesh
 from callmesh.domain.directory import City
 from callmesh.kernel.config import SERVICES
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pb = tracking_service_pb2

@@ -11,10 +11,11 @@ from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import supervision_service_pb2 as pb
 from callmesh.cli import review
 from callmesh.cli.calls import Call
-from callmesh.cli.clients import SECONDS, Clients, me
+from callmesh.cli.clients import SECONDS, me
 from callmesh.cli.desk import Settled, leads
 from callmesh.cli.watching import Watching
 from callmesh.kernel.ids import new_id
+from callmesh.kernel.rpc.clients import Clients
 
 _State = case_pb2.Case.State
 _METHODS = {"phone": case_pb2.FollowUp.PHONE, "video": case_pb2.FollowUp.PHONE, "sms": case_pb2.FollowUp.SMS}

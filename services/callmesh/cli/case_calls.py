@@ -20,12 +20,13 @@ from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli import clients, endpoints, trace, wording
 from callmesh.cli.case_actions import Action, On
-from callmesh.cli.clients import SECONDS, Clients
+from callmesh.cli.clients import SECONDS
 from callmesh.cli.output import BadInput, Failure
 from callmesh.cli.refusals import Refused
 from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.states import OPEN
 
 Person = Sequence[tuple[str, str]]

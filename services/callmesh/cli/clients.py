@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
 import grpc
 from google.rpc import error_details_pb2
 
-from callmesh.api.v1 import (
-    classification_service_pb2_grpc,
-    gateway_service_pb2_grpc,
-    intake_service_pb2_grpc,
-    supervision_service_pb2_grpc,
-    tracking_service_pb2_grpc,
-    transfer_service_pb2_grpc,
-)
 from callmesh.cli import endpoints
 from callmesh.cli.endpoints import Endpoints
 from callmesh.cli.output import Failure
@@ -24,21 +15,10 @@ from callmesh.directory import store
 from callmesh.domain.directory import City
 from callmesh.kernel.config import SERVICES
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.clients import Clients, clients_of
 
 SECONDS = 10.0
 PERSON = "play"
-
-
-@dataclass(frozen=True)
-class Clients:
-    """A stub a service."""
-
-    intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub"
-    classification: "classification_service_pb2_grpc.ClassificationServiceAsyncStub"
-    transfer: "transfer_service_pb2_grpc.TransferServiceAsyncStub"
-    gateway: "gateway_service_pb2_grpc.GatewayServiceAsyncStub"
-    supervision: "supervision_service_pb2_grpc.SupervisionServiceAsyncStub"
-    tracking: "tracking_service_pb2_grpc.TrackingServiceAsyncStub"
 
 
 @contextlib.asynccontextmanager
@@ -50,14 +30,7 @@ async def connect(where: Endpoints, *needed: str) -> AsyncIterator[Clients]:
             ready = not needed or name in needed
             opened = endpoints.channel(where, name) if ready else client.channel(where.address(name), where.wallet)
             channels[name] = await stack.enter_async_context(opened)
-        yield Clients(
-            intake=intake_service_pb2_grpc.IntakeServiceStub(channels["intake"]),
-            classification=classification_service_pb2_grpc.ClassificationServiceStub(channels["classification"]),
-            transfer=transfer_service_pb2_grpc.TransferServiceStub(channels["transfer"]),
-            gateway=gateway_service_pb2_grpc.GatewayServiceStub(channels["gateway"]),
-            supervision=supervision_service_pb2_grpc.SupervisionServiceStub(channels["supervision"]),
-            tracking=tracking_service_pb2_grpc.TrackingServiceStub(channels["tracking"]),
-        )
+        yield clients_of(channels)
 
 
 async def city_in_force(where: Endpoints) -> City:

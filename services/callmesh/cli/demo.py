@@ -16,10 +16,10 @@ from callmesh.cli.output import BadInput, Manual
 from callmesh.cli.play import Rate
 
 if TYPE_CHECKING:
-    from callmesh.cli.clients import Clients
     from callmesh.cli.demo_pages import Pages
     from callmesh.cli.mesh import LocalMesh
     from callmesh.cli.played import Played
+    from callmesh.kernel.rpc.clients import Clients
 
 DATA = Path(".callmesh/demo")
 KEPT = "played.jsonl"

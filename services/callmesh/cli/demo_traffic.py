@@ -9,9 +9,9 @@ from pathlib import Path
 from callmesh.api.v1 import case_pb2
 from callmesh.cli import playing
 from callmesh.cli.calls import Call, Malformed
-from callmesh.cli.clients import Clients
 from callmesh.cli.desk import Settled
 from callmesh.domain.directory import City
+from callmesh.kernel.rpc.clients import Clients
 
 WISHES = playing.Wishes(concurrency=4, rate=0.2, delay=20.0, patience=600.0)
 """A call every five seconds; a simulated partner takes up to twenty for each step, so a person can be faster."""

@@ -21,11 +21,12 @@ from callmesh.api.v1 import tracking_service_pb2 as tracking
 from callmesh.api.v1 import transfer_service_pb2 as transfer
 from callmesh.cli import review
 from callmesh.cli.calls import Call
-from callmesh.cli.clients import SECONDS, Clients, allowed_instead, me
+from callmesh.cli.clients import SECONDS, allowed_instead, me
 from callmesh.cli.scripts import Scripts
 from callmesh.cli.watching import Watching
 from callmesh.domain.directory import City
 from callmesh.kernel.ids import new_id
+from callmesh.kernel.rpc.clients import Clients
 
 VERIFIED = "接警员核实"
 _State = case_pb2.Case.State

@@ -17,9 +17,10 @@ from typing import Any
 
 from callmesh.api.v1 import common_pb2
 from callmesh.cli.calls import Script
-from callmesh.cli.clients import PERSON, Clients
+from callmesh.cli.clients import PERSON
 from callmesh.cli.scripts import Scripts
 from callmesh.domain.directory import City
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.partner import Delivery, Kind, Partner, PartnerError, Refused, WrongState
 
 IN_FLIGHT = 256

@@ -21,7 +21,7 @@ from callmesh.api.v1 import case_pb2
 from callmesh.cli import lines
 from callmesh.cli.aftercare import Aftercare
 from callmesh.cli.calls import Call, Malformed, parse
-from callmesh.cli.clients import Clients, why
+from callmesh.cli.clients import why
 from callmesh.cli.desk import Desk, Settled
 from callmesh.cli.lines import Line
 from callmesh.cli.partners import Partners
@@ -29,6 +29,7 @@ from callmesh.cli.scripts import Scripts
 from callmesh.cli.watching import Watching
 from callmesh.domain.directory import City
 from callmesh.kernel.ids import new_id
+from callmesh.kernel.rpc.clients import Clients
 
 OPEN_PER_OPERATOR = 4
 

@@ -9,8 +9,9 @@ import grpc
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import supervision_service_pb2 as pb
 from callmesh.api.v1 import tracking_service_pb2 as tracking
-from callmesh.cli.clients import SECONDS, Clients, allowed_instead, me
+from callmesh.cli.clients import SECONDS, allowed_instead, me
 from callmesh.kernel.ids import new_id
+from callmesh.kernel.rpc.clients import Clients
 
 _Stage = case_pb2.Repeat.Stage
 _STEPS = {

@@ -18,8 +18,8 @@ from callmesh.cli.output import FINDING, BadInput, Failure, Manual
 
 if TYPE_CHECKING:
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import Clients
     from callmesh.cli.stats_names import Names
+    from callmesh.kernel.rpc.clients import Clients
 
 GROUPS = ("agency", "category", "district", "channel", "level", "day", "week", "month")
 DAILY = (

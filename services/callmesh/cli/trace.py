@@ -20,7 +20,7 @@ from callmesh.cli.output import FINDING, BadInput, Failure, Manual
 if TYPE_CHECKING:
     from callmesh.api.v1 import case_pb2
     from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import Clients
+    from callmesh.kernel.rpc.clients import Clients
 
 _EXITS = """\
 0  shown

@@ -17,7 +17,8 @@ import grpc
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
-from callmesh.cli.clients import SECONDS, Clients, ops
+from callmesh.cli.clients import SECONDS, ops
+from callmesh.kernel.rpc.clients import Clients
 
 RECENT = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0

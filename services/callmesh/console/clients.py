@@ -13,17 +13,9 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from callmesh.api.v1 import (
-    classification_service_pb2_grpc,
-    directory_service_pb2_grpc,
-    gateway_service_pb2_grpc,
-    intake_service_pb2_grpc,
-    supervision_service_pb2_grpc,
-    tracking_service_pb2_grpc,
-    transfer_service_pb2_grpc,
-)
 from callmesh.console.accounts import Account
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.clients import Clients, clients_of
 from callmesh.kernel.rpc.secure import Wallet
 
 SECONDS = 5.0
@@ -40,39 +32,10 @@ class Method(Protocol[Q, R]):
         """Calls it."""
 
 
-@dataclass(frozen=True)
-class Clients:
-    """A stub a service, one channel each."""
-
-    channels: Mapping[str, grpc.aio.Channel]
-    intake: "intake_service_pb2_grpc.IntakeServiceAsyncStub"
-    classification: "classification_service_pb2_grpc.ClassificationServiceAsyncStub"
-    directory: "directory_service_pb2_grpc.DirectoryServiceAsyncStub"
-    transfer: "transfer_service_pb2_grpc.TransferServiceAsyncStub"
-    gateway: "gateway_service_pb2_grpc.GatewayServiceAsyncStub"
-    supervision: "supervision_service_pb2_grpc.SupervisionServiceAsyncStub"
-    tracking: "tracking_service_pb2_grpc.TrackingServiceAsyncStub"
-
-    async def close(self) -> None:
-        """Closes the channels."""
-        for one in self.channels.values():
-            await one.close(None)
-
-
 def connect(addresses: Mapping[str, str], identities: str = "") -> Clients:
     """Stubs at these addresses; nothing is called yet, so the services may come later."""
     wallet = Wallet(Path(identities)) if identities else None
-    channels = {name: client.channel(address, wallet) for name, address in addresses.items()}
-    return Clients(
-        channels=channels,
-        intake=intake_service_pb2_grpc.IntakeServiceStub(channels["intake"]),
-        classification=classification_service_pb2_grpc.ClassificationServiceStub(channels["classification"]),
-        directory=directory_service_pb2_grpc.DirectoryServiceStub(channels["classification"]),
-        transfer=transfer_service_pb2_grpc.TransferServiceStub(channels["transfer"]),
-        gateway=gateway_service_pb2_grpc.GatewayServiceStub(channels["gateway"]),
-        supervision=supervision_service_pb2_grpc.SupervisionServiceStub(channels["supervision"]),
-        tracking=tracking_service_pb2_grpc.TrackingServiceStub(channels["tracking"]),
-    )
+    return clients_of({name: client.channel(address, wallet) for name, address in addresses.items()})
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ import msgspec
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.console.accounts import Account
-from callmesh.console.clients import Clients
 from callmesh.domain import access
 from callmesh.kernel.rpc import client
+from callmesh.kernel.rpc.clients import Clients
 from callmesh.kernel.telemetry import log
 
 RING = 2_000

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from callmesh.console.accounts import Account
-from callmesh.console.clients import Clients
 from callmesh.console.push import QUEUE, Change, Push, events
+from callmesh.kernel.rpc.clients import Clients
 
 POLICE = Account(id="a", name="a", agency="110", person="p")
 GAS = Account(id="g", name="g", agency="gas", person="p", role="partner")
