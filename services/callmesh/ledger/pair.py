@@ -13,7 +13,7 @@ from collections.abc import Callable
 from callmesh.domain import commands as c
 from callmesh.domain.case import Case
 from callmesh.domain.decide import decide
-from callmesh.domain.errors import Changed, DomainError, no_case, no_parent
+from callmesh.domain.errors import Changed, DomainError, Unreachable, no_case, no_parent
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
 from callmesh.domain.values import replace
@@ -34,7 +34,10 @@ async def handle_pair(
     unknown: Ambiguous | None = None
     fresh = False
     for _ in range(ATTEMPTS):
-        first, second = await _load(ledger, first_id, second_id, fresh)
+        try:
+            first, second = await _load(ledger, first_id, second_id, fresh)
+        except Unreachable as away:
+            raise (gave_up(unknown) if unknown else away) from None  # after silence they may have been stored
         if command_key(stamp.command_id) in first.recent:
             return await repeated_of(ledger, first_id, first, stamp) or Outcome(first, repeated=True)
         try:

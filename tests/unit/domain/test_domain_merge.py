@@ -17,7 +17,7 @@ from callmesh.domain import facts as f
 from callmesh.domain import facts_matters as m
 from callmesh.domain.case import ENDED_CASE, Actor, Case, FollowUp
 from callmesh.domain.decide_merge import FOLDED, dissents
-from callmesh.domain.errors import DomainError, Invalid, NotDivertible, NotYours, WrongState
+from callmesh.domain.errors import DomainError, Invalid, NotDivertible, NotYours, Unreachable, WrongState
 from callmesh.domain.evolve_matters import CHILDREN_NAMED, CONFIRMED
 from callmesh.domain.matters import Link
 from callmesh.domain.watch import next_limit
@@ -25,6 +25,7 @@ from callmesh.domain.words import CaseState, Level, Mode, ReferralState, Supervi
 from callmesh.ledger.handle import handle
 from callmesh.ledger.memory import MemoryLedger
 from callmesh.ledger.pair import handle_pair
+from callmesh.ledger.port import Ambiguous, Append, Head
 from callmesh.ledger.record import case_of
 from support.builders import (
     CALENDAR,
@@ -394,3 +395,30 @@ def test_what_another_case_did_pushes_no_command_out() -> None:
         assert before is not None
         assert after is not None
         assert (list(after.recent), after.case.children_count) == (list(before.recent), place + 1)
+
+
+def test_after_silence_nobody_claims_that_nothing_was_written() -> None:
+    """Both were stored, then the log went away: the caller must repeat, not believe that it failed."""
+
+    class Silent(MemoryLedger):
+        away = False
+
+        async def append_both(self, first: Append, second: Append) -> tuple[Head, Head]:
+            await super().append_both(first, second)
+            self.away = True
+            raise Ambiguous
+
+        async def head(self, case_id: str, fresh: bool = False) -> Head | None:
+            if self.away:
+                raise Unreachable("the log cannot be reached; nothing was written, try again", "未保存任何内容")
+            return await super().head(case_id, fresh)
+
+    ledger, parent, child = Silent(), CASE.removeprefix("cases/"), NAMES[0].removeprefix("cases/")
+    for name in (CASE, NAMES[0]):
+        at_once(handle(ledger, name.removeprefix("cases/"), c.Open(opened(name=name)), stamp(POLICE)))
+    fold, its = (lambda one, other: (cm.Merge(other), cm.Join(one.name))), stamp(POLICE)
+    with pytest.raises(Unreachable, match="request_id"):
+        at_once(handle_pair(ledger, child, parent, fold, its))
+    ledger.away = False
+    again = at_once(handle_pair(ledger, child, parent, fold, its))
+    assert again.repeated and again.head.case.parent == CASE
