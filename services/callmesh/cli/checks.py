@@ -7,6 +7,7 @@ goes wrong while looking is itself a finding. Imports stand inside, since what i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -117,8 +118,7 @@ def _existing(folder: Path) -> Path:
 
 async def listening(where: Endpoints) -> Check:
     """Are the ports in use by a mesh, free for one, or neither?"""
-    nats = urlsplit(where.nats_url)
-    addresses = {**where.services, "NATS": f"{nats.hostname}:{nats.port or 4222}"}
+    addresses = {**where.services, **_nats_servers(where.nats_url)}
     answers = dict(zip(addresses, await asyncio.gather(*map(answers_at, addresses.values())), strict=True))
     busy, silent = [n for n in answers if answers[n]], [n for n in answers if not answers[n]]
     if not busy:
@@ -127,6 +127,13 @@ async def listening(where: Endpoints) -> Check:
         told = ", ".join(f"{name} {addresses[name]}" for name in silent)
         return Check("ports", "FAIL", f"nothing answers: {told}", "start it (callmesh serve NAME), or all: callmesh up")
     return Check("ports", "ok", f"all {len(busy)} answer")
+
+
+def _nats_servers(urls: str) -> dict[str, str]:
+    """Every server of a cluster, by the name it is told with."""
+    found = [urlsplit(one) for one in urls.split(",")]
+    names = ["NATS"] if len(found) == 1 else [f"NATS {number}" for number in range(1, len(found) + 1)]
+    return {name: f"{one.hostname}:{one.port or 4222}" for name, one in zip(names, found, strict=True)}
 
 
 def _nothing_answers(addresses: dict[str, str]) -> Check:
@@ -145,6 +152,8 @@ async def answers_at(address: str) -> bool:
     except (OSError, TimeoutError, ValueError):
         return False
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return True
 
 

@@ -73,6 +73,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = """
 import sys
 from callmesh.cli.main import main
+from support.nats_server import NatsServer
 try:
     main(["--help"], prog_name="callmesh")
 except SystemExit:
@@ -120,6 +121,12 @@ def test_doctor_tells_what_to_do_and_exits_1_without_a_mesh() -> None:
     assert found["telephone switch"]["state"] == "FAIL" and "call-back" in found["telephone switch"]["advice"]
     assert found["Python"]["state"] == found["generated code"]["state"] == "ok"
     assert all(one["advice"] for one in found.values() if one["state"] == "warn")
+
+
+def test_doctor_looks_at_each_server_of_a_cluster(nats: NatsServer) -> None:
+    said = run("doctor", "--json", CALLMESH_NATS_URL=f"{nats.url},nats://127.0.0.1:1")
+    [ports] = [one for one in map(json.loads, said.output.splitlines()) if one["name"] == "ports"]
+    assert ports["state"] == "FAIL" and "NATS 2 127.0.0.1:1" in ports["found"] and "NATS 1" not in ports["found"]
 
 
 def test_doctor_tells_what_it_could_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
