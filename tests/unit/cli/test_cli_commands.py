@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import callmesh.cli
 from callmesh.cli.main import COMMANDS, main
 from callmesh.cli.up import Tail
+from support.nats_server import NatsServer
 
 OURS = ["up", "serve", "case", "directory", "streams", "doctor"]
 PAGES = [[name] for name in OURS] + [
@@ -73,7 +74,6 @@ def test_help_imports_nothing_heavy() -> None:
     code = """
 import sys
 from callmesh.cli.main import main
-from support.nats_server import NatsServer
 try:
     main(["--help"], prog_name="callmesh")
 except SystemExit:
