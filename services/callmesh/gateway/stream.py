@@ -5,7 +5,8 @@ in order, on different cases at once, at most `PARALLEL` of them; then reading w
 An outcome counts until it was sent: who acts but does not read is read no further, and holds no memory. Whatever is
 ready goes out in one message. A partner that asked for it is pinged every second; who is not heard for
 `SILENT_SECONDS`, while we wait for it and not it for us, is silent: alive as a connection, but nobody to send to. When
-the partner hangs up, actions under way finish and unreceipted deliveries are given back.
+the partner hangs up, actions under way finish and unreceipted deliveries are given back; when the line breaks, they are
+given a moment to.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ PARALLEL = 64
 DEFAULT_IN_FLIGHT = 64
 MAX_IN_FLIGHT = 1_000
 PING_SECONDS, SILENT_SECONDS = 1.0, 3.0
+SETTLE_SECONDS = 1.0
 Down = pb.Delivery | pb.Outcome | pb.Welcome | int
 """What goes down; a number is a ping."""
 Read = Callable[[], Awaitable[pb.ReceiveReferralsRequest | None]]
@@ -78,6 +80,8 @@ class PartnerStream:
         finally:
             if self._beating is not None:
                 self._beating.cancel()
+            if self._last:  # what is being receipted is not given back amid it
+                await asyncio.wait(self._last.values(), timeout=SETTLE_SECONDS)
             if self._seat is not None:
                 await self._pump.leave(self._seat)
             await self._out.stop()
