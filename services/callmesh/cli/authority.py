@@ -166,22 +166,15 @@ class Authority:
         key, now, number = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), self.roots[0]
         given = uris or (f"spiffe://{self.domain}/{identity}",)
         made = self._signed(key.public_key(), identity, kind, now + timedelta(hours=span), number, (names, ips, given))
-        stem = self.folder / kind / name
-        _put(Path(f"{stem}.key"), _pem_key(key), secret=True)
-        _put(Path(f"{stem}.pem"), made.public_bytes(serialization.Encoding.PEM))
-        until = made.not_valid_after_utc.isoformat(timespec="seconds")
-        found = Issued(
-            identity,
-            f"{made.serial_number:x}",
-            now.isoformat(timespec="seconds"),
-            until,
-            number,
-            tuple(dns),
-            tuple(ips),
-        )
+        _put(self.folder / kind / f"{name}.key", _pem_key(key), secret=True)
+        _put(self.folder / kind / f"{name}.pem", made.public_bytes(serialization.Encoding.PEM))
+        began, until = (one.isoformat(timespec="seconds") for one in (now, made.not_valid_after_utc))
+        return self._note(Issued(identity, f"{made.serial_number:x}", began, until, number, tuple(dns), tuple(ips)))
+
+    def _note(self, one: Issued) -> Issued:
         with (self.folder / "issued.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
-        return found
+            file.write(json.dumps(asdict(one)) + "\n")
+        return one
 
     def renew(self) -> list[Issued]:
         """Every identity in use a new certificate under the newest root, with the names and the life it had."""

@@ -14,7 +14,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -53,6 +53,18 @@ class Door:
     linked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form that was not carried out: it is given back as it was sent, with the reason beside it."""
+
+    act: str = ""
+    typed: Typed = field(default_factory=Typed)
+    error: str = ""
+    status: int = 200
+    request_id: str = ""
+    """Of one that may have been carried out: sent again it is the same request."""
+
+
 async def act_on(request: Request, door: Door) -> Response:
     """One act of a form."""
     name, act_name = name_of(request), request.path_params["act"]
@@ -61,14 +73,13 @@ async def act_on(request: Request, door: Door) -> Response:
         return Response(status_code=404)
     typed, bad = await _typed(request, form)
     if bad:
-        return await shown(request, door, 422, act=act_name, typed=typed, error=bad)
+        return await shown(request, door, Refused(act_name, typed, bad, 422))
     zone = city_of(request).calendar.zone
     try:
         await _until_seen(door, await carry_out(door.by, act_name, name, typed, zone))
     except grpc.aio.AioRpcError as wrong:
-        keep = is_away(wrong)
-        said = sentence(View(request), wrong)
-        return await shown(request, door, 409, act=act_name, typed=typed, error=said, keep_id=keep)
+        unsure = typed["request_id"] if is_away(wrong) else ""
+        return await shown(request, door, Refused(act_name, typed, sentence(View(request), wrong), 409, unsure))
     return RedirectResponse(f"{door.base}?done={act_name}", 303)
 
 
@@ -88,40 +99,33 @@ async def _typed(request: Request, form: FormData) -> tuple[Typed, str]:
 
 
 async def shown(
-    request: Request,
-    door: Door,
-    status: int = 200,
-    act: str = "",
-    typed: Typed | None = None,
-    error: str = "",
-    keep_id: bool = False,
-    made: Mapping[str, Any] | None = None,
+    request: Request, door: Door, refused: Refused | None = None, made: Mapping[str, Any] | None = None
 ) -> HTMLResponse:
-    """The page of one referral; `act` and `typed` give a refused form back as it was sent."""
+    """The page of one referral, which was received by its being looked at."""
     case, referral = await own(door, name_of(request))
     if await receipt(door.by, referral):
         case, referral = await own(door, referral.name)
-    typed = typed or Typed()
+    form = refused or Refused()
     done = DONE.get(request.query_params.get("done", ""), "")
     return page(
         request,
         "referral.html",
-        status,
+        form.status,
         case=case,
         referral=referral,
         due=next_of(referral),
         acts=offered_acts(referral),
         kept_back=kept_back(case, referral),
-        act=act,
-        typed=typed,
-        error=error,
+        act=form.act,
+        typed=form.typed,
+        error=form.error,
         done=done,
         made=made,
         base=door.base,
         linked=door.linked,
         reasons=city_of(request).return_reasons,
         hours=links.HOURS,
-        request_id=typed["request_id"] if keep_id else uuid.uuid4().hex,
+        request_id=form.request_id or uuid.uuid4().hex,
     )
 
 
