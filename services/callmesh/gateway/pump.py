@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -38,6 +39,7 @@ PULL_SECONDS = 0.3
 ACK_WAIT_SECONDS = 10.0
 MAX_ACK_PENDING = 10_000
 LOCKED_SECONDS = 30.0
+SETTLE_SECONDS = 1.0
 
 
 class Pump:
@@ -60,13 +62,16 @@ class Pump:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
-    async def leave(self, seat: Seat) -> None:
-        """A stream ended: what it had not receipted is given back."""
+    async def leave(self, seat: Seat, under_way: Collection[asyncio.Task[Any]] = ()) -> None:
+        """A stream ended: what it had not receipted is given back. A receipt `under_way` gets a moment: given back amid
+        it, what is done with would come again."""
         self._seats.remove(seat)
         self._note()
         if not self._seats and self._task is not None:
             running, self._task = self._task, None
             await ended(running)  # first, else what is given back comes to nobody
+        if under_way:
+            await asyncio.wait(under_way, timeout=SETTLE_SECONDS)
         await self._vacate(seat)
 
     async def hear(self, seat: Seat, silent: bool) -> None:

@@ -32,7 +32,6 @@ PARALLEL = 64
 DEFAULT_IN_FLIGHT = 64
 MAX_IN_FLIGHT = 1_000
 PING_SECONDS, SILENT_SECONDS = 1.0, 3.0
-SETTLE_SECONDS = 1.0
 Down = pb.Delivery | pb.Outcome | pb.Welcome | int
 """What goes down; a number is a ping."""
 Read = Callable[[], Awaitable[pb.ReceiveReferralsRequest | None]]
@@ -78,12 +77,11 @@ class PartnerStream:
             await self._out.finish()
             raise
         finally:
+            self._task = None  # it ends: what cannot be written any more must not cancel that
             if self._beating is not None:
                 self._beating.cancel()
-            if self._last:  # what is being receipted is not given back amid it
-                await asyncio.wait(self._last.values(), timeout=SETTLE_SECONDS)
             if self._seat is not None:
-                await self._pump.leave(self._seat)
+                await self._pump.leave(self._seat, self._last.values())
             await self._out.stop()
 
     def _hang_up(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
 from callmesh.domain.directory import City
-from callmesh.gateway import stream
+from callmesh.gateway import pump, stream
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.pumps import Pumps
 from callmesh.kernel.runtime import Runtime
@@ -55,7 +55,7 @@ async def test_what_is_being_receipted_while_the_line_breaks_does_not_come_again
     nats: NatsServer, demo_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receipt is on its way to the log; given back meanwhile, the delivery would come twice."""
-    monkeypatch.setattr(stream, "SETTLE_SECONDS", PATIENCE)
+    monkeypatch.setattr(pump, "SETTLE_SECONDS", PATIENCE)
     await lay_out(nats, demo_city)
     made: list[Slow] = []
     began, go = asyncio.Event(), asyncio.Event()
@@ -76,9 +76,9 @@ async def test_what_is_being_receipted_while_the_line_breaks_does_not_come_again
     async with running("gateway", settings(nats, data_dir=str(tmp_path)), build) as one:
         await one.until_health("SERVING")
         name = await put(one.runtime.client, one.runtime.vault, "water", 1)
-        pump = made[0]._pumps.of("water")
+        its = made[0]._pumps.of("water")
         up, down = asyncio.Queue[pb.ReceiveReferralsRequest](), asyncio.Queue[pb.ReceiveReferralsResponse]()
-        line = asyncio.create_task(stream.PartnerStream("water", pump, made[0], down.put).run(up.get))
+        line = asyncio.create_task(stream.PartnerStream("water", its, made[0], down.put).run(up.get))
         up.put_nowait(pb.ReceiveReferralsRequest(hello=pb.Hello(max_in_flight=1)))
         while not (given := (await asyncio.wait_for(down.get(), PATIENCE)).deliveries):
             pass
@@ -89,4 +89,4 @@ async def test_what_is_being_receipted_while_the_line_breaks_does_not_come_again
         await asyncio.wait({line}, timeout=0.2)  # gone at once, or waiting for the receipt
         go.set()
         await asyncio.wait({line}, timeout=PATIENCE)
-        assert await pump.pull(10) == []
+        assert await its.pull(10) == []
