@@ -20,6 +20,7 @@ from callmesh.domain.report import Attachment, Report
 from callmesh.gateway.pump import Pump
 from callmesh.gateway.pumps import Pumps
 from callmesh.kernel import telemetry
+from callmesh.kernel.ids import fingerprint
 from callmesh.ledger import flags
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.handle import Ask, Outcome
@@ -109,7 +110,7 @@ class Actions:
             return c.RecordRelease(name, *released(case, agency, city))
 
         content = pb.AcknowledgeReferralRequest(name=name)
-        request_id = f"release-{name.rpartition('/')[2]}-{'.'.join(fields)}"
+        request_id = f"release-{name.rpartition('/')[2]}-{fingerprint('.'.join(fields).encode()):x}"
         return await self._mesh.by_person(case_of_referral(name), ask, content, request_id)
 
     async def accept(self, request: pb.AcceptReferralRequest, request_id: str) -> referral_pb2.Referral:

@@ -17,6 +17,7 @@ def build(runtime: Runtime) -> None:
     """Parts: log, directory, projector, pumps, presences, actions, servicer, commands over NATS."""
     mesh = open_mesh(runtime)
     pumps = Pumps(mesh)
+    mesh.directory.on_change.append(pumps.keep)
     presences = Presences(runtime, pumps)
     actions = Actions(mesh, pumps)
     servicer = GatewayServicer(mesh, actions, pumps, presences)

@@ -29,11 +29,11 @@ from callmesh.gateway.actions import Actions
 from callmesh.gateway.inbox import opened
 from callmesh.gateway.outcomes import outcome_of, request_id_of, request_of
 from callmesh.gateway.pumps import Pumps
-from callmesh.kernel import headers
+from callmesh.kernel import headers, telemetry
 from callmesh.kernel.kek import BadKey
 from callmesh.kernel.messaging import unreachable
 from callmesh.kernel.rpc.call import acting
-from callmesh.kernel.rpc.errors import UNPARSABLE, status_of
+from callmesh.kernel.rpc.errors import UNPARSABLE, internal, status_of
 from callmesh.kernel.rpc.server import MESSAGE_BYTES
 from callmesh.ledger.access import method_of
 from callmesh.ledger.boot import Mesh
@@ -70,6 +70,11 @@ class Bus:
         try:
             with acting(actor):
                 reply = await (self._open(agency, sealed, message.data) if sealed else self._carry_out(message.data))
+        except Exception as wrong:  # who is not answered asks for ever
+            telemetry.log.error("command failed", agency=agency, error=telemetry.fault(wrong))
+            reply = pb.ReceiveReferralsResponse()
+            reply.outcomes.add(status=internal(f"{telemetry.current().trace_id:032x}"))
+        try:
             with contextlib.suppress(NatsError, OSError):
                 await message.respond(reply.SerializeToString())
         finally:
@@ -79,6 +84,7 @@ class Bus:
         """The delivery that an item of the agency's own inbox holds."""
         reply = pb.ReceiveReferralsResponse()
         try:
+            self._mesh.caller()
             if not self._mesh.runtime.names.is_inbox_of(agency, subject):
                 raise _not_sealed()
             delivery = await opened(self._mesh, subject, data)
@@ -114,8 +120,9 @@ class Bus:
         return pb.Welcome(agency=agency, waiting=await pump.waiting())
 
     async def _act(self, action: pb.Action) -> pb.Outcome:
-        request, actor = request_of(action), self._mesh.caller()
+        request = request_of(action)
         try:
+            actor = self._mesh.caller()
             if request is not action:
                 self._mesh.access.admit(actor, method_of(request), request)
             with await self._mesh.access.place(actor, request):

@@ -1,9 +1,9 @@
 """The projector: facts that partners must know become items of their inboxes.
 
 An item is a `Delivery` with as much of the case as the agency's release policy allows, sealed with the case's data
-key, on `in.<region>.<agency>.<case>.<referral>`. Its message id is made of the fact's sequence, so a redelivered fact
-stores it once. What the partner did itself is not sent back to it. An item that waits while its case is erased is
-never delivered.
+key, on `in.<region>.<agency>.<case>.<referral>`. Of a very long case it has not what was fed back, which would not go
+into a message. Its message id is made of the fact's sequence, so a redelivered fact stores it once. What the partner
+did itself is not sent back to it. An item that waits while its case is erased is never delivered.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from callmesh.ledger.record import body_of, decode
 from callmesh.ledger.wire import to_proto
 
 _K = pb.Delivery.Kind
+ITEM_BYTES = 768 * 1024
+"""With seal and headers well within the 1 MiB of a message."""
 _TOLD = frozenset(
     {
         "case_transferred",
@@ -101,6 +103,7 @@ class Inbox:
         shown.etag = head.etag
         delivery.case.CopyFrom(shown)
         delivery.referral.CopyFrom(next(one for one in shown.referrals if one.name == referral.name))
+        shorten(delivery)
         subject = runtime.names.inbox(referral.agency, referral.name)
         message_id = f"{head.sequence}.{referral.name}"
         await publish_once(
@@ -111,6 +114,17 @@ class Inbox:
             message_id,
             **{headers.TRACEPARENT: traceparent()},
         )
+
+
+def shorten(delivery: pb.Delivery, most: int = ITEM_BYTES) -> None:
+    """Takes feedback out of a delivery that is too large: of the case's referrals, and if need be of its own, which
+    stand there twice. A case's record is bounded (ledger/handle.py), so the rest fits."""
+    if delivery.ByteSize() <= most:
+        return
+    for one in delivery.case.referrals:
+        one.ClearField("feedback")
+    if delivery.ByteSize() > most:
+        delivery.referral.ClearField("feedback")
 
 
 async def opened(mesh: Mesh, subject: str, data: bytes) -> pb.Delivery | None:

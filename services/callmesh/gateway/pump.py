@@ -36,6 +36,8 @@ from callmesh.ledger.wire import to_timestamp
 
 FETCH = 64
 PULL_SECONDS = 0.3
+PULL_BYTES = 2 * 1024 * 1024
+"""An answer is not gone on with beyond this: a client takes 4 MiB, an item has one at most."""
 ACK_WAIT_SECONDS = 10.0
 MAX_ACK_PENDING = 10_000
 LOCKED_SECONDS = 30.0
@@ -140,8 +142,16 @@ class Pump:
             messages = await self._fetch(count)
         except (NatsError, OSError) as wrong:
             raise unreachable() from wrong
-        taken = [await self._take(message) for message in messages]
-        return [one for one in taken if one is not None]
+        waiting, taken, size = deque(messages), list[pb.Delivery](), 0
+        try:
+            while waiting and size < PULL_BYTES:
+                size += len(waiting[0].data)
+                delivery = await self._take(waiting[0])
+                waiting.popleft()
+                taken += [delivery] if delivery is not None else []
+        finally:
+            await _return(waiting)
+        return taken
 
     async def waiting(self) -> int:
         """Items not delivered yet; 0 when NATS does not say."""

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from callmesh.api.v1 import gateway_service_pb2 as pb
+from callmesh.domain.directory import City
 from callmesh.gateway.pump import Pump
 from callmesh.ledger.boot import Mesh
 
@@ -35,6 +36,12 @@ class Pumps:
         """Of all agencies that ever had a stream to this process."""
         return [one.presence for one in self._pumps.values() if one.presence.HasField("since")]
 
+    def keep(self, city: City) -> None:
+        """Ends the streams of agencies that the city has no more: coming again, they are refused."""
+        for agency, pump in self._pumps.items():
+            if agency not in city.agency:
+                pump.hang_up()
+
     def hang_up(self) -> None:
         """Ends the streams of all agencies."""
         for pump in self._pumps.values():
@@ -45,8 +52,10 @@ class Pumps:
         await self._mesh.runtime.client.subscribe(self._mesh.runtime.names.receipt("*"), cb=self._heard)
 
     async def receipted(self, agency: str, delivery_id: str, referral: str) -> None:
-        """The partner has it: acknowledged here, or by the process that gave it out."""
-        if not await self.of(agency).receipted(delivery_id):
+        """The partner has it: acknowledged here, or by who gave it out; of one that came again, by each who did."""
+        pump = self.of(agency)
+        again = pump.attempts(delivery_id) > 1
+        if not await pump.receipted(delivery_id) or again:
             with contextlib.suppress(NatsError, OSError):
                 subject = self._mesh.runtime.names.receipt(agency)
                 await self._mesh.runtime.client.publish(subject, f"{delivery_id} {referral}".encode())

@@ -23,7 +23,7 @@ from callmesh.domain.errors import Invalid, Unreachable
 from callmesh.gateway.actions import Actions
 from callmesh.gateway.outbox import Outbox
 from callmesh.gateway.outcomes import outcome_of, request_of
-from callmesh.gateway.pump import Pump
+from callmesh.gateway.pump import PULL_BYTES, Pump
 from callmesh.gateway.seats import Seat
 from callmesh.kernel import telemetry
 from callmesh.kernel.telemetry import clock
@@ -31,6 +31,8 @@ from callmesh.kernel.telemetry import clock
 PARALLEL = 64
 DEFAULT_IN_FLIGHT = 64
 MAX_IN_FLIGHT = 1_000
+ALWAYS_FIT = 3
+"""Deliveries in a message that need not be measured."""
 PING_SECONDS, SILENT_SECONDS = 1.0, 3.0
 Down = pb.Delivery | pb.Outcome | pb.Welcome | int
 """What goes down; a number is a ping."""
@@ -95,6 +97,9 @@ class PartnerStream:
     async def _send(self, ready: list[Down]) -> None:
         response = pb.ReceiveReferralsResponse()
         for one in ready:
+            if len(response.deliveries) >= ALWAYS_FIT and response.ByteSize() > PULL_BYTES:
+                await self._write(response)
+                response = pb.ReceiveReferralsResponse()
             self._add(response, one)
         await self._write(response)
 

@@ -3,7 +3,8 @@
 The client's own `publish` builds a task, a timeout and several objects for every message; here one
 inbox serves all publishes of the process, an acknowledgement resolves a future by its token, and one
 timer a message bounds the wait. What it raises tells the caller what is known: `Refused` (the server
-answered no, nothing is stored), `Unanswered` (it may be stored, now or after a reconnect).
+answered no, nothing is stored), `Unanswered` (it may be stored, now or after a reconnect), `TooLarge`
+(it never will be: whoever repeats what passes by itself must not repeat this).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import count
 import msgspec
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 
 from callmesh.kernel.connection import Connection
 
@@ -30,6 +32,10 @@ class Refused(Exception):
 
 class Unanswered(Exception):
     """No acknowledgement in time."""
+
+
+class TooLarge(Exception):
+    """More than NATS takes in one message."""
 
 
 class _Error(msgspec.Struct):
@@ -69,6 +75,8 @@ class Publisher:
         try:
             await self._client.publish(subject, payload, self._prefix + token, headers)
             answer = await future
+        except MaxPayloadError as wrong:
+            raise TooLarge(f"{len(payload)} bytes") from wrong
         except (NatsError, OSError) as wrong:
             raise Unanswered from wrong
         finally:

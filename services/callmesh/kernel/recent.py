@@ -56,14 +56,14 @@ class Recent:
         require_connection(self._client)
         guarded = {headers.MSG_ID: f"{key}:{one.id}", headers.EXPECTED_SEQUENCE: "0"}
         try:
-            await self._publisher.publish(self._names.recent(key), _payload(one), guarded)
+            ack = await self._publisher.publish(self._names.recent(key), _payload(one), guarded)
         except Refused as wrong:
             if wrong.code in _NOT_FIRST:
                 return False
             raise unreachable() from wrong
         except (Unanswered, NatsError, OSError) as wrong:
             raise unreachable() from wrong
-        return True
+        return not ack.duplicate  # a cluster looks for repeats before it looks at the guard
 
     async def note(self, key: str, one: Seen) -> None:
         """Stores that `one` came; raises Unreachable."""

@@ -54,7 +54,11 @@ async def handle(ledger: Ledger, case_id: str, command: Ask, stamp: Stamp, etag:
         if head is not None and command_key(stamp.command_id) in head.recent:
             return await repeated_of(ledger, case_id, head, stamp) or Outcome(head, repeated=True)
         try:
-            return await _once(ledger, case_id, head, command, stamp, etag)
+            outcome = await _once(ledger, case_id, head, command, stamp, etag)
+            if outcome.fact is None and not fresh:
+                fresh = True  # nothing to do, as far as was known: decided anew on what is true now
+                continue
+            return outcome
         except Conflict:
             if fresh and (before := await repeated_of(ledger, case_id, head, stamp)):
                 return before  # carried out long ago: not among the last commands any more

@@ -41,7 +41,11 @@ async def handle_pair(
         if command_key(stamp.command_id) in first.recent:
             return await repeated_of(ledger, first_id, first, stamp) or Outcome(first, repeated=True)
         try:
-            return await _once(ledger, first, second, ask, stamp, etag)
+            outcome = await _once(ledger, first, second, ask, stamp, etag)
+            if outcome.fact is None and not fresh:
+                fresh = True  # as of one case
+                continue
+            return outcome
         except Conflict:
             if fresh and (before := await repeated_of(ledger, first_id, first, stamp)):
                 return before

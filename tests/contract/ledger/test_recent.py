@@ -9,8 +9,9 @@ import pytest
 
 from callmesh.domain.errors import Unreachable
 from callmesh.kernel.connection import Connection
+from callmesh.kernel.headers import MSG_ID
 from callmesh.kernel.messaging import connect
-from callmesh.kernel.publisher import Publisher
+from callmesh.kernel.publisher import Ack, Publisher, TooLarge
 from callmesh.kernel.recent import KEPT, Recent, Seen
 from support.builders import NOW
 from support.ledgers import Real
@@ -40,6 +41,28 @@ async def test_keys_do_not_meet_and_order_is_kept(real: Real) -> None:
     assert await recent.last("b") == [seen(7)]
 
 
+class OfACluster(Publisher):
+    """A cluster looks for a message id that it knows before it looks at the guard."""
+
+    def __init__(self, client: Connection) -> None:
+        super().__init__(client)
+        self._known: set[str] = set()
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> Ack:
+        if headers[MSG_ID] in self._known:
+            return Ack(duplicate=True)
+        ack = await super().publish(subject, payload, headers)
+        self._known.add(headers[MSG_ID])
+        return ack
+
+
+async def test_who_comes_again_to_a_cluster_finds_who_was_before(real: Real) -> None:
+    _, client = await recent_of(real)
+    recent = Recent(client, OfACluster(client), NAMES)
+    for number, before in ((1, []), (2, [seen(1)]), (2, [seen(1)]), (1, [])):
+        assert await recent.come("a", seen(number)) == before
+
+
 async def test_who_comes_again_is_told_once(real: Real) -> None:
     recent, _ = await recent_of(real)
     for number in (1, 2, 1, 1, 2):
@@ -67,3 +90,10 @@ async def test_without_nats_it_says_so(real: Real) -> None:
     await until(lambda: not client.is_connected, "the client to notice")
     with pytest.raises(Unreachable):
         await recent.come("a", seen(1))
+
+
+async def test_what_never_goes_into_a_message_is_no_silence(real: Real) -> None:
+    """Taken for a NATS that is away, it would be tried for ever, and hold up what comes behind it."""
+    _, client = await recent_of(real)
+    with pytest.raises(TooLarge):
+        await Publisher(client).publish(NAMES.recent("a"), b"x" * (2 * 1024 * 1024), {})

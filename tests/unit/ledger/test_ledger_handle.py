@@ -8,9 +8,10 @@ import pytest
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
-from callmesh.domain.case import Case
+from callmesh.domain.case import Actor, Case
 from callmesh.domain.errors import Changed, DomainError, Invalid, NotFound, Overloaded, Reused, Unreachable, WrongState
 from callmesh.domain.report import Situation
+from callmesh.domain.words import ActorKind, Supervision
 from callmesh.facts.v1 import facts_pb2
 from callmesh.ledger.handle import ATTEMPTS, Outcome, handle
 from callmesh.ledger.memory import MemoryLedger
@@ -93,6 +94,15 @@ def test_nothing_new_is_nothing_stored(ledger: Rough) -> None:
     do(ledger, transfer())
     outcome = do(ledger, transfer())
     assert (outcome.fact, outcome.repeated, ledger.messages) == (None, False, 3)
+
+
+def test_nothing_to_do_on_an_old_head_is_decided_anew(ledger: Rough) -> None:
+    """Another process raised it: answered as done, the lift would never have been."""
+    boss = Actor(ActorKind.PERSON, "122", "c-1", "commander")
+    ledger.stale = at_once(ledger.head(CASE_ID))
+    at_once(handle(ledger, CASE_ID, c.RaiseSupervision(Supervision.RED, "x"), stamp(boss)))
+    outcome = do(ledger, c.LiftSupervision("已办妥"), stamp(boss))
+    assert outcome.fact is not None and outcome.head.case.supervision == Supervision.NONE
 
 
 def test_facts_keep_the_order_of_their_times_when_clocks_do_not_agree(ledger: Rough) -> None:
