@@ -95,11 +95,19 @@ class LineSwitch:
                 pass  # not there: told below, when it lasts
             except Exception as wrong:
                 log.error("the switch said what nobody could write down", error=telemetry.fault(wrong))
-            if not self._told and self._left() <= 0:
-                self._told = True
-                log.warning("the switch is away")
-                await self._listener.away()
+            await self._give_up()
             await asyncio.sleep(_PAUSE)
+
+    async def _give_up(self) -> None:
+        """Tells it once of a switch that stays away; whatever comes of that, it is connected to again."""
+        if self._told or self._left() > 0:
+            return
+        self._told = True
+        log.warning("the switch is away")
+        try:
+            await self._listener.away()
+        except Exception as wrong:
+            log.error("calls could not be given up", error=telemetry.fault(wrong))
 
     async def _converse(self) -> None:
         reader, writer = await asyncio.open_connection(self._host, self._port)

@@ -37,6 +37,7 @@ class Ear:
     news: list[Heard] = field(default_factory=list)
     known: list[tuple[Heard, ...]] = field(default_factory=list)
     aways: int = 0
+    defect: Exception | None = None
 
     async def heard(self, news: Heard) -> None:
         self.news.append(news)
@@ -46,6 +47,8 @@ class Ear:
 
     async def away(self) -> None:
         self.aways += 1
+        if self.defect:
+            raise self.defect
 
     def of(self, leg: str) -> list[LegState]:
         """Its states, in order."""
@@ -162,7 +165,10 @@ async def test_who_connects_is_told_what_is_on_the_line(line: Line) -> None:
     assert [(one.leg, one.state) for one in second.known[0]] == [("a", S.ANSWERED), ("b", S.RINGING)]
 
 
-async def test_a_switch_that_dies_is_waited_for_and_then_given_up_once(line: Line) -> None:
+@pytest.mark.parametrize("defect", [None, KeyError("whose key is missing")], ids=["well", "with a defect"])
+async def test_a_switch_that_dies_is_waited_for_and_then_given_up_once(line: Line, defect: Exception | None) -> None:
+    """Nobody would see it go without calls for good: transfer answers, and says that it serves."""
+    line.ear.defect = defect
     await line.ring("a", "1")
     await line.until("a", S.ANSWERED)
     await line.real.stop()
