@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Desk
-from handing import handed, now, opened, resolved
+from handing import accepted, handed, now, opened, resolved
 from playwright.async_api import Page, expect
 
 from callmesh.api.v1 import case_pb2
@@ -142,6 +142,33 @@ async def reaches(
 
     await until(there, what)
     return await now(clients, case)
+
+
+async def test_a_refusal_is_seen_beside_an_alarm_and_the_next_command_is_a_new_one(person: Person) -> None:
+    """Behind the bar of the alarm a refused key looked dead, and what is typed next stood behind what was refused."""
+    page = (await at_desk(person, "op12345")).page
+    await command(page, "转 煤")
+    await expect(page.locator("#said.bad")).not_to_be_empty()
+    edges = await page.evaluate("""() => {
+        const edge = (id) => document.getElementById(id).getBoundingClientRect();
+        document.getElementById("alarm").hidden = false;
+        return [edge("said").bottom, edge("alarm").top];
+    }""")
+    assert edges[0] <= edges[1]
+    await command(page, "签 9999")
+    await expect(page.locator("#command")).to_have_value("签 9999")
+
+
+async def test_a_page_goes_on_living_after_an_act_was_refused(person: Person, clients: Clients) -> None:
+    """It asked the address of the act for news, got none, and said that it was live."""
+    case = await handed(clients, "停气", "gas_outage", "gas", origin="12345")
+    page = (await person("op12345")).page
+    await page.goto(f"/{case.name}")
+    await page.locator("[name=verb]").select_option("cancel")
+    await page.get_by_role("button", name="确定").click()
+    await expect(page.locator(".error")).to_be_visible()
+    await accepted(clients, case)
+    await expect(page.locator("#case")).to_contain_text("已签收")
 
 
 async def test_f10_puts_three_on_one_line(person: Person) -> None:

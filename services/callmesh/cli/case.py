@@ -104,6 +104,8 @@ def _arguments(on: On) -> list[click.Parameter]:
 def _option(name: str) -> click.Option:
     found = OPTIONS[name]
     shown: dict[str, Any] = {"help": found.help}
+    if found.kind == Kind.EITHER:
+        return click.Option([f"--{name}/--un{name}"], required=True, default=None, callback=_either, **shown)
     if found.choices:
         shown["type"] = click.Choice(found.choices)
     elif found.kind == Kind.COUNT:
@@ -116,6 +118,13 @@ def _option(name: str) -> click.Option:
     elif found.kind == Kind.LIST:
         shown["multiple"] = True
     return click.Option([f"--{name}"], **shown)
+
+
+def _either(context: click.Context, option: click.Parameter, value: bool | None) -> bool:
+    """What was said; nothing is not the second of the two."""
+    if value is None:
+        raise click.MissingParameter(ctx=context, param=option)
+    return value
 
 
 def _here(_: click.Context, __: click.Parameter, when: datetime | None) -> datetime | None:

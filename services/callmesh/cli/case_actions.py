@@ -29,6 +29,8 @@ class Kind(Enum):
     FLAG = 2
     COUNT = 3
     TIME = 4
+    EITHER = 5
+    """One of two, `--solved` or `--unsolved`: what is left out would say the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ OPTIONS = {
     "result": Option("What was done."),
     "satisfied": Option("1 (very dissatisfied) to 5 (very satisfied).", Kind.COUNT),
     "settled": Option("The parties agreed; of a recheck: the matter is settled.", Kind.FLAG),
-    "solved": Option("The caller says solved.", Kind.FLAG),
+    "solved": Option("Whether the caller says solved.", Kind.EITHER),
     "special": Option("A special extension, beside the ordinary one.", Kind.FLAG),
     "stage": Option("Step.", choices=("sorted", "assessed", "routed", "supervised", "rechecked")),
     "started": Option("Work has begun.", Kind.FLAG),

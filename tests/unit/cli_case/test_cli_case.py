@@ -93,6 +93,12 @@ def made(*words: str) -> Any:
     return request(ACTIONS[words[0]], NAME, typed(words[0], "x", *words[1:]))
 
 
+def test_what_a_caller_said_is_not_left_out() -> None:
+    """Left out, it was recorded as unsolved."""
+    said = CliRunner().invoke(main, ["case", "follow-up", "x", "--operator", "110"])
+    assert said.exit_code == 2 and "--solved" in said.output
+
+
 def test_what_is_typed_becomes_the_request() -> None:
     sent = made("transfer", "--agency", "gas", "--support", "water", "--support", "grid", "--mode", "push")
     assert (sent.name, sent.agency, list(sent.support), sent.mode) == (NAME, "gas", ["water", "grid"], 2)
@@ -100,6 +106,7 @@ def test_what_is_typed_becomes_the_request() -> None:
     assert made("remind", "--request-id", "r", "--etag", "7").etag == "7"
     said = made("follow-up", "--solved", "--satisfied", "4", "--method", "sms").follow_up
     assert said == case_pb2.FollowUp(reached=True, solved=True, satisfied=4, method=case_pb2.FollowUp.SMS)
+    assert not made("follow-up", "--unsolved").follow_up.solved
     nobody = made("unreached")
     assert nobody.HasField("follow_up") and not nobody.follow_up.reached
     assert made("merge", "--into", NAME.removeprefix("cases/")).parent == NAME

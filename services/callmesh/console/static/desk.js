@@ -148,6 +148,7 @@ async function refused(answer) {
 }
 
 async function done(answer) {
+  say("");
   const to = [answer.to, ...answer.others].join("、");
   const box = at("sent");
   box.hidden = false;
@@ -281,7 +282,7 @@ function actOf(event) {
   const button = document.querySelector(`#keys [data-key="${CSS.escape(key)}"]`);
   if (button && !ctrlKey && !altKey) return () => button.click();
   if (key === "Escape") return last && Date.now() < last.until ? recall : () => document.activeElement.blur();
-  if ((key === "/" && (ctrlKey || !typing(event.target)))) return () => at("command").focus();
+  if ((key === "/" && (ctrlKey || !typing(event.target)))) return () => at("command").select();
   if (key === "?" && !typing(event.target)) return () => location.assign("/help/keys");
   return null;
 }
