@@ -180,7 +180,7 @@ def test_a_case_from_the_call_to_its_second_end(desk: Terminal) -> None:
     case = resolved(desk, case)
     desk.do("approve", case, reason="属实")
     desk.do("unreached", case, method="phone")
-    case = desk.do("follow-up --contacted", case, satisfied="1", note="没修好")
+    case = desk.do("follow-up --unsolved --contacted", case, satisfied="1", note="没修好")
     case = desk.do("reopen", case, reason="诉求人不满意")
     assert (case["state"], case["round"]) == ("REFERRED", 2)
     desk.do("accept --operator gas", case, handler="g-8")
