@@ -103,28 +103,29 @@ class Inbox:
         shown.etag = head.etag
         delivery.case.CopyFrom(shown)
         delivery.referral.CopyFrom(next(one for one in shown.referrals if one.name == referral.name))
-        shorten(delivery)
         subject = runtime.names.inbox(referral.agency, referral.name)
         message_id = f"{head.sequence}.{referral.name}"
         await publish_once(
             runtime.client,
             runtime.publisher,
             subject,
-            key.seal(delivery.SerializeToString()),
+            key.seal(packed(delivery)),
             message_id,
             **{headers.TRACEPARENT: traceparent()},
         )
 
 
-def shorten(delivery: pb.Delivery, most: int = ITEM_BYTES) -> None:
-    """Takes feedback out of a delivery that is too large: of the case's referrals, and if need be of its own, which
-    stand there twice. A case's record is bounded (ledger/handle.py), so the rest fits."""
-    if delivery.ByteSize() <= most:
-        return
+def packed(delivery: pb.Delivery, most: int = ITEM_BYTES) -> bytes:
+    """A delivery's bytes. Of one that is too large feedback is left out: of the case's referrals, and if need be of its
+    own, which stand there twice. A case's record is bounded (ledger/handle.py), so the rest fits."""
+    whole = delivery.SerializeToString()
+    if len(whole) <= most:
+        return whole
     for one in delivery.case.referrals:
         one.ClearField("feedback")
     if delivery.ByteSize() > most:
         delivery.referral.ClearField("feedback")
+    return delivery.SerializeToString()
 
 
 async def opened(mesh: Mesh, subject: str, data: bytes) -> pb.Delivery | None:
