@@ -198,6 +198,11 @@ class Desk:
     async def timeline(self, case: case_pb2.Case) -> trk.Timeline:
         return await self.call(self.clients.tracking.GetTimeline, trk.GetTimelineRequest(name=case.name))
 
+    async def listed(self, **which: Any) -> set[str]:
+        """Names of the cases that this filter finds."""
+        request = trk.ListCasesRequest(filter=trk.CaseFilter(**which), page_size=500)
+        return {one.name for one in (await self.call(self.clients.tracking.ListCases, request)).cases}
+
     async def figure(self, name: str, last: case_pb2.Case, **window: Any) -> trk.Figure:
         """A figure of the city, once tracking has seen `last`."""
         await self.get(last)

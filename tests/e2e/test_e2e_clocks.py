@@ -300,7 +300,10 @@ async def test_row_23_every_late_diversion_is_found(clients: Clients) -> None:
     late = [await desk.classify(await desk.open(f"{number} 栋停水"), "water_outage") for number in range(2, 4)]
     for case in late:
         flagged = await desk.until(case, lambda one: "late_diversion" in one.flags, "found")
-        assert flagged.supervision == YELLOW and not flagged.HasField("diversion_due")
+        assert (flagged.supervision, list(flagged.missed)) == (YELLOW, [common_pb2.LIMIT_DIVERSION])
+        assert flagged.diversion_due == case.diversion_due, "it is waited for still"
+        since = Timestamp(seconds=case.diversion_due.seconds + 1)
+        assert flagged.name in await desk.listed(states=[State.CLASSIFIED], due_before=since, overdue=True)
         await missed(desk, flagged, "分流", case.diversion_due)
         offered = await desk.transfer(flagged)
         assert list(offered.flags) == ["late_diversion"] and offered.state == State.REFERRED

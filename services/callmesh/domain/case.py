@@ -19,6 +19,7 @@ from callmesh.domain.words import (
     CaseState,
     FollowUpMethod,
     Level,
+    Limit,
     ReferralState,
     Role,
     Supervision,
@@ -129,6 +130,8 @@ class Case:
     follow_up_due: datetime | None = None
     diversion_due: datetime | None = None
     decision_due: datetime | None = None
+    missed: tuple[Limit, ...] = ()
+    """Which of the three limits before ran out and is waited for still; one set anew was not missed."""
     parent: str = ""
     children: tuple[str, ...] = ()
     children_count: int = 0

@@ -103,7 +103,7 @@ def _keep_due(case: Case, command: c.Classify, urgent: bool) -> datetime | None:
 def _diversion_due(case: Case, command: c.Classify, stamp: f.Stamp, urgent: bool) -> datetime | None:
     """Until when a matter of another agency must be offered; the clock runs since the case was opened."""
     if command.oversight is None or case.referrals or _was_late(case):
-        return None
+        return case.diversion_due
     due = command.oversight.diversion_due(stamp.at, urgent)
     return min(due, case.diversion_due or due)
 

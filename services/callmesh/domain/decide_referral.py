@@ -6,6 +6,7 @@ from typing import Any
 
 from callmesh.domain import commands as c
 from callmesh.domain import facts as f
+from callmesh.domain import watch
 from callmesh.domain.access import COMMANDER
 from callmesh.domain.case import Case
 from callmesh.domain.clocks import due, on_wall_time
@@ -30,6 +31,7 @@ from callmesh.domain.words import (
     CaseState,
     Consent,
     Level,
+    Limit,
     ReferralState,
     Role,
 )
@@ -89,7 +91,8 @@ def transfer(case: Case, command: c.Transfer, stamp: f.Stamp) -> f.Body | None:
         offer(case, target, stamp, command.calendar, number, command)
         for number, target in enumerate(command.targets, start=1)
     )
-    late = case.diversion_due is not None and stamp.at > case.diversion_due  # the timer has not been here yet
+    found = watch.missed(case, "", Limit.DIVERSION)
+    late = found is not None and stamp.at > found.at  # the timer has not been here yet
     flags = (*command.flags, LATE_DIVERSION) if late else command.flags
     how = command.plan, command.reason, command.city_version
     return f.CaseTransferred(referrals, *how, flags, command.conference)

@@ -11,7 +11,7 @@ from callmesh.domain.case import Case
 from callmesh.domain.errors import NotYours, WrongState, missing, need_text
 from callmesh.domain.guards import at_least_open, find_referral, need_referral_state
 from callmesh.domain.referral import Referral
-from callmesh.domain.words import ActorKind, ReferralState, Supervision
+from callmesh.domain.words import ActorKind, Limit, ReferralState, Supervision
 
 _REMINDED = (ReferralState.OFFERED, ReferralState.ACCEPTED, ReferralState.IN_PROGRESS)
 _ZH = {
@@ -45,8 +45,8 @@ def remind(case: Case, command: c.Remind, stamp: f.Stamp) -> fc.ReferralReminded
     need_overseer(case, referral, stamp, "催办")
     need_referral_state(referral, _REMINDED, "催办", stamp)
     need_text(command.reason, "reason", "催办理由")
-    due = command.oversight.answer_due(case, stamp.at)
-    return fc.ReferralReminded(referral.name, command.reason, min(due, referral.answer_due or due))
+    due, waits = command.oversight.answer_due(case, stamp.at), watch.missed(case, referral.name, Limit.ANSWER)
+    return fc.ReferralReminded(referral.name, command.reason, min(due, waits.at) if waits else due)
 
 
 def raise_supervision(case: Case, command: c.RaiseSupervision, stamp: f.Stamp) -> fc.SupervisionRaised:

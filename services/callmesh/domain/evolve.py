@@ -23,7 +23,8 @@ def evolve(case: Case | None, fact: f.Fact) -> Case:
         return _opened(body, fact.stamp)
     if case is None:
         raise ValueError(f"{fact.kind} on a case that was never opened")
-    return replace(_EVOLVERS[type(body)](case, body, fact.stamp), updated_at=fact.stamp.at)
+    after = replace(_EVOLVERS[type(body)](case, body, fact.stamp), updated_at=fact.stamp.at)
+    return evolve_clocks.set_anew(case, after) if after.missed else after
 
 
 def _opened(body: f.CaseOpened, stamp: f.Stamp) -> Case:

@@ -16,7 +16,15 @@ from callmesh.domain.values import replace
 from callmesh.domain.watch import FLAG_OF
 from callmesh.domain.words import Limit, PendingKind, ReferralState, Supervision
 
+DUE_OF = {Limit.DIVERSION: "diversion_due", Limit.DECISION: "decision_due", Limit.FOLLOW_UP: "follow_up_due"}
+"""Limits of the case itself."""
 Asked = TypeVar("Asked", Pending, Disclosure)
+
+
+def set_anew(before: Case, after: Case) -> Case:
+    """The case after a fact: a limit of its own that was set anew, or that nobody waits for, was not missed."""
+    held = {limit for limit, due in DUE_OF.items() if getattr(before, due) == getattr(after, due)}
+    return replace(after, missed=tuple(limit for limit in after.missed if limit in held))
 
 
 def asking(one: Referral, asked: Pending) -> tuple[Pending, ...]:
@@ -33,12 +41,8 @@ def _deadline_missed(case: Case, body: f.DeadlineMissed, stamp: f.Stamp) -> Case
     """The limit leaves a mark, so that it is escalated once."""
     flags = [FLAG_OF[body.limit]] if body.limit in FLAG_OF else []
     after = replace(case, supervision=body.supervision, flags=flagged(case, *flags))
-    if body.limit == Limit.DIVERSION:
-        return replace(after, diversion_due=None)
-    if body.limit == Limit.FOLLOW_UP:
-        return replace(after, follow_up_due=None)
-    if body.limit == Limit.DECISION and not body.referral:
-        return replace(after, decision_due=None)
+    if body.limit in DUE_OF and not body.referral:
+        return replace(after, missed=(*case.missed, body.limit))
     if body.limit == Limit.RECTIFY:
         return replace(after, findings=tuple(_unmended(one, body) for one in after.findings))
     if body.limit == Limit.CALL_BACK:
@@ -57,19 +61,19 @@ def _unmended(one: Finding, body: f.DeadlineMissed) -> Finding:
 
 def _missed(one: Referral, body: f.DeadlineMissed) -> Referral:
     if body.limit == Limit.ANSWER:
-        return replace(one, answer_due=None)
+        return replace(one, answer_overdue=True)
     if body.limit != Limit.DECISION:
         return replace(one, missed=(*one.missed, body.limit))
     return replace(
         one,
-        pending=tuple(_undue(asked, body) for asked in one.pending),
-        disclosures=tuple(_undue(asked, body) for asked in one.disclosures),
+        pending=tuple(_undecided(asked, body) for asked in one.pending),
+        disclosures=tuple(_undecided(asked, body) for asked in one.disclosures),
     )
 
 
-def _undue(asked: Asked, body: f.DeadlineMissed) -> Asked:
+def _undecided(asked: Asked, body: f.DeadlineMissed) -> Asked:
     over = asked.decision_due is not None and asked.decision_due <= body.due
-    return replace(asked, decision_due=None) if over else asked
+    return replace(asked, overdue=True) if over else asked
 
 
 def _extension_requested(case: Case, body: fc.ExtensionRequested, stamp: f.Stamp) -> Case:
@@ -164,6 +168,7 @@ def _reminded(case: Case, body: fc.ReferralReminded, stamp: f.Stamp) -> Case:
             remind_count=one.remind_count + 1,
             remind_reason=body.reason,
             answer_due=body.answer_due,
+            answer_overdue=False,
         ),
     )
 

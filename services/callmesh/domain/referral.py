@@ -53,6 +53,8 @@ class Pending:
     special: bool = False
     decision_due: datetime | None = None
     reason: str = ""
+    overdue: bool = False
+    """Its limit was missed, and that was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Disclosure:
     decided_by: str = ""
     decision_reason: str = ""
     decision_due: datetime | None = None
+    overdue: bool = False
+    """Nobody answered in time, and that was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class Referral:
     approved_at: datetime | None = None
     sent_back_count: int = 0
     answer_due: datetime | None = None
+    answer_overdue: bool = False
+    """The reminder that waits ran out of time, and that was told."""
     accept_warn_at: datetime | None = None
     feedback_warn_at: datetime | None = None
     resolve_warn_at: datetime | None = None

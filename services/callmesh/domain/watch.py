@@ -2,8 +2,8 @@
 
 Everything that has a time stands in the case, put there by the fact that began it; so what comes next is a
 function of the case alone, and the timer that fires (supervision/clocks.py) only asks it. An alarm that was raised
-leaves a mark in the case (`warned`, `missed`, `overdue`, or its due time is gone), so it is raised once. A warning
-lapses when its limit has run out: late warnings help nobody.
+leaves a mark in the case (`warned`, `missed`, `overdue`), so it is raised once; the due time stays, for what is late is
+waited for still. A warning lapses when its limit has run out: late warnings help nobody.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ FLAG_OF = {
     Limit.RECTIFY: "late_rectification",
     Limit.CALL_BACK: "late_call_back",
 }
+LATE = frozenset(FLAG_OF.values())
+"""Flags of a case that missed a limit which is not one of its referrals' own; they stay."""
 FOR_COMMANDER = "for_commander"
 """Flag of a case that a commander has to watch."""
 NOT_OFFERED = frozenset({CaseState.RECEIVED, CaseState.CLASSIFIED})
@@ -73,12 +75,9 @@ def watches(case: Case) -> Iterator[Watch]:
     for one in case.referrals:
         if one.state in OPEN_REFERRAL:
             yield from _of_referral(one)
-    if case.diversion_due and case.state in NOT_OFFERED:
-        yield Watch(case.diversion_due, Alarm.MISS, case.owner, limit=Limit.DIVERSION)
-    if case.decision_due and case.state in UNDECIDED:
-        yield Watch(case.decision_due, Alarm.MISS, case.owner, limit=Limit.DECISION)
-    if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
-        yield Watch(case.follow_up_due, Alarm.MISS, case.origin, limit=Limit.FOLLOW_UP)
+    for limit, due, agency in _of_case(case):
+        if limit not in case.missed:
+            yield Watch(due, Alarm.MISS, agency, limit=limit)
 
 
 def next_limit(case: Case) -> Watch | None:
@@ -127,16 +126,26 @@ def _of_calls(case: Case) -> Iterator[Watch]:
             yield Watch(back.due, Alarm.MISS, back.agency, limit=Limit.CALL_BACK)
 
 
+def _of_case(case: Case) -> Iterator[tuple[Limit, datetime, str]]:
+    """The limits of the case itself that run: until when, and whom they bind."""
+    if case.diversion_due and case.state in NOT_OFFERED:
+        yield Limit.DIVERSION, case.diversion_due, case.owner
+    if case.decision_due and case.state in UNDECIDED:
+        yield Limit.DECISION, case.decision_due, case.owner
+    if case.follow_up_due and case.state == CaseState.FOLLOW_UP:
+        yield Limit.FOLLOW_UP, case.follow_up_due, case.origin
+
+
 def _of_referral(one: Referral) -> Iterator[Watch]:
     if one.state == ReferralState.SUSPENDED:
         if one.suspended_until:
             yield Watch(one.suspended_until, Alarm.RESUME, one.suspended_by, one.name)
     else:
         yield from _limits(one)
-        if one.answer_due:
+        if one.answer_due and not one.answer_overdue:
             yield Watch(one.answer_due, Alarm.MISS, one.agency, one.name, Limit.ANSWER)
     for asked in one.undecided:
-        if asked.decision_due:
+        if asked.decision_due and not asked.overdue:
             yield Watch(asked.decision_due, Alarm.MISS, one.sender, one.name, Limit.DECISION)
 
 

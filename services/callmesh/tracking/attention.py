@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
+from callmesh.domain.watch import LATE
 from callmesh.states import ENDED, LIVE, OPEN, asks_to_see, dues, is_owed
 from callmesh.tracking.words import micros
 
@@ -31,6 +32,11 @@ def attention(case: case_pb2.Case) -> int:
 def next_due(case: case_pb2.Case) -> int | None:
     """When the next limit ends, in microseconds since 1970; a missed one is past, so it counts until it is met."""
     return min((micros(one.at) for one in dues(case)), default=None)
+
+
+def is_late(case: case_pb2.Case) -> bool:
+    """Whether a limit was missed: a referral's, or one of who offers, decides, asks, answers or mends."""
+    return any(one.missed for one in case.referrals) or not LATE.isdisjoint(case.flags)
 
 
 def _calls(case: case_pb2.Case) -> Iterator["CaseFilter.Attention.ValueType"]:

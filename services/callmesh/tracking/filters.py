@@ -80,7 +80,7 @@ class CaseFilter:
             and (not self.states or CASE_STATE.word(case.state) in self.states)
             and (not self.levels or LEVEL.word(case.classification.level) in self.levels)
             and case.division.startswith(self.division)
-            and (not self.overdue or any(one.missed for one in case.referrals))
+            and (not self.overdue or attention.is_late(case))
             and self._calls(case)
             and (not self.agency or any(one.agency == self.agency for one in case.referrals))
             and (not self.party or self.party in parties_of(case))

@@ -92,7 +92,7 @@ def _case(change: Change, case: case_pb2.Case, opened_at: int, referrals: list[R
         "sequence": change.sequence,
         "round": case.round,
         "supervision": SUPERVISION.word(case.supervision),
-        "overdue": any(one.missed for one in case.referrals),
+        "overdue": attention.is_late(case),
         "diverted": diverted,
         **_follow_up(case),
         "city_version": clean(case.city_version),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
-VERSION = 7
+VERSION = 8
 metadata = MetaData()
 _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
@@ -56,7 +56,7 @@ cases = Table(
     _number("sequence"),
     Column("round", Integer, nullable=False),
     _text("supervision"),
-    _flag("overdue"),  # a limit of any referral was missed
+    _flag("overdue"),  # a limit was missed, by whomever it binds
     _flag("diverted"),  # offered to an agency that is not the origin
     _flag("asked"),  # a follow-up was tried
     _flag("reached"),  # the caller answered one

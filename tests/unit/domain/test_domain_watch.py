@@ -124,8 +124,11 @@ class TestReminders:
         late = after(case, miss, TIMER, due)
         assert (late.supervision, late.flags) == (Supervision.YELLOW, ("reminder_unanswered",))
         assert late.referrals[0].missed == (), "the limits of the referral are not touched"
+        assert (late.referrals[0].answer_due, late.referrals[0].answer_overdue) == (due, True), "waited for still"
         given(late).when(miss, TIMER, due).then_nothing()
-        again = after(after(late, self.REMIND, POLICE, due), miss, TIMER, due + timedelta(hours=2))
+        anew = after(late, self.REMIND, POLICE, due)
+        assert following(anew) == (due + timedelta(hours=2), Alarm.MISS, Limit.ANSWER)
+        again = after(anew, miss, TIMER, due + timedelta(hours=2))
         assert (again.supervision, again.referrals[0].remind_count) == (Supervision.RED, 2)
 
     @pytest.mark.parametrize("answer", [progressed(), resolved(), asked_back()], ids=["feedback", "result", "return"])
@@ -153,6 +156,7 @@ class TestDecisions:
         assert case.referrals[0].pending[0].decision_due == due
         late = after(case, miss, TIMER, due)
         assert (late.supervision, late.flags) == (Supervision.YELLOW, ("late_decision",))
+        assert (late.referrals[0].pending[0].decision_due, late.referrals[0].pending[0].overdue) == (due, True)
         given(late).when(miss, TIMER, due).then_nothing()
         in_time = after(case, c.DenyReturn(ONE, "属你单位"), POLICE, NOW)
         given(in_time).when(miss, TIMER, due).then_nothing()
@@ -164,6 +168,7 @@ class TestDecisions:
         assert case.referrals[0].disclosures[0].decision_due == due
         late = after(case, miss, TIMER, due)
         assert (late.supervision, late.flags) == (Supervision.YELLOW, ("late_decision",))
+        assert (late.referrals[0].disclosures[0].decision_due, late.referrals[0].disclosures[0].overdue) == (due, True)
         given(late).when(miss, TIMER, due).then_nothing()
         in_time = after(case, c.DecideDisclosure(ONE, False, "不必要"), POLICE, NOW)
         given(in_time).when(miss, TIMER, due).then_nothing()
@@ -190,6 +195,7 @@ class TestWhoseItIs:
         given(case).when(self.MISS, TIMER, self.TOMORROW - MINUTE).then_nothing()
         late = after(case, self.MISS, TIMER, self.TOMORROW)
         assert (late.flags, late.supervision, following(late)) == (("late_decision",), watched, None)
+        assert (late.decision_due, late.missed) == (self.TOMORROW, (Limit.DECISION,)), "and is waited for still"
         given(late).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
 
     def test_a_recalled_case_is_offered_again(self) -> None:
@@ -215,7 +221,7 @@ class TestWhoseItIs:
         again = replace(keep, classification=classification(reason="核实"))
         assert after(case, again, POLICE, later).decision_due == self.TOMORROW
         late = after(case, self.MISS, TIMER, self.TOMORROW)
-        assert after(late, again, POLICE, self.TOMORROW).decision_due is None, "once"
+        assert following(after(late, again, POLICE, self.TOMORROW)) is None, "once"
         for done in (c.Answer("已告知", "您好"), transfer()):
             given(after(case, done, POLICE, later)).when(self.MISS, TIMER, self.TOMORROW).then_nothing()
 
@@ -261,7 +267,9 @@ class TestFollowUps:
         assert following(case) == (again, Alarm.MISS, Limit.FOLLOW_UP)
         late = after(case, c.MissDeadline("", Limit.FOLLOW_UP), TIMER, again)
         assert late.flags == ("late_follow_up",) and following(late) is None
-        assert following(after(late, c.RecordFollowUp(said, OVER), POLICE, again)) is not None
+        assert (late.follow_up_due, late.missed) == (again, (Limit.FOLLOW_UP,)), "and is waited for still"
+        anew = after(late, c.RecordFollowUp(said, OVER), POLICE, again)
+        assert following(anew) is not None and anew.missed == ()
         assert following(after(case, c.Close("来电人要求不回访"), POLICE, called)) is None
 
     def test_support_is_not_followed_up(self) -> None:
@@ -288,17 +296,20 @@ class TestDiversion:
         assert (late.flags, late.supervision) == (("late_diversion",), Supervision.YELLOW)
         given(late).when(miss, TIMER, self.DUE).then_nothing()
         offered_late = after(late, transfer(), POLICE, self.DUE + MINUTE)
-        assert offered_late.flags == ("late_diversion",)
+        assert (offered_late.flags, offered_late.missed) == (("late_diversion",), ())
         again = after(late, replace(self.CLASSIFY, classification=classification(reason="核实")), POLICE, self.DUE)
-        assert again.diversion_due is None, "once"
+        assert (again.diversion_due, again.missed) == (self.DUE, (Limit.DIVERSION,)), "it is late still"
+        assert following(again) is None, "and told once"
 
     def test_a_case_nobody_classified_is_late_too(self) -> None:
         """One limit from the opening on: whoever classifies late gains no time, whoever keeps the case is let go."""
         case = after(None, c.Open(opened(), OVER), POLICE, NOW)
         assert following(case) == (self.DUE, Alarm.MISS, Limit.DIVERSION)
         late = after(case, c.MissDeadline("", Limit.DIVERSION), TIMER, self.DUE)
-        assert (late.flags, late.supervision, late.diversion_due) == (("late_diversion",), Supervision.YELLOW, None)
-        assert after(late, self.CLASSIFY, POLICE, self.DUE + MINUTE).diversion_due is None, "once"
+        assert (late.flags, late.supervision) == (("late_diversion",), Supervision.YELLOW)
+        assert (late.diversion_due, late.missed) == (self.DUE, (Limit.DIVERSION,)), "it is late still"
+        classified = after(late, self.CLASSIFY, POLICE, self.DUE + MINUTE)
+        assert (classified.diversion_due, following(classified)) == (self.DUE, None), "and told once"
         assert after(case, self.CLASSIFY, POLICE, NOW + 30 * MINUTE).diversion_due == self.DUE
         assert after(case, replace(self.CLASSIFY, diverts=False), POLICE, NOW + MINUTE).diversion_due is None
         urgent = after(None, c.Open(opened(emergency=True), OVER), POLICE, NOW)

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
 from callmesh.api.v1.tracking_service_pb2 import CaseFilter
-from callmesh.tracking.attention import attention, bit, next_due
+from callmesh.tracking.attention import attention, bit, is_late, next_due
 
 C, R, F, D = case_pb2.Case, referral_pb2.Referral, CaseFilter, referral_pb2.Disclosure
 
@@ -79,3 +79,17 @@ def test_what_calls_for_somebody(given: C, wanted: list[int]) -> None:
 )
 def test_when_the_next_limit_ends(given: C, wanted: int | None) -> None:
     assert next_due(given) == (None if wanted is None else wanted * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("given", "late"),
+    [
+        (case(R(state=R.OFFERED)), False),
+        (case(R(state=R.OFFERED, missed=[common_pb2.LIMIT_ACCEPT])), True),
+        (case(state=C.CLASSIFIED, flags=["late_diversion"]), True),
+        (case(R(state=R.CLOSED), state=C.CLOSED, flags=["reminder_unanswered"]), True),
+        (case(flags=["fold_confirmed"]), False),
+    ],
+)
+def test_a_missed_limit_is_one_whomever_it_binds(given: C, late: bool) -> None:
+    assert is_late(given) is late
