@@ -209,6 +209,24 @@ async def test_a_page_that_hears_nothing_says_so_and_catches_up(
     await expect(page.locator(f"#row-{name[-6:]}")).to_be_visible()
 
 
+async def test_a_page_is_not_live_while_the_log_hangs(person: Person, clients: Clients, mesh: LocalMesh) -> None:
+    """No connection breaks: only tracking's health says that nothing reaches it any more."""
+    desk = await person("op110")
+    page = desk.page
+    await page.goto("/cases")
+    await expect(page.locator("#link")).to_have_text("实时")
+    await mesh.kill("nats", signal.SIGSTOP)
+    try:
+        await expect(page.locator("#link")).to_have_text("正在重连")
+        await expect(page.locator("#broken")).to_contain_text("实时更新已断开")
+    finally:
+        await mesh.kill("nats", signal.SIGCONT)
+    await expect(page.locator("#link")).to_have_text("实时")
+    await mesh.serving("intake")
+    name = await open_case(clients, "日志恢复以后的来电")
+    await expect(page.locator(f"#row-{name[-6:]}")).to_be_visible()
+
+
 async def test_the_alarm_sounds_until_it_is_acknowledged(person: Person, clients: Clients) -> None:
     """Seen at once, heard again and again from the start of duty on, silent once somebody acknowledged."""
     page = await at_desk(person, "op119")

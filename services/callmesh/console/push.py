@@ -6,8 +6,9 @@ log. A browser that comes back sends Last-Event-ID and is told again what it mis
 or its queue ran over, it is told `reset` and fetches its page's parts anew. Pages fetch what they show through their
 own RPCs: what a change may say to whom, the services decide.
 
-Tracking away: clients are told so (`standing`, not live), the subscription is tried again with its token, so nothing is
-left out; once it stands again they are told that too, and fetch their page's parts anew.
+Tracking away, or not SERVING because the log does not reach it: clients are told so (`standing`, not live). The
+subscription is tried again with its token, so nothing is left out; once it stands again they are told that too, and
+fetch their page's parts anew.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import grpc
 import msgspec
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.console.accounts import Account
@@ -54,7 +57,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Whether the subscription stands: what pages show follows the mesh, or is as old as the break."""
+    """Whether the subscription stands and is fed: what pages show follows the mesh, or is as old as the break."""
 
     live: bool
 
@@ -96,12 +99,15 @@ class Push:
         self.listeners: set[Listener] = set()
         self.started = asyncio.Event()
         self._token = ""
-        self.live = False
+        self._stands = self._fed = self.live = False
         self._told_away = False
         self.closing = asyncio.Event()
 
     async def run(self) -> None:
-        """Subscribes for ever."""
+        """Subscribes, and hears whether the subscription is fed, for ever."""
+        await asyncio.gather(self._follow(), self._hear())
+
+    async def _follow(self) -> None:
         while True:
             try:
                 await self._subscribe()
@@ -118,8 +124,28 @@ class Push:
             self.started.set()
             self.stand(True)
 
-    def stand(self, live: bool) -> None:
+    async def _hear(self) -> None:
+        """Tracking's own word: a log that hangs breaks no subscription, it only leaves it silent."""
+        health: Any = health_pb2_grpc.HealthStub(self._mesh.channels["tracking"])
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                async for answer in health.Watch(health_pb2.HealthCheckRequest()):
+                    self.feed(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            self.feed(False)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def stand(self, stands: bool) -> None:
         """Whether the subscription stands from now on; everybody is told what is news."""
+        self._stands = stands
+        self._settle()
+
+    def feed(self, fed: bool) -> None:
+        """Whether what happens reaches tracking from now on; everybody is told what is news."""
+        self._fed = fed
+        self._settle()
+
+    def _settle(self) -> None:
+        live = self._stands and self._fed
         if live != self.live:
             self.live = live
             for one in self.listeners:

@@ -25,7 +25,8 @@ def change(seq: int, *agencies: str) -> Change:
 def push() -> Push:
     made = Push(mesh=Clients({}, *[None] * 7), ring=4)  # type: ignore[arg-type]
     made.started.set()
-    made.live = True
+    made.feed(True)
+    made.stand(True)
     return made
 
 
@@ -107,6 +108,17 @@ async def test_everybody_is_told_that_nothing_arrives_and_when_it_does_again(pus
     push.tell(change(1, "gas"))
     assert b'"live":true' in await anext(stream)
     assert await told(stream, 1) == [("change", 1)]
+
+
+async def test_a_subscription_that_nothing_feeds_is_not_live(push: Push) -> None:
+    """A log that hangs breaks no stream: only tracking's health says that it is silent because nothing reaches it."""
+    stream = events(push, GAS, "")
+    assert b'"live":true' in await anext(stream)
+    push.feed(False)
+    assert b'"live":false' in await anext(stream)
+    push.stand(True)
+    push.feed(True)
+    assert b'"live":true' in await anext(stream)
 
 
 async def test_who_comes_while_nothing_arrives_is_told_at_once() -> None:
