@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from browsing import Desk
-from handing import accepted, handed, now, opened, resolved
+from handing import accepted, handed, now, opened, request_id, resolved
 from playwright.async_api import Page, expect
 
-from callmesh.api.v1 import case_pb2
+from callmesh.api.v1 import case_pb2, intake_service_pb2, referral_pb2, report_pb2, tracking_service_pb2
+from callmesh.cli.clients import me
 from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
-C = case_pb2.Case
+C, _R = case_pb2.Case, referral_pb2.Referral
 LANE = "小区消防车道上画着黄线还照样停，今天数了一下七辆，物业说管不了"
 GAS = "我们楼道里好大一股煤气味，越来越重"
 
@@ -157,6 +158,32 @@ async def test_a_refusal_is_seen_beside_an_alarm_and_the_next_command_is_a_new_o
     assert edges[0] <= edges[1]
     await command(page, "签 9999")
     await expect(page.locator("#command")).to_have_value("签 9999")
+
+
+async def test_in_an_emergency_the_key_of_another_body_brings_it_beside_who_leads(
+    person: Person, clients: Clients
+) -> None:
+    """It was refused, and left an emergency that nobody had."""
+    page = (await at_desk(person, "op110")).page
+    await types(page, GAS)
+    await page.keyboard.press("F6")
+    short = await sent(page)
+    await expect(page.locator("#said")).to_contain_text("消防救援支队指挥中心主办, 您选的单位协办")
+    asked = tracking_service_pb2.ListCasesRequest(page_size=50)
+    cases = (await clients.tracking.ListCases(asked, metadata=me("110"), timeout=60)).cases
+    [case] = [one for one in cases if one.name.endswith(short)]
+    assert case.emergency
+    assert [(one.agency, one.role) for one in case.referrals] == [("119", _R.LEAD), ("gas", _R.SUPPORT)]
+    report = report_pb2.Report(narrative="楼下煤气味很大")
+    asking = intake_service_pb2.OpenCaseRequest(request_id=request_id(), report=report, emergency=True)
+    waiting = await clients.intake.OpenCase(asking, metadata=me("110"), timeout=60)
+    await expect(page.locator("#open-rows")).to_contain_text(waiting.name[-6:])
+    await command(page, f"派 {waiting.name[-6:]} gas")
+
+    async def offered() -> list[str]:
+        return [one.agency for one in (await now(clients, waiting)).referrals]
+
+    assert (await until(offered, "it is offered"))[-1] == "gas", "beside who leads, by the command line too"
 
 
 async def test_a_page_goes_on_living_after_an_act_was_refused(person: Person, clients: Clients) -> None:

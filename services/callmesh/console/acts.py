@@ -100,11 +100,16 @@ class Acts:
     async def _offer(self, case: case_pb2.Case, words: str) -> object:
         """To the agency that is named, which helps where another one leads; else to whom the catalogue says."""
         request = transfer_service_pb2.TransferCaseRequest(request_id=self.request_id, name=case.name)
-        if words and led(case):
-            request.support.append(agency_meant(self.city, words))
-        elif words:
-            request.agency = agency_meant(self.city, words)
+        agency = agency_meant(self.city, words) if words else ""
+        if agency and (led(case) or (case.emergency and not self._serves(agency))):
+            request.support.append(agency)
+        else:
+            request.agency = agency
         return await self.acting.do(self.acting.mesh.transfer.TransferCase, request)
+
+    def _serves(self, agency: str) -> bool:
+        """Whether it is an emergency service: nobody else leads an emergency."""
+        return self.city.agency[agency].kind in self.city.policy.emergency_kinds
 
     async def _recall(self, case: case_pb2.Case, words: str) -> object:
         held = last(case, _OURS)

@@ -27,6 +27,7 @@ from callmesh.kernel.rpc import client
 
 OPERATOR_CHOSE = "接警员选定"
 OPERATOR_KEY = "接警员按键转接"
+_LED_BY_OTHERS = ("WRONG_STATE", "EMERGENCY_NOT_DIVERTIBLE")
 
 
 class Form(msgspec.Struct, kw_only=True):
@@ -95,13 +96,15 @@ class Sending:
         self.case = await self.acting.do(self.acting.mesh.classification.ClassifyCase, request)
 
     async def _transfer(self) -> case_pb2.Case:
-        """Offers it; an emergency that the mesh has sent off by itself gets the chosen agency beside."""
+        """Offers it. In an emergency the chosen agency comes beside who leads it: where the mesh has sent it off by
+        itself, and where the one chosen is no emergency service and may not lead it. Nobody waits for a second key."""
         draft, request = self.draft, self._offer("t")
         request.agency, request.plan = draft.agency, draft.plan
         try:
             self.case = await self.acting.do(self.acting.mesh.transfer.TransferCase, request)
         except grpc.aio.AioRpcError as wrong:
-            if not (draft.agency and self.case and self.case.emergency and client.reason_of(wrong) == "WRONG_STATE"):
+            led = client.reason_of(wrong) in _LED_BY_OTHERS
+            if not (led and draft.agency and self.case and self.case.emergency):
                 raise
             beside = self._offer("s")
             beside.support.append(draft.agency)

@@ -165,11 +165,11 @@ async def _answered(request: Request, sending: Sending, step: Any) -> Response:
         if sending.case is not None:
             said["told"] = sending.draft.narrative
         return JSONResponse(said, 409)
-    return JSONResponse(sent(view, case))
+    return JSONResponse(sent(view, case, sending.draft.agency))
 
 
-def sent(view: View, case: case_pb2.Case) -> dict[str, Any]:
-    """What became of the key: where it went, and whether Esc takes it back."""
+def sent(view: View, case: case_pb2.Case, chosen: str) -> dict[str, Any]:
+    """What became of the key: where it went, who leads it instead of who was chosen, whether Esc takes it back."""
     leads = [one for one in case.referrals if one.role == _R.LEAD and one.round == case.round]
     agencies = [one.agency for one in case.referrals if one.round == case.round]
     lead = leads[-1] if leads else None
@@ -178,6 +178,7 @@ def sent(view: View, case: case_pb2.Case) -> dict[str, Any]:
         "short": case.name[-6:],
         "referral": lead.name if lead else "",
         "to": view.words.agency(lead.agency) if lead else "",
+        "instead": case.emergency and lead is not None and chosen not in ("", lead.agency),
         "others": [view.words.agency(one) for one in agencies if lead and one != lead.agency],
         "recallable": bool(lead) and not NO_RECALL & set(agencies),
         "plan": case.plan,

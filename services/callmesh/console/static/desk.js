@@ -148,7 +148,7 @@ async function refused(answer) {
 }
 
 async function done(answer) {
-  say("");
+  say(answer.instead ? told("instead", answer) : "");
   const to = [answer.to, ...answer.others].join("、");
   const box = at("sent");
   box.hidden = false;
