@@ -29,7 +29,8 @@ def request_id() -> str:
 
 async def opened(clients: Clients, words: str, category: str, origin: str = "110", **more: Any) -> case_pb2.Case:
     """A case of that category, in the first street of the demo city."""
-    caller = report_pb2.Caller(number=f"139{uuid.uuid4().int % 10**8:08}", consent=common_pb2.CONSENT_GIVEN)
+    number = more.pop("caller", f"139{uuid.uuid4().int % 10**8:08}")
+    caller = report_pb2.Caller(number=number, consent=common_pb2.CONSENT_GIVEN)
     place = report_pb2.Place(text=f"望江路{next(_houses)}号")
     report = report_pb2.Report(caller=caller, narrative=words, place=place)
     given = {"report": report, "division": "990101001"} | more

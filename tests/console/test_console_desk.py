@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +11,14 @@ from browsing import Desk
 from handing import accepted, handed, now, opened, request_id, resolved
 from playwright.async_api import Page, expect
 
-from callmesh.api.v1 import case_pb2, intake_service_pb2, referral_pb2, report_pb2, tracking_service_pb2
+from callmesh.api.v1 import (
+    case_pb2,
+    intake_service_pb2,
+    referral_pb2,
+    report_pb2,
+    supervision_service_pb2,
+    tracking_service_pb2,
+)
 from callmesh.cli.clients import me
 from callmesh.kernel.rpc.clients import Clients
 from support.waiting import until
@@ -196,6 +204,27 @@ async def test_a_page_goes_on_living_after_an_act_was_refused(person: Person, cl
     await expect(page.locator(".error")).to_be_visible()
     await accepted(clients, case)
     await expect(page.locator("#case")).to_contain_text("已签收")
+
+
+async def test_a_closed_case_is_found_by_the_number_that_screens_show(person: Person, clients: Clients) -> None:
+    case = await handed(clients, "停气三天", "gas_outage", "gas", caller="139 0000 4711")
+    close = supervision_service_pb2.CloseCaseRequest(request_id=request_id(), name=case.name, waiver="不必")
+    await resolved(clients, case)
+    await clients.supervision.CloseCase(close, metadata=me("110"), timeout=60)
+    short = case.name[-6:]
+    desk = await person("op110")
+    for typed, button in (
+        (short.lower(), "按单号"),
+        (case.name.removeprefix("cases/"), "按单号"),
+        ("13900004711", "按电话"),
+    ):
+        await desk.page.goto("/cases")
+        await desk.page.locator("[name=number]").fill(typed)
+        await desk.page.get_by_role("button", name=button).click()
+        await expect(desk.page.locator(f"#row-{short}")).to_be_visible()
+    page = (await at_desk(person, "op110")).page
+    await command(page, f"看 {short}")
+    await expect(page).to_have_url(re.compile(f"{short}$"))
 
 
 async def test_f10_puts_three_on_one_line(person: Person) -> None:

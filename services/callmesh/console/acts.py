@@ -20,7 +20,15 @@ from callmesh.api.v1 import (
 )
 from callmesh.console.calls import Calls
 from callmesh.console.clients import Acting
-from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, ground_meant
+from callmesh.console.commands import (
+    SHORT,
+    Command,
+    NotUnderstood,
+    agency_meant,
+    case_meant,
+    ending,
+    ground_meant,
+)
 from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
@@ -49,12 +57,15 @@ class Acts:
         return case
 
     async def case(self, said: str) -> case_pb2.Case:
-        """The case of that name, or the open one whose number ends so."""
+        """The case of that name, or the open one whose number ends so, or else any one."""
         if said.startswith("cases/"):
             asked = tracking_service_pb2.GetCaseRequest(name=said)
             return await self.acting.do(self.acting.mesh.tracking.GetCase, asked)
         wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
         by_name = {one.name: one for one in await every(self.acting, wanted)}
+        if len(said) >= SHORT and not ending(list(by_name), said):  # a closed one: to look at, or to open again
+            wanted = tracking_service_pb2.CaseFilter(id=said)
+            by_name = {one.name: one for one in await every(self.acting, wanted)}
         return by_name[case_meant(list(by_name), said)]
 
     async def _accept(self, case: case_pb2.Case, words: str) -> object:

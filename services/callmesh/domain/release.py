@@ -19,6 +19,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from callmesh.domain.case import Annotation, Case
 from callmesh.domain.directory import City
+from callmesh.domain.numbers import dialled
 from callmesh.domain.report import Caller, Place, Report
 from callmesh.domain.values import replace
 from callmesh.domain.words import DisclosureState, ReferralState
@@ -195,7 +196,7 @@ class _Mask:
     def __init__(self, caller: Caller, allowed: frozenset[str]) -> None:
         shown = {getattr(caller, name) for name in ("name", "number", "contact_number") if name in allowed}
         words = {caller.name, caller.subscriber} - shown
-        numbers = {caller.number, caller.contact_number} - shown
+        numbers = _written({caller.number, caller.contact_number}) - _written(shown)
         self._words = sorted((one for one in words if len(one) >= _NAME), key=len, reverse=True)
         self._numbers = [one for one in numbers if len(one) >= _NUMBER]
 
@@ -254,6 +255,11 @@ def _inner(hint: Any) -> Any:
 def _spaced(number: str) -> str:
     """A number as people write it, with spaces or dashes."""
     return r"[\s-]*".join(map(re.escape, number))
+
+
+def _written(numbers: set[str]) -> set[str]:
+    """Numbers as they were written and as they are dialled: people say one and the other."""
+    return numbers | {dialled(one) for one in numbers}
 
 
 def _unspaced(text: str) -> str:

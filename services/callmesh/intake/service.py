@@ -11,6 +11,7 @@ from callmesh.domain.case import Actor
 from callmesh.domain.directory import Device
 from callmesh.domain.errors import Invalid
 from callmesh.domain.facts import CaseOpened
+from callmesh.domain.numbers import dialled
 from callmesh.domain.report import ExternalId, Place, Point, Report, Situation
 from callmesh.domain.words import Channel
 from callmesh.kernel import ids
@@ -54,7 +55,7 @@ class Intake:
             division=division,
             external_ids=external,
             situation=from_proto(Situation, request.situation),
-            caller_key=ids.keyed_hash(settings.number_key, report.caller.number),
+            caller_key=ids.keyed_hash(settings.number_key, dialled(report.caller.number)),
             emergency=request.emergency or report.caller.silent,  # a silent alarm is the highest there is
             flags=flags.of_channel(channel) + flags.of_division(city, division),
             city_version=city.version,

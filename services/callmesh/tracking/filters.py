@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.domain.errors import Invalid
+from callmesh.domain.numbers import dialled
 from callmesh.kernel.ids import keyed_hash
 from callmesh.tracking import attention, schema
-from callmesh.tracking.rows import is_shielded, parties_of
+from callmesh.tracking.rows import SHORT, is_shielded, parties_of, short
 from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
 _COUNTY = 6
@@ -40,6 +41,8 @@ class CaseFilter:
     overdue: bool = False
     external_id: str = ""
     caller_key: str = ""
+    id: str = ""
+    """What the case's id ends with, SHORT signs at least."""
     attention: int = 0
     due_before: int | None = None
     party: str = ""
@@ -85,6 +88,7 @@ class CaseFilter:
             and (not self.agency or any(one.agency == self.agency for one in case.referrals))
             and (not self.party or self.party in parties_of(case))
             and (not self.external_id or any(one.value == self.external_id for one in case.external_ids))
+            and case.name.endswith(self.id)
             and self._opened_within(micros(case.opened_at))
         )
 
@@ -113,6 +117,8 @@ class CaseFilter:
 
     def _known_by(self) -> list[ColumnElement[bool]]:
         found = []
+        if self.id:
+            found += [_has(schema.SHORT, short(self.id)), _cases.id.endswith(self.id, autoescape=True)]
         if self.external_id:
             found.append(_has(schema.EXTERNAL, self.external_id))
         if self.caller_key:
@@ -147,8 +153,18 @@ def parse(given: tracking_service_pb2.CaseFilter, number_key: str) -> CaseFilter
         attention=sum(attention.bit(one) for one in _known(given.attention)),
         due_before=time_asked(given.due_before) if given.HasField("due_before") else None,
         external_id=clean(given.external_id),
-        caller_key=keyed_hash(number_key, given.number),
+        id=_id(clean(given.id).strip()),
+        caller_key=keyed_hash(number_key, dialled(given.number)),
     )
+
+
+def _id(asked: str) -> str:
+    """A case's number as it is written, of which people type a part, in small letters too."""
+    region, dash, own = asked.removeprefix("cases/").rpartition("-")
+    if asked and len(own) < SHORT:
+        reason = {"filter.id": f"at least {SHORT} signs"}
+        raise Invalid(f"say at least the last {SHORT} signs of the number", f"请至少填写单号的后 {SHORT} 位", reason)
+    return f"{region.lower()}{dash}{own.upper()}"
 
 
 def prefix(division: str) -> str:

@@ -10,10 +10,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
-from callmesh.tracking import attention, marks
+from callmesh.tracking import attention, marks, schema
 from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import UNKNOWN, Change, Row
-from callmesh.tracking.schema import CALLER, EXTERNAL, SHIELDED
 from callmesh.tracking.words import (
     CASE_STATE,
     LEVEL,
@@ -31,6 +30,8 @@ _TIMES = (
 )
 
 
+SHORT = 6
+"""Signs of a case's number that screens show."""
 _SAY_WHO = ("CaseOpened", UNKNOWN)
 """Facts that can tell what a case is found by; the others change nothing of it."""
 _OF_CASE = ("category", "division", "channel", "level", "case_marks")
@@ -179,12 +180,20 @@ def is_shielded(case: case_pb2.Case) -> bool:
     return case.report.caller.confidential or case.report.caller.silent
 
 
+def short(case_id: str) -> str:
+    """What screens show of a case's number."""
+    return case_id[-SHORT:]
+
+
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:
     rows: list[Row] = [
-        {"kind": EXTERNAL, "value": clean(one.value), "case_id": case_id} for one in case.external_ids if one.value
+        {"kind": schema.EXTERNAL, "value": clean(one.value), "case_id": case_id}
+        for one in case.external_ids
+        if one.value
     ]
+    rows.append({"kind": schema.SHORT, "value": short(case_id), "case_id": case_id})
     if case.caller_key:
-        kind = SHIELDED if is_shielded(case) else CALLER
+        kind = schema.SHIELDED if is_shielded(case) else schema.CALLER
         rows.append({"kind": kind, "value": clean(case.caller_key), "case_id": case_id})
     return rows
 

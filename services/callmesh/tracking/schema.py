@@ -169,8 +169,8 @@ parties = Table(  # who may see a case at all: who opened it or answers for it, 
     sqlite_with_rowid=False,
 )
 
-EXTERNAL, CALLER, SHIELDED = "external", "caller", "shielded"
-identifiers = Table(  # what a case can be found by: numbers elsewhere, keyed hash of the (shielded) caller's number
+EXTERNAL, CALLER, SHIELDED, SHORT = "external", "caller", "shielded", "short"
+identifiers = Table(  # what a case can be found by: numbers elsewhere, its own short one, the (shielded) caller's key
     "identifiers",
     metadata,
     _key("kind"),

@@ -13,6 +13,7 @@ from callmesh.api.v1 import case_pb2, common_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain import commands as c
 from callmesh.domain.directory import Span
+from callmesh.domain.errors import Invalid
 from callmesh.domain.words import Role
 from callmesh.tracking import figures, filters, queries
 from callmesh.tracking.items import read
@@ -50,6 +51,7 @@ FILTERS = {
     "findings": api.CaseFilter(attention=[api.CaseFilter.FINDING, api.CaseFilter.PENDING]),
     "order number": api.CaseFilter(external_id="W-7"),
     "number": api.CaseFilter(number="13600000000"),
+    "number as people write it": api.CaseFilter(number="+86 136-0000 0000"),
     "both": api.CaseFilter(number="13600000000", agency="water", opened_from=_MINUTE_IN),
     "zero character": api.CaseFilter(owner="11\x000"),
 }
@@ -73,6 +75,7 @@ async def test_filters_find_what_they_should(model: Model) -> None:
         "overdue": {missed},
         "order number": {returned},
         "number": {second},
+        "number as people write it": {second},
         "district": {returned},
         "city": {whole, returned, second, bare},
     }
@@ -80,6 +83,24 @@ async def test_filters_find_what_they_should(model: Model) -> None:
         wanted = filters.parse(FILTERS[name], KEY)
         page, _ = await model.store.read(lambda connection, w=wanted: queries.listed(connection, w, None, 100))
         assert {one.case_id for one in page} == cases, name
+
+
+async def test_a_case_is_found_by_what_screens_show_of_its_number(model: Model) -> None:
+    """Open or closed, in small letters, a longer end, the whole of it; SQL and watch agree."""
+    await model.feed()
+    last = {one.case_id: read(one, "s").record.case for one in model.items}
+    for case in model.play.cases:
+        for asked in (case[-6:], case[-6:].lower(), case[-9:], case.lower(), f"cases/{case}", f" {case[-6:]} "):
+            wanted = filters.parse(api.CaseFilter(id=asked), KEY)
+            page, _ = await model.store.read(lambda connection, w=wanted: queries.listed(connection, w, None, 100))
+            assert {one.case_id for one in page} == {case} == {key for key, one in last.items() if wanted.matches(one)}
+    for asked in ("ZZZZZZ", "r9-0" + model.play.cases[0][4:]):
+        wanted = filters.parse(api.CaseFilter(id=asked), KEY)
+        page, _ = await model.store.read(lambda connection, w=wanted: queries.listed(connection, w, None, 100))
+        assert not page, asked
+    with pytest.raises(Invalid) as refused:
+        filters.parse(api.CaseFilter(id=model.play.cases[0][-5:]), KEY)
+    assert "6" in refused.value.zh and refused.value.violations.keys() == {"filter.id"}
 
 
 async def test_an_agency_that_has_a_case_twice_sees_it_once(model: Model) -> None:

@@ -131,6 +131,11 @@ def test_a_number_kept_back_is_masked_however_it_is_spaced(gaps: list[str], befo
     assert mask(told_by_caller).narrative == f"{before}我是***, 电话***, 请回电"
 
 
+def test_a_number_kept_back_is_masked_without_its_country_too() -> None:
+    abroad = replace(REPORT, caller=replace(CALLER, number="+86 139 0000 0001"), narrative="请打13900000001")
+    assert mask_for(case(report=abroad), "stranger", CITY)(abroad).narrative == "请打***"
+
+
 def test_a_text_that_names_nobody_stays_the_very_same() -> None:
     whole = case(report=replace(REPORT, narrative="1391111与2222无关"))
     assert mask_for(whole, "stranger", CITY)(whole.report) is whole.report

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import tracking_service_pb2
+from callmesh.console.commands import SHORT
 from callmesh.console.listing import page_of
 from callmesh.console.rows import OPEN_STATES, rows
 from callmesh.console.web import acting, city_of, page
@@ -41,14 +42,26 @@ async def show(request: Request) -> Response:
 
 
 async def find(request: Request) -> Response:
-    """Cases of a caller's number, or of a number in another system; it comes in the body, never in an address."""
-    number = str((await request.form()).get("number", "")).strip()
+    """Cases of a caller's number, of their own, or of one in another system; it comes in the body, never in an address.
+
+    A caller's number has no letters: who types a case's number and presses Enter means the case.
+    """
+    given = await request.form()
+    number = str(given.get("number", "")).strip()
     if not number:
         return await show(request)
-    asked = tracking_service_pb2.CaseFilter(number=number)
-    if str((await request.form()).get("kind", "")) == "order":
-        asked = tracking_service_pb2.CaseFilter(external_id=number)
-    return await _list(request, asked, number)
+    if given.get("kind", "") == "order" or any(one.isalpha() for one in number):
+        return await _list(request, await _ordered(request, number), number)
+    return await _list(request, tracking_service_pb2.CaseFilter(number=number), number)
+
+
+async def _ordered(request: Request, number: str) -> tracking_service_pb2.CaseFilter:
+    """What finds cases by that number: somebody else's, or what screens show of our own."""
+    elsewhere = tracking_service_pb2.CaseFilter(external_id=number)
+    found = await page_of(acting(request), elsewhere, 1)
+    if found.cases or len(number) < SHORT:
+        return elsewhere
+    return tracking_service_pb2.CaseFilter(id=number)
 
 
 async def _list(request: Request, wanted: tracking_service_pb2.CaseFilter, number: str = "") -> Response:
