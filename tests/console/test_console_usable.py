@@ -14,6 +14,7 @@ from callmesh.kernel.rpc.clients import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 Person = Callable[..., Awaitable[Desk]]
+BEYOND = "(all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.textContent)"
 DESKS = {"width": 1366, "height": 768}, {"width": 1440, "height": 900}
 COLOURS = ["color-contrast", "link-in-text-block"]
 LOOKS = (("zh", "light"), ("en", "dark"))
@@ -92,3 +93,15 @@ async def test_no_countdown_is_clipped_and_nothing_overlaps_on_both_screens(pers
         assert await desk.page.locator("time.due").evaluate_all(CUT_OFF) == 0
         left, right = await desk.page.evaluate(BESIDE)
         assert left <= right
+
+
+async def test_on_a_phone_nothing_of_a_list_lies_beyond_the_edge(person: Person, clients: Clients) -> None:
+    case = await handed(clients, "小区停气三天了, 打了几次电话都没有人来看", "gas_outage", "gas")
+    desk = await person("chief")
+    await desk.page.set_viewport_size({"width": 390, "height": 844})
+    for address in ("/cases", "/supervise?view=due", "/desk"):
+        await desk.page.goto(address)
+        row = desk.page.locator(f"#row-{case.name[-6:]}, #mine-{case.name[-6:]}")
+        await expect(row).to_be_visible()
+        beyond = await row.locator("td").evaluate_all(BEYOND)
+        assert beyond == [], address

@@ -252,5 +252,5 @@ def last(case: case_pb2.Case, states: tuple["_R.State.ValueType", ...], agency: 
 def needed(words: str) -> str:
     """Words that may not be missing."""
     if not words:
-        raise NotUnderstood("Say why, after the number.")
+        raise NotUnderstood("Words are missing: say why, or with what result.")
     return words

@@ -85,7 +85,7 @@ _MOVES_ZH = {
     "ClassifyCase": "分类",
     "CloseCase": "归档",
     "DecideReturn": "审批退单",
-    "DesignateJurisdiction": "指定管辖",
+    "DesignateJurisdiction": "指定管辖 (由指挥长)",
     "RecallReferral": "撤回",
     "RecordFollowUp": "回访",
     "RejectCase": "不予受理",
