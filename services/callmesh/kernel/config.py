@@ -46,6 +46,7 @@ class Settings:
     log_level: str = setting("info", "debug, info, warning or error")
     number_key: str = setting(_DEVELOPMENT, "secret key for hashing callers' numbers")
     kek_file: str = setting("", "file of key-encryption keys, newest first; empty: one made in the data folder")
+    kek_lost: bool = setting(False, "true: serve although the newest data key cannot be unwrapped, its KEK being lost")
     kek_command: str = setting("", "command that prints them instead, e.g. asking a key service")
     max_concurrent: int = setting(400, "calls served at once by one process; more are refused")
     audit_seconds: float = setting(300.0, "how often supervision signs the log's head; 0: never")

@@ -99,12 +99,13 @@ class Runtime:
             await self._until_done(hook)
         for consumer in self._consumers:
             self.background(consumer.run())
-        serving = False
+        told: str | None = None
         while True:
-            if serving != self.client.is_connected:
-                serving = self.client.is_connected
-                await self.server.serving(serving)
-                log.info("serving" if serving else "not serving: NATS is away")
+            problem = self.vault.fault if self.client.is_connected else "NATS is away"
+            if problem != told:
+                await self.server.serving(not problem)
+                log.info(f"not serving: {problem}" if problem else "serving")
+                told = problem
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _until_verified(self) -> None:
@@ -126,6 +127,8 @@ class Runtime:
                 await asyncio.to_thread(check_durable, self.settings.nats_monitor)
             problems = await streams.verify(self.js, wanted)
             await self.vault.start(await asyncio.to_thread(wrapping, self.settings))
+            if not self.settings.kek_lost:
+                await self.vault.verify()
         except (TimeoutError, NatsError, OSError, NotDurable, BadKey) as wrong:
             return str(wrong) or type(wrong).__name__
         return "; ".join(str(one) for one in problems)

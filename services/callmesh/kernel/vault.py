@@ -17,6 +17,7 @@ was lost is fetched anew after it, since a destruction may have been missed mean
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections import OrderedDict
@@ -136,12 +137,21 @@ class Vault:
         self._wrapping: Wrapping | None = None
         self._held: OrderedDict[str, DataKey] = OrderedDict()
         self._connection = 0
+        self.fault = ""
+        """Why what others write now cannot be read here; "" when it can."""
 
     async def start(self, wrapping: Wrapping) -> None:
         """Listens for keys that others make and destroy; once, however often it is asked."""
         if self._wrapping is None:
             await self._client.listen(self._names.key_news_all, self._heard)
         self._wrapping = wrapping
+
+    async def verify(self) -> None:
+        """Raises BadKey when the newest data key cannot be unwrapped here: nothing that others write could be read."""
+        with contextlib.suppress(NotFoundError):
+            newest = await self._js.get_last_msg(self._names.keys_stream, self._names.keys_all)
+            if newest.data:
+                self._keys.unwrap(self._names.case_id(newest.subject or ""), newest.data)
 
     async def make(self, name: str) -> DataKey:
         """The key of a new name, stored before this returns; the one it has, if it has one."""
@@ -230,7 +240,11 @@ class Vault:
         return self._wrapping
 
     def _heard(self, message: Msg) -> None:
-        self._note(self._names.case_id(message.subject), message.data)
+        try:
+            self._note(self._names.case_id(message.subject), message.data)
+            self.fault = ""
+        except BadKey as wrong:
+            self.fault = str(wrong)
 
     def _note(self, name: str, wrapped: bytes | None) -> DataKey:
         """Holds what is kept of a name: a key, b"" when it was destroyed, None when there is none."""

@@ -140,6 +140,25 @@ async def test_the_stream_alone_opens_nothing(site: Site) -> None:
         await (await site.vault(secrets.token_bytes(32))).load(CASE)
 
 
+async def test_another_sites_wrapping_key_is_noticed_at_the_start_and_while_it_runs(site: Site) -> None:
+    """Each machine that made a key of its own: the services would serve, and read nothing that the others write."""
+    one, other = await site.vault(), await site.vault(secrets.token_bytes(32))
+    for early in (one, other):
+        await early.verify()  # of a site without a case nothing can be said
+    await one.make(CASE)
+
+    async def noticed() -> str:
+        return other.fault
+
+    assert "CALLMESH_KEK_FILE" in await until(noticed, "it heard of a key that it cannot unwrap")
+    assert not one.fault
+    with pytest.raises(BadKey, match="CALLMESH_KEK_LOST"):
+        await other.verify()
+    await (await site.vault(secrets.token_bytes(32), KEK)).verify()
+    await one.destroy(CASE)
+    await other.verify()  # the newest is none
+
+
 async def test_without_nats_a_key_that_is_not_held_is_unreachable(site: Site) -> None:
     one = await site.vault()
     site.server.stop()
