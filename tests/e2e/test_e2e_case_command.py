@@ -291,6 +291,28 @@ def test_what_a_person_reads(desk: Terminal) -> None:
     assert gone.exit_code == 2 and "--etag does not go with this action" in gone.stderr
 
 
+def test_a_code_that_the_city_does_not_have_is_passed_on_and_told(desk: Terminal) -> None:
+    """What is told is no part of the answer, and a code that was put right is told no more."""
+    opened = desk.run(
+        "open", "--text", "没有气", "--channel", "fone", "--division", "99", "--device", "kiosk-01", "--json"
+    )
+    assert opened.exit_code == 0 and {"unknown_channel", "unknown_division"} <= set(json.loads(opened.stdout)["flags"])
+    assert opened.stderr.splitlines() == [
+        "callmesh: unknown channel 'fone', passed on and flagged; did you mean phone?",
+        "callmesh: unknown division '99', passed on and flagged",
+        "callmesh: unknown device 'kiosk-01', passed on; did you mean kiosk-001?",
+    ]
+    case = desk.do("open", text="厨房没有气了", channel="phone")
+    over = ("classify", case["name"], "--reason", "接警员核实", "--category")
+    slip, right = (desk.run(*over, one) for one in ("gas_outtage", "gas_outage"))
+    said = "callmesh: unknown category 'gas_outtage', passed on and flagged; did you mean gas_outage?"
+    assert (slip.exit_code, slip.stderr.splitlines(), right.stderr) == (0, [said], "")
+    desk.do("transfer", case, agency="gas", reason="停气")
+    returned = desk.run("return", case["name"], "--operator", "gas", "--reason", "not_our_job", "--basis", "职责清单")
+    assert returned.exit_code == 0 and "unknown return reason 'not_our_job'" in returned.stderr
+    assert "did you mean not_our_duty?" in returned.stderr
+
+
 def test_which_case_and_which_referral_must_be_plain(desk: Terminal) -> None:
     cases = [gas_case(desk, number="19900008888") for _ in range(2)]
     desk.known_by("19900008888", *cases)

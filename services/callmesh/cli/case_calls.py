@@ -18,10 +18,10 @@ from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli import clients, endpoints, trace, wording
+from callmesh.cli import case_codes, clients, endpoints, trace, wording
 from callmesh.cli.case_actions import Action, On
 from callmesh.cli.clients import SECONDS
-from callmesh.cli.output import BadInput, Failure
+from callmesh.cli.output import BadInput, Failure, plain
 from callmesh.cli.refusals import Refused
 from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
@@ -36,14 +36,17 @@ _LIVE = OPEN | {referral_pb2.Referral.RESOLVED}
 async def carry_out(action: Action, given: dict[str, Any]) -> None:
     """Asks the mesh for it and shows the answer; raises Failure."""
     me = client.identity(given["operator"], given["person"], given["role"])
+    where = endpoints.find()
     try:
-        async with clients.connect(endpoints.find(), action.service) as connected:
+        async with clients.connect(where, action.service) as connected:
             name = await _name(connected, action.on, given, me)
             method = getattr(getattr(connected, action.service), action.rpc)
             answer = await method(request(action, name, given), metadata=me, timeout=SECONDS)
     except grpc.aio.AioRpcError as wrong:
         raise Refused(wrong, given["as_json"]) from None
     _show(answer, given["as_json"])
+    for said in await case_codes.unknown(where, action, given, answer):
+        click.echo(f"callmesh: {plain(said)}", err=True)
 
 
 def request(action: Action, name: str, given: dict[str, Any]) -> Message:
