@@ -213,8 +213,12 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
         alone = [await callmesh(mesh.data_dir, "trace", which, "--json") for which in (open_one.name, "J-1")]
         newer = await callmesh(mesh.data_dir, "trace", CALLER, "--index", "1")
         assert (await callmesh(mesh.data_dir, "trace", almost(open_one.name))).exit_code == 1
+        page = (await callmesh(mesh.data_dir, "trace", open_one.name)).stdout
+        foreign = await callmesh(mesh.data_dir, "trace", open_one.name.replace("/r1-", "/r2-"))
     finally:
         await mesh.restart("tracking")
+    assert "times in UTC+0800" in page, "the city's clock, whoever tells it"
+    assert foreign.exit_code == 1 and "belongs to region r2" in foreign.stderr
     assert all(one.exit_code == 0 and "read from the log itself" in one.stderr for one in alone), alone[1].stderr
     found = [json.loads(one.stdout) for one in alone]
     assert found[0]["entries"] == told[0]["entries"] and found[0]["case"] == told[0]["case"]

@@ -154,7 +154,7 @@ def _case_lines(case: case_pb2.Case) -> list[str]:
     about = [wording.state_zh(case), wording.state(case), wording.level(case.classification.level)]
     about += [case.classification.category, f"round {case.round}" if case.round > 1 else ""]
     about += [f"supervision {wording.COLOURS[case.supervision]}" if case.supervision in wording.COLOURS else ""]
-    lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now(UTC))}"]
+    lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now().astimezone())}"]
     return [*lines, *_lines([one for one in case.referrals if one.round == case.round]), *_calls(case)]
 
 

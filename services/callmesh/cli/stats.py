@@ -158,13 +158,10 @@ async def _ask(wish: Wish) -> tuple[pb.GetFiguresResponse, Names]:
 
 async def _figures(connected: Clients, wish: Wish) -> pb.GetFiguresResponse:
     """The zone is the city's, so an empty window is asked for first: local dates need it."""
-    from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import asking
+    from callmesh.cli.clients import asking, zone_of
 
-    probe = pb.GetFiguresRequest(ids=["-"])
-    probe.start_time.seconds = probe.end_time.seconds = 1
     metadata = asking(wish.operator)
-    zone = (await connected.tracking.GetFigures(probe, metadata=metadata, timeout=SECONDS)).zone
+    zone = await zone_of(connected, metadata, SECONDS)
     if not zone:
         raise Failure("the tracking service is too old for this command; upgrade it")
     start, end = stats_window.bounds(wish.window, zone)

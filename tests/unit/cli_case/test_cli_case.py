@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from callmesh.api.v1 import case_pb2, common_pb2
-from callmesh.cli import case_codes, endpoints
+from callmesh.cli import case_codes, endpoints, trace
 from callmesh.cli.case_actions import ACTIONS, OPTIONS, Action, On
 from callmesh.cli.case_calls import request
 from callmesh.cli.main import main
@@ -115,6 +115,13 @@ def test_what_is_typed_becomes_the_request() -> None:
     assert made("merge", "--into", NAME.removeprefix("cases/")).parent == NAME
     assert made("grant-return").granted and not made("deny-return").granted
     assert made("classify", "--level", "p1").level == common_pb2.LEVEL_P1
+
+
+def test_an_id_is_known_in_any_letter_case() -> None:
+    """It is base 32 of Crockford, which has one."""
+    for given in (NAME, NAME.lower(), NAME.removeprefix("cases/").lower(), f"{NAME.lower()}/referrals/2"):
+        assert trace.named(given) == NAME
+    assert made("merge", "--into", NAME.removeprefix("cases/").lower()).parent == NAME
 
 
 def test_a_time_is_of_this_machines_zone() -> None:
