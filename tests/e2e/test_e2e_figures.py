@@ -241,6 +241,23 @@ async def told_to_ops(clients: Clients, **asked: Any) -> Any:
     return json.loads(MessageToJson(told, preserving_proto_field_name=True, ensure_ascii=False))
 
 
+async def test_whom_the_city_does_not_have_is_no_row_of_zeros(mesh: LocalMesh, clients: Clients) -> None:
+    """An agency that is there and did nothing has zeros, and so has a category."""
+    for given, said in (
+        (("--agency", "nosuch"), "no agency 'nosuch' is in this city"),
+        (("--owner", "wather"), "no agency 'wather' is in this city; did you mean water?"),
+        (("--category", "main_brust", "--by", "day"), "no category 'main_brust' is in this city; did you mean"),
+    ):
+        refused = await callmesh(mesh.data_dir, "stats", *given)
+        assert (refused.exit_code, refused.stdout) == (2, "") and said in refused.stderr
+    for idle in (("--agency", "legal-aid"), ("--category", "gas_leak")):
+        assert (await callmesh(mesh.data_dir, "stats", *idle)).exit_code == 0
+    wrong = await callmesh(mesh.data_dir, "partner", "nats-config", "wather")
+    assert (wrong.exit_code, wrong.stdout) == (2, "") and "did you mean water?" in wrong.stderr
+    right = await callmesh(mesh.data_dir, "partner", "nats-config", "water")
+    assert right.stdout.startswith("agency_water {") and not right.stderr
+
+
 async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clients) -> None:
     """What the tests before have played, in the city's zone, as RPC, table, CSV and JSON lines."""
     found = await figures(clients, year_on_year=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,12 +18,10 @@ from callmesh.api.v1 import case_pb2
 from callmesh.cli.case_actions import Action
 from callmesh.cli.clients import city_in_force
 from callmesh.cli.endpoints import Endpoints
-from callmesh.cli.output import Failure
+from callmesh.cli.output import Failure, instead
 from callmesh.directory.codec import Undecodable
 from callmesh.domain.directory import City
 from callmesh.domain.words import Channel
-
-_FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +77,4 @@ def _said(code: _Code, value: str, known: Collection[str]) -> str:
     if value in known or (code.what == "language" and value.partition("-")[0].lower() in known):
         return ""
     passed = "passed on and flagged" if code.flag else "passed on"
-    return f"unknown {code.what} {value!r}, {passed}{_instead(value, known)}"
-
-
-def _instead(value: str, known: Collection[str]) -> str:
-    close = get_close_matches(value, known, n=1)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+    return f"unknown {code.what} {value!r}, {passed}{instead(value, known)}"
