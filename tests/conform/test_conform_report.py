@@ -141,6 +141,7 @@ class TestCommand:
         found = CliRunner().invoke(command, [*asked, *ONE])
         assert found.exit_code == 0, found.output
         assert "life" in found.output and "1 scenarios: 1 pass" in found.output
+        assert "ended by itself" not in found.stderr
         assert all(one.stat().st_size for one in files)
 
     def test_a_faulty_one_fails_and_json_says_why(self) -> None:
@@ -151,6 +152,16 @@ class TestCommand:
         told = json.loads(found.stdout.splitlines()[0])
         assert (told["scenario"], told["verdict"]) == ("life", "fail")
         assert "public_reply is required" in told["why"] and told["evidence"]
+
+    @pytest.mark.parametrize(("ends", "how"), [("exit 3", "exit status 3"), ("kill -9 $$", "signal 9")])
+    def test_a_partner_that_ends_by_itself_is_told_with_its_status(self, ends: str, how: str) -> None:
+        """Once, however often it is started again; the kit's own signals are none of its ends."""
+        target = f"127.0.0.1:{free_port()}"
+        two = ["--only", "life", "--only", "names", "--answer", "0.3", "--quiet", "0.1"]
+        found = CliRunner().invoke(command, ["--target", target, "--run", f"sh -c '{ends}'", *two])
+        assert found.exit_code == 1, found.output
+        assert found.stderr.count(f"the command of --run ended by itself, with {how}\n") == 1
+        assert "ended by itself" not in found.stdout
 
     @pytest.mark.parametrize(
         ("asked", "words"),

@@ -57,6 +57,10 @@ class Terminal:
         """The page of `callmesh trace`, below its heading."""
         return CliRunner().invoke(main, ["trace", case["name"]], env=self._env).stdout.partition("\n")[2]
 
+    def traced(self, which: str) -> Result:
+        """What `callmesh trace` says."""
+        return CliRunner().invoke(main, ["trace", which], env=self._env)
+
     def known_by(self, number: str, *cases: Case) -> None:
         """Returns when tracking finds these cases by the number: its read model follows the log."""
         end = time.monotonic() + SECONDS
@@ -291,6 +295,28 @@ def test_what_a_person_reads(desk: Terminal) -> None:
     assert gone.exit_code == 2 and "--etag does not go with this action" in gone.stderr
 
 
+def test_a_code_that_the_city_does_not_have_is_passed_on_and_told(desk: Terminal) -> None:
+    """What is told is no part of the answer, and a code that was put right is told no more."""
+    opened = desk.run(
+        "open", "--text", "没有气", "--channel", "fone", "--division", "99", "--device", "kiosk-01", "--json"
+    )
+    assert opened.exit_code == 0 and {"unknown_channel", "unknown_division"} <= set(json.loads(opened.stdout)["flags"])
+    assert opened.stderr.splitlines() == [
+        "callmesh: unknown channel 'fone', passed on and flagged; did you mean phone?",
+        "callmesh: unknown division '99', passed on and flagged",
+        "callmesh: unknown device 'kiosk-01', passed on; did you mean kiosk-001?",
+    ]
+    case = desk.do("open", text="厨房没有气了", channel="phone")
+    over = ("classify", case["name"], "--reason", "接警员核实", "--category")
+    slip, right = (desk.run(*over, one) for one in ("gas_outtage", "gas_outage"))
+    said = "callmesh: unknown category 'gas_outtage', passed on and flagged; did you mean gas_outage?"
+    assert (slip.exit_code, slip.stderr.splitlines(), right.stderr) == (0, [said], "")
+    desk.do("transfer", case, agency="gas", reason="停气")
+    returned = desk.run("return", case["name"], "--operator", "gas", "--reason", "not_our_job", "--basis", "职责清单")
+    assert returned.exit_code == 0 and "unknown return reason 'not_our_job'" in returned.stderr
+    assert "did you mean not_our_duty?" in returned.stderr
+
+
 def test_which_case_and_which_referral_must_be_plain(desk: Terminal) -> None:
     cases = [gas_case(desk, number="19900008888") for _ in range(2)]
     desk.known_by("19900008888", *cases)
@@ -308,6 +334,21 @@ def test_which_case_and_which_referral_must_be_plain(desk: Terminal) -> None:
     assert asked["referrals"][1]["remind_count"] == 1
     helper = desk.do("accept --operator water", case, handler="w-2")
     assert helper["name"].endswith("/referrals/2"), "its own"
+
+
+def test_a_trace_of_what_is_not_there_says_what_is(desk: Terminal) -> None:
+    case = gas_case(desk)
+    id = case["name"].removeprefix("cases/")
+    for known in (id.lower(), f"{id}/referrals/1", f"{id.lower()}/referrals/01"):
+        shown = desk.traced(known)
+        assert shown.exit_code == 0 and shown.stdout.startswith(case["name"]), shown.stderr
+    assert "times in UTC+0800" in shown.stdout, "the city's"
+    missing = desk.traced(f"{id}/referrals/9")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert missing.stderr == f"callmesh: {case['name']} has no referral 9; it has 1\n"
+    for foreign in (desk.traced(f"r2{id[2:]}"), desk.run("remind", f"r2{id[2:]}", "--reason", "x")):
+        assert foreign.exit_code == 1 and "该编号属于 r2 区域" in foreign.stderr
+        assert "this mesh has the cases of region r1; this one belongs to region r2" in foreign.stderr
 
 
 def test_the_same_request_id_does_nothing_twice(desk: Terminal) -> None:

@@ -213,8 +213,12 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
         alone = [await callmesh(mesh.data_dir, "trace", which, "--json") for which in (open_one.name, "J-1")]
         newer = await callmesh(mesh.data_dir, "trace", CALLER, "--index", "1")
         assert (await callmesh(mesh.data_dir, "trace", almost(open_one.name))).exit_code == 1
+        page = (await callmesh(mesh.data_dir, "trace", open_one.name)).stdout
+        foreign = await callmesh(mesh.data_dir, "trace", open_one.name.replace("/r1-", "/r2-"))
     finally:
         await mesh.restart("tracking")
+    assert "times in UTC+0800" in page, "the city's clock, whoever tells it"
+    assert foreign.exit_code == 1 and "belongs to region r2" in foreign.stderr
     assert all(one.exit_code == 0 and "read from the log itself" in one.stderr for one in alone), alone[1].stderr
     found = [json.loads(one.stdout) for one in alone]
     assert found[0]["entries"] == told[0]["entries"] and found[0]["case"] == told[0]["case"]
@@ -235,6 +239,23 @@ async def told_to_ops(clients: Clients, **asked: Any) -> Any:
     told = await clients.tracking.GetTimeline(request, metadata=asking(""), timeout=CALL_SECONDS)
     told.case.ClearField("report")
     return json.loads(MessageToJson(told, preserving_proto_field_name=True, ensure_ascii=False))
+
+
+async def test_whom_the_city_does_not_have_is_no_row_of_zeros(mesh: LocalMesh, clients: Clients) -> None:
+    """An agency that is there and did nothing has zeros, and so has a category."""
+    for given, said in (
+        (("--agency", "nosuch"), "no agency 'nosuch' is in this city"),
+        (("--owner", "wather"), "no agency 'wather' is in this city; did you mean water?"),
+        (("--category", "main_brust", "--by", "day"), "no category 'main_brust' is in this city; did you mean"),
+    ):
+        refused = await callmesh(mesh.data_dir, "stats", *given)
+        assert (refused.exit_code, refused.stdout) == (2, "") and said in refused.stderr
+    for idle in (("--agency", "legal-aid"), ("--category", "gas_leak")):
+        assert (await callmesh(mesh.data_dir, "stats", *idle)).exit_code == 0
+    wrong = await callmesh(mesh.data_dir, "partner", "nats-config", "wather")
+    assert (wrong.exit_code, wrong.stdout) == (2, "") and "did you mean water?" in wrong.stderr
+    right = await callmesh(mesh.data_dir, "partner", "nats-config", "water")
+    assert right.stdout.startswith("agency_water {") and not right.stderr
 
 
 async def test_figures_of_the_day_and_the_command(mesh: LocalMesh, clients: Clients) -> None:

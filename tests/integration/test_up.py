@@ -118,6 +118,13 @@ async def test_a_folder_belongs_to_one_mesh_at_a_time(mesh: LocalMesh) -> None:
     await mesh.serving("nats")
 
 
+async def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match=r"file/mesh cannot be a mesh's folder \(Not a directory: .*\); choose another$"):
+        async with LocalMesh(tmp_path / "file" / "mesh", services=()):
+            pass
+
+
 async def test_a_fault_in_the_city_starts_no_service(tmp_path: Path) -> None:
     city = tmp_path / "city"
     shutil.copytree(CITY, city)
@@ -126,6 +133,7 @@ async def test_a_fault_in_the_city_starts_no_service(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"routes\.tsv"):
         await mesh.__aenter__()
     assert not (mesh.data_dir / "logs" / f"{FEW[0]}.log").exists()
+    assert not mesh.data_dir.exists(), "nor NATS, nor anything"
 
 
 async def test_wrong_settings_are_told_with_the_services_own_words(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ CALLMESH_PERSON      instead of --person
 _REFUSALS = """\
 What the mesh refuses is told on standard error in Chinese and English: why, and what may be done instead. With
 --json it is one JSON object: code, reason, zh, en, allowed, fields, etag. Nothing was written then."""
+_UNKNOWN = """\
+A code that the city's data does not have (category, channel, division, device, language, reason of a return) is
+passed on, for the mesh does not refuse it; standard error tells which one, and what is closest to it."""
 _EXAMPLES = """\
 export CALLMESH_OPERATOR=12345
 callmesh case open --text 家里停气了 --number 13900001111
@@ -57,6 +60,7 @@ class _Actions(ManualGroup):
     sections={
         "Which": _WHICH,
         "Refusals": _REFUSALS,
+        "Unknown codes": _UNKNOWN,
         "Environment": _WHO + FINDING,
         "Exit status": EXITS,
         "Examples": _EXAMPLES,

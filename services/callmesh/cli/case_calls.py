@@ -18,10 +18,10 @@ from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, referral_pb2
 from callmesh.api.v1 import tracking_service_pb2 as trk
-from callmesh.cli import clients, endpoints, trace, wording
+from callmesh.cli import case_codes, clients, endpoints, trace, wording
 from callmesh.cli.case_actions import Action, On
 from callmesh.cli.clients import SECONDS
-from callmesh.cli.output import BadInput, Failure
+from callmesh.cli.output import BadInput, Failure, plain
 from callmesh.cli.refusals import Refused
 from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
@@ -36,14 +36,17 @@ _LIVE = OPEN | {referral_pb2.Referral.RESOLVED}
 async def carry_out(action: Action, given: dict[str, Any]) -> None:
     """Asks the mesh for it and shows the answer; raises Failure."""
     me = client.identity(given["operator"], given["person"], given["role"])
+    where = endpoints.find()
     try:
-        async with clients.connect(endpoints.find(), action.service) as connected:
+        async with clients.connect(where, action.service) as connected:
             name = await _name(connected, action.on, given, me)
             method = getattr(getattr(connected, action.service), action.rpc)
             answer = await method(request(action, name, given), metadata=me, timeout=SECONDS)
     except grpc.aio.AioRpcError as wrong:
         raise Refused(wrong, given["as_json"]) from None
     _show(answer, given["as_json"])
+    for said in await case_codes.unknown(where, action, given, answer):
+        click.echo(f"callmesh: {plain(said)}", err=True)
 
 
 def request(action: Action, name: str, given: dict[str, Any]) -> Message:
@@ -151,7 +154,7 @@ def _case_lines(case: case_pb2.Case) -> list[str]:
     about = [wording.state_zh(case), wording.state(case), wording.level(case.classification.level)]
     about += [case.classification.category, f"round {case.round}" if case.round > 1 else ""]
     about += [f"supervision {wording.COLOURS[case.supervision]}" if case.supervision in wording.COLOURS else ""]
-    lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now(UTC))}"]
+    lines = [case.name, " · ".join(one for one in about if one), f"→ {turn(case, datetime.now().astimezone())}"]
     return [*lines, *_lines([one for one in case.referrals if one.round == case.round]), *_calls(case)]
 
 

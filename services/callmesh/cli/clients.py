@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import grpc
 from google.rpc import error_details_pb2
 
+from callmesh.api.v1 import tracking_service_pb2 as trk
 from callmesh.cli import endpoints
 from callmesh.cli.endpoints import Endpoints
 from callmesh.cli.output import Failure
@@ -40,6 +41,13 @@ async def city_in_force(where: Endpoints) -> City:
     if city is None:
         raise Failure("no city data is in force; publish some with: callmesh directory apply deploy/city")
     return city
+
+
+async def zone_of(clients: Clients, metadata: Sequence[tuple[str, str]], seconds: float = SECONDS) -> str:
+    """The city's zone like "+08:00", as tracking tells it with figures of no time at all; "" from one too old."""
+    probe = trk.GetFiguresRequest(ids=["-"])
+    probe.start_time.seconds = probe.end_time.seconds = 1
+    return str((await clients.tracking.GetFigures(probe, metadata=metadata, timeout=seconds)).zone)
 
 
 def me(agency: str, role: str = "operator") -> Sequence[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,7 @@ async def _with_partner(
     from callmesh.conform.stage import Stage
 
     stage = Stage(kit, run.seed, run.agency, pace)
-    partner = Process(command_line, run.target, run.agency) if command_line else None
+    partner = Process(command_line, run.target, run.agency, _once()) if command_line else None
 
     def told(result: Result) -> None:
         _tell(run, result, as_json)
@@ -170,6 +170,19 @@ async def _with_partner(
         click.echo(f"callmesh: nobody connected to {run.target}; give your system that address as the mesh's", err=True)
     if partner is not None and not run.passed and partner.last_words():
         click.echo(f"what the partner printed last ({partner.output}):\n{partner.last_words()}", err=True)
+
+
+def _once() -> Callable[[int], None]:
+    """Tells that the command ended by itself, each status once: it is started again for every scenario."""
+    known: set[int] = set()
+
+    def ended(status: int) -> None:
+        if status not in known:
+            known.add(status)
+            how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+            click.echo(f"callmesh: the command of --run ended by itself, with {how}", err=True)
+
+    return ended
 
 
 def _begins(scenario: Scenario) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,8 +176,9 @@ class Demo:
         pages.where(played, str(self._plan.data / KEPT))
         chosen = picks(played.ways)
         for title, way in chosen:
+            at = datetime.now(played.city.calendar.zone)
             pages.title(title)
-            pages.show(draw(await timeline(connected, way.end.name)))
+            pages.show(draw(await timeline(connected, way.end.name), at))
         figures = await connected.tracking.GetFigures(pb.GetFiguresRequest(), metadata=ops(), timeout=SECONDS)
         pages.figures(figures)
         pages.agreement(played.ways)

@@ -7,8 +7,8 @@ import os
 
 import click
 
-from callmesh.cli import endpoints
-from callmesh.cli.output import FINDING, Manual
+from callmesh.cli import endpoints, trace
+from callmesh.cli.output import FINDING, BadInput, Manual
 
 _WHAT = """\
 goes    the report with caller, place and attachments, and the web desk's pictures; results, replies, notes and reasons
@@ -43,10 +43,22 @@ def command(which: str, reason: str, agency: str, person: str, yes: bool) -> Non
     still hold the key: see deploy/README.md for how long to keep them.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    name = _named(which.strip())
     if not yes:
         click.confirm(f"Erase the personal data of {which} for good?", abort=True, err=True)
-    asyncio.run(_erase(f"cases/{which.strip().removeprefix('cases/')}", reason, agency, person))
+    asyncio.run(_erase(name, reason, agency, person))
     click.echo(f"erased: {which}. Its way can still be told: callmesh trace {which}")
+
+
+def _named(which: str) -> str:
+    """The case's name. A number may be that of several cases, and nothing is erased by a guess."""
+    name = trace.named(which)
+    if not name or "/" in which.removeprefix("cases/"):
+        raise BadInput(
+            "CASE is a case's id or name, like r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP, and no other number; "
+            "callmesh trace NUMBER tells which cases have one"
+        )
+    return name
 
 
 async def _erase(name: str, reason: str, agency: str, person: str) -> None:

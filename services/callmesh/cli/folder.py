@@ -26,7 +26,14 @@ class Folder:
         return self._lock is not None
 
     def take(self, fresh: bool) -> None:
-        """Makes it ours, empty when a fresh one is wanted; BadInput when others made it, Failure while a mesh runs."""
+        """Makes it ours, empty when a fresh one is wanted; Failure while a mesh runs, BadInput when it cannot be."""
+        try:
+            self._take(fresh)
+        except OSError as wrong:
+            reason = f"{wrong.strerror or wrong}: {wrong.filename}"
+            raise BadInput(f"{self.path} cannot be a mesh's folder ({reason}); choose another") from None
+
+    def _take(self, fresh: bool) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         if fresh and any(self.path.iterdir()) and not (self.path / _LOCK).exists():
             raise BadInput(f"{self.path} was not made by callmesh; empty it yourself or choose another folder")

@@ -5,8 +5,8 @@
         await mesh.kill("nats", signal.SIGKILL)      # it is started again, on the same port
         await mesh.serving("nats")
 
-The order of a start: take the folder, write nats.conf, start NATS, make the streams, publish the city, then
-start all services at once and wait until each says SERVING, so a mesh that is entered has its city in
+The order of a start: read the city, take the folder, write nats.conf, start NATS, make the streams, publish
+the city, then start all services at once and wait until each says SERVING, so a mesh that is entered has its city in
 force. The end is the reverse: services drain together, NATS goes last; who takes too long is killed. No
 process outlives this one. A folder belongs to one mesh at a time, and its data stays for the next.
 """
@@ -35,6 +35,8 @@ from callmesh.kernel.config import PREFIX, SERVICES, Settings, from_environment
 
 if TYPE_CHECKING:
     import psutil
+
+    from callmesh.domain.directory import City
 
 START_SECONDS = 60.0
 _ROOT = Path(callmesh.__file__).resolve().parent.parent
@@ -140,6 +142,7 @@ class LocalMesh:
     # start
 
     async def _start(self) -> None:
+        city = self._read_city()
         self._folder.take(self._fresh)
         chosen = ports.choose(self._kind, self._ports)
         more = [name for name, on in ((CONSOLE, self._console), (SWITCH, self._switch is not None)) if on]
@@ -156,7 +159,7 @@ class LocalMesh:
         environment = self._environment()
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
         await self._keepers["nats"].start(START_SECONDS)
-        await self._furnish(_settings(environment))
+        await self._furnish(_settings(environment), city)
         for name in self.services:
             self._keepers[name] = self._service(name, chosen[name], environment)
         if self._console:
@@ -228,11 +231,16 @@ class LocalMesh:
 
         return local_tls.settings(Path(self.endpoints.identities), name)
 
-    async def _furnish(self, settings: Settings) -> None:
-        """Streams, and the city if there is one: read first, for NATS drops a client that is busy for seconds."""
+    def _read_city(self) -> City | None:
+        """Before anything is started: one with a fault starts nothing, and NATS drops a client that is busy reading."""
+        from callmesh.cli import directory
+
+        return directory.read_city(self.city) if self.city is not None else None
+
+    async def _furnish(self, settings: Settings, city: City | None) -> None:
+        """Streams, and the city if there is one."""
         from callmesh.cli import directory, streams
 
-        city = directory.read_city(self.city) if self.city is not None else None
         async with jetstream(self.endpoints) as js:
             self._tell("streams", await streams.put(js, settings, settings.shard + 1, replicas=1))
             if city is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from textwrap import dedent
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _SENTENCE = 200
+_FEW = 16
 Section = str | Callable[[], str]
 STATES = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
 EXITS = "0  done\n1  failed; the message says why\n2  wrong usage or wrong input"
@@ -102,6 +103,16 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one == "\n" else " " for one in text)
+
+
+def instead(value: str, known: Collection[str]) -> str:
+    """The end of a sentence that says `value` is unknown: what is closest to it, or all where they are few."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(value, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(known)}" if 0 < len(known) <= _FEW else ""
 
 
 def console() -> Console:

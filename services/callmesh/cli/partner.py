@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callmesh.cli import endpoints
-from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual, ManualGroup, json_line, table
+from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual, ManualGroup, instead, json_line, table
 from callmesh.partner.faults import Fault, FaultPlan
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ receipt          the action acknowledge first, then the acknowledgement of the m
     "nats-config",
     cls=Manual,
     short_help="Write an agency's NATS account.",
-    sections={"Use": _NATS_USE, "Exit status": EXITS, "Examples": _NATS_EXAMPLES},
+    sections={"Use": _NATS_USE, "Environment": FINDING, "Exit status": EXITS, "Examples": _NATS_EXAMPLES},
 )
 @click.argument("agency", required=False)
 @click.option("--mesh", "of_mesh", is_flag=True, help="The account of the services instead of an agency's.")
@@ -191,7 +191,7 @@ def nats_config(agency: str | None, of_mesh: bool, region: str) -> None:
     The account can do three things: have the next deliveries of its own durable, acknowledge them, and send its own
     commands. Everything else is refused by NATS itself, the log and other agencies' deliveries above all. The text has
     a fresh secret: keep it from everybody else. After a reload of NATS (SIGHUP) new imports begin to work at a second
-    reload: send two. Use TLS between agency and NATS.
+    reload: send two. Use TLS between agency and NATS. Where a mesh answers, AGENCY must be in its city.
     """
     from callmesh.cli import nats_account
     from callmesh.kernel.subjects import Names
@@ -200,8 +200,28 @@ def nats_config(agency: str | None, of_mesh: bool, region: str) -> None:
         raise BadInput("name one agency, or say --mesh")
     if agency and not _ID.fullmatch(agency):
         raise BadInput(f"{agency!r} is no agency's id: small letters, digits and hyphens")
+    if agency:
+        asyncio.run(_need_known(agency))
     names, secret = Names(region), nats_account.password()
     click.echo(nats_account.agency(names, agency, secret) if agency else nats_account.mesh(names, secret), nl=False)
+
+
+async def _need_known(agency: str) -> None:
+    """An account for a slip of the finger attaches nobody. Accounts are made before a mesh is, so none need answer."""
+    from callmesh.cli.clients import city_in_force
+    from callmesh.directory.codec import Undecodable
+
+    where: Endpoints | None = None
+    try:
+        where = endpoints.find()
+        city = await city_in_force(where)
+    except (Failure, Undecodable) as away:
+        if where != endpoints.default():
+            click.echo(f"callmesh: nobody can tell whether there is an agency {agency!r}: {away}", err=True)
+        return
+    if agency not in city.agency:
+        known = f"no agency {agency!r} is in the city in force at {where.nats_url}"
+        raise BadInput(f"{known}{instead(agency, city.agency)}")
 
 
 # list

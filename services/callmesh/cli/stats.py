@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from callmesh.cli import endpoints, stats_window
-from callmesh.cli.output import FINDING, BadInput, Failure, Manual
+from callmesh.cli.output import FINDING, BadInput, Failure, Manual, instead
 
 if TYPE_CHECKING:
     from callmesh.api.v1 import tracking_service_pb2 as pb
@@ -153,18 +153,29 @@ async def _ask(wish: Wish) -> tuple[pb.GetFiguresResponse, Names]:
         raise Refused(refused) from None
     if wish.ids and not wish.groups and not found.figures:
         raise BadInput(f"there is no figure {', '.join(wish.ids)}; the last column of `callmesh stats` has the ids")
-    return found, await stats_names.of(where)
+    names = await stats_names.of(where)
+    _need_known(found, names, wish.filters)
+    return found, names
+
+
+def _need_known(found: pb.GetFiguresResponse, names: Names, filters: dict[str, Any]) -> None:
+    """Who is not in the city and has no figures either is a slip of the finger; who left the city keeps its past."""
+    if any(one.numerator or one.denominator for one in found.figures):
+        return
+    agencies = dict.fromkeys(("agency", "origin", "owner"), names.agencies)
+    for option, known in (agencies | {"category": names.categories}).items():
+        value = filters[option]
+        if value and known and value not in known:
+            what = "category" if option == "category" else "agency"
+            raise BadInput(f"no {what} {value!r} is in this city{instead(value, known)}")
 
 
 async def _figures(connected: Clients, wish: Wish) -> pb.GetFiguresResponse:
     """The zone is the city's, so an empty window is asked for first: local dates need it."""
-    from callmesh.api.v1 import tracking_service_pb2 as pb
-    from callmesh.cli.clients import asking
+    from callmesh.cli.clients import asking, zone_of
 
-    probe = pb.GetFiguresRequest(ids=["-"])
-    probe.start_time.seconds = probe.end_time.seconds = 1
     metadata = asking(wish.operator)
-    zone = (await connected.tracking.GetFigures(probe, metadata=metadata, timeout=SECONDS)).zone
+    zone = await zone_of(connected, metadata, SECONDS)
     if not zone:
         raise Failure("the tracking service is too old for this command; upgrade it")
     start, end = stats_window.bounds(wish.window, zone)

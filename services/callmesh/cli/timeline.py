@@ -2,6 +2,7 @@
 
 Everything comes from one GetTimeline answer. Nothing of the report is drawn: the caller's words and
 number stay where they are. Fits 80 columns; without a terminal there are no colours and no boxes.
+Times are told in the zone that `now` is in.
 """
 
 from __future__ import annotations
@@ -37,28 +38,28 @@ _AGENCY = 16
 
 def draw(timeline: pb.Timeline, now: datetime | None = None) -> RenderableType:
     """The whole page."""
-    at = now or datetime.now(UTC)
-    parts: list[RenderableType] = [_header(timeline.case), _turn(timeline, at), _entries(timeline)]
+    at = now or datetime.now().astimezone()
+    parts: list[RenderableType] = [_header(timeline.case, at), _turn(timeline, at), _entries(timeline, at)]
     if timeline.holds:
         parts += [Text(""), _holds(timeline)]
     parts += [*_slowest(timeline), *more.slowest_wait(timeline), *_pauses(timeline), *more.deliveries(timeline)]
-    parts += [*more.rounds(timeline), *more.relations(timeline), *_limits(timeline, at)]
+    parts += [*more.rounds(timeline, at.tzinfo), *more.relations(timeline), *_limits(timeline, at)]
     return Group(*parts)
 
 
-def show(timeline: pb.Timeline, console: Console) -> None:
+def show(timeline: pb.Timeline, console: Console, now: datetime | None = None) -> None:
     """Prints the page."""
-    console.print(draw(timeline))
+    console.print(draw(timeline, now))
 
 
-def _header(case: case_pb2.Case) -> Text:
+def _header(case: case_pb2.Case, now: datetime) -> Text:
     found = case.classification
     about = [wording.state(case).upper(), wording.state_zh(case), wording.level(found.level).upper() or "no level"]
     about += [found.category or "no category", f"round {case.round}"] + (["emergency"] if case.emergency else [])
     text = Text(f"{case.name}\n", style="bold")
     text.append(" · ".join(about) + "\n", style="bold red" if case.emergency else "bold")
-    zone = _local(case.opened_at)
-    opened = f"opened {zone:%Y-%m-%d %H:%M:%S} by {case.origin} over {case.channel}; times in UTC{zone:%z}"
+    at = more.local(case.opened_at, now.tzinfo)
+    opened = f"opened {at:%Y-%m-%d %H:%M:%S} by {case.origin} over {case.channel}; times in UTC{at:%z}"
     text.append(opened + "\n", style="not bold")
     owner = f"owner of record {case.owner}"
     plan = f"; plan {case.plan}" if case.plan else ""
@@ -102,7 +103,7 @@ def _referred(case: case_pb2.Case, now: datetime) -> str:
     if lead.state == _RState.RETURN_REQUESTED:
         return f"{lead.sender} has to decide on the return that {lead.agency} asked for (退单){_asked_due(lead, now)}"
     if lead.state == _RState.SUSPENDED:
-        until = f"{_local(lead.suspended_until):%m-%d %H:%M}"
+        until = f"{more.local(lead.suspended_until, now.tzinfo):%m-%d %H:%M}"
         return f"nobody's turn: {lead.agency} pauses until {until} (挂账), asked for by {lead.suspended_by}"
     if lead.pending:
         what = _PAUSES.get(lead.pending[0].kind, "request")
@@ -130,7 +131,7 @@ def _due(stamp: Any, now: datetime) -> str:
     return f", due in {wording.span(left)}" if left >= 0 else f", overdue by {wording.span(-left)}"
 
 
-def _entries(timeline: pb.Timeline) -> Table:
+def _entries(timeline: pb.Timeline, now: datetime) -> Table:
     traced = any(entry.event.trace_id for entry in timeline.entries)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     drawn.add_column("time", no_wrap=True, min_width=8)
@@ -145,7 +146,7 @@ def _entries(timeline: pb.Timeline) -> Table:
         stage = Text(_STAGES.get(entry.stage, ""), style=_STAGE_STYLES.get(entry.stage, ""))
         after = wording.span(wording.seconds(entry.elapsed)) if number else ""
         what = (event.summary or event.kind).replace("、", ", ")
-        row: list[str | Text] = [f"{_local(event.at):%H:%M:%S}", after, stage, what, _who(event)]
+        row: list[str | Text] = [f"{more.local(event.at, now.tzinfo):%H:%M:%S}", after, stage, what, _who(event)]
         drawn.add_row(*row, *([event.trace_id[:8]] if traced else []))
     return drawn
 
@@ -202,16 +203,12 @@ def _pauses(timeline: pb.Timeline) -> Iterator[Text]:
 
 def _limits(timeline: pb.Timeline, now: datetime) -> Iterator[Text]:
     """What was missed, and what is due next."""
-    yield from more.missed(timeline)
+    yield from more.missed(timeline, now.tzinfo)
     if timeline.HasField("next_due"):
         what = wording.LIMITS.get(timeline.next_limit, "limit")
-        when = f"{_local(timeline.next_due):%m-%d %H:%M:%S}"
+        when = f"{more.local(timeline.next_due, now.tzinfo):%m-%d %H:%M:%S}"
         yield Text(f"next: {timeline.next_agency}'s {what} at {when}{_due(timeline.next_due, now)}")
 
 
 def _at(stamp: Any) -> datetime:
     return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, UTC)
-
-
-def _local(stamp: Any) -> datetime:
-    return _at(stamp).astimezone()

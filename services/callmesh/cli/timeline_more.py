@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from rich.text import Text
@@ -15,14 +15,14 @@ _MOST = 10
 _KINDS = {"parent": "folded into (并入)", "child": "folded in (并单)"}
 
 
-def rounds(timeline: pb.Timeline) -> Iterator[Text]:
+def rounds(timeline: pb.Timeline, zone: tzinfo | None) -> Iterator[Text]:
     """Earlier rounds and this one (重办); nothing for a case that was never reopened."""
     if len(timeline.rounds) < 2:
         return
     for one in timeline.rounds:
-        end = f"{_local(one.end_time):%m-%d %H:%M}" if one.HasField("end_time") else "now"
+        end = f"{local(one.end_time, zone):%m-%d %H:%M}" if one.HasField("end_time") else "now"
         reason = f" ({one.reason})" if one.reason else ""
-        text = f"round {one.round} (第 {one.round} 轮){reason}: {_local(one.start_time):%m-%d %H:%M} to {end}, "
+        text = f"round {one.round} (第 {one.round} 轮){reason}: {local(one.start_time, zone):%m-%d %H:%M} to {end}, "
         text += f"{', '.join(one.agencies) or 'no agency'}, results: {one.results}"
         yield Text(text + _said(one))
 
@@ -58,7 +58,7 @@ def slowest_wait(timeline: pb.Timeline) -> Iterator[Text]:
     yield Text(f"slowest wait: {length} from {start} to {end}, for {slow.agency}")
 
 
-def missed(timeline: pb.Timeline) -> Iterator[Text]:
+def missed(timeline: pb.Timeline, zone: tzinfo | None) -> Iterator[Text]:
     """Limits that ran out: whose, when due, when noticed; those that no fact tells about, without times."""
     told = {(one.referral, one.limit) for one in timeline.missed}
     for referral in timeline.case.referrals:
@@ -66,7 +66,7 @@ def missed(timeline: pb.Timeline) -> Iterator[Text]:
             if (referral.name, limit) not in told:
                 yield Text(f"missed: {referral.agency}'s {wording.LIMITS.get(limit, 'limit')}", style="bold red")
     for one in timeline.missed:
-        due = f", due {_local(one.due):%m-%d %H:%M:%S}" if one.HasField("due") else ""
+        due = f", due {local(one.due, zone):%m-%d %H:%M:%S}" if one.HasField("due") else ""
         late = f", escalated {wording.span(_between(one.due, one.at))} later" if one.HasField("due") else ""
         what = wording.LIMITS.get(one.limit, "limit")
         yield Text(f"missed: {one.agency}'s {what}{due}{late}", style="bold red")
@@ -82,8 +82,9 @@ def relations(timeline: pb.Timeline) -> Iterator[Text]:
         yield Text(f"{_KINDS.get(kind, f'linked (关联, {kind})')}: {', '.join(cases[:_MOST])}{more}")
 
 
-def _local(stamp: Any) -> datetime:
-    return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, UTC).astimezone()
+def local(stamp: Any, zone: tzinfo | None) -> datetime:
+    """A moment in a zone, None is this machine's."""
+    return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, UTC).astimezone(zone)
 
 
 def _between(start: Any, end: Any) -> float:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,7 @@ _EXITS = """\
 1  no such case, several of them, or no mesh answers
 2  wrong usage"""
 _COLUMNS = """\
-time, after   when it happened, and how long after the line above
+time, after   when it happened, by the city's clock, and how long after the line above
 stage         接报 receipt, 指派 assignment, 处置 handling, 督办 supervision, 反馈 feedback
 trace         beginning of the W3C trace id, for the collector
 transport     from the offer until the agency's machine had it
@@ -41,7 +42,9 @@ callmesh trace YG20261121-0007                  by alarm or order number
 callmesh trace 13900001111                      by the caller's number: lists the cases if there are several
 callmesh trace 13900001111 --index 2            the second newest of them
 callmesh trace r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --json | jq .holds"""
-_NAME = re.compile(r"^(?:cases/)?([a-z0-9]+-[0-9]+-[0-9A-HJKMNP-TV-Z]{26})(?:/(?:referrals|events)/\d+)?$")
+_NAME = re.compile(
+    r"^(?:cases/)?([a-z0-9]+-[0-9]+-)((?i:[0-9A-HJKMNP-TV-Z]){26})(?:/(?P<kind>referrals|events)/(?P<number>\d+))?$"
+)
 _MOST = 100
 
 
@@ -71,15 +74,16 @@ async def _trace(which: str, index: int | None, as_json: bool, operator: str) ->
     name = named(which)
     if name and index is not None:
         raise BadInput("--index chooses among the cases of a number; a case's name is one case")
-    found = await _told(name, which, index, operator)
+    found, zone = await _told(name, which, index, operator)
     if found is None:
         return 1
-    _show(found, as_json)
+    _need_part(which, found)
+    _show(found, zone, as_json)
     return 0
 
 
-async def _told(name: str, which: str, index: int | None, operator: str) -> pb.Timeline | None:
-    """By tracking, or without it by the log itself; None after listing several cases."""
+async def _told(name: str, which: str, index: int | None, operator: str) -> tuple[pb.Timeline | None, tzinfo | None]:
+    """By tracking, or without it by the log itself, and the city's zone; None after listing several cases."""
     import grpc
 
     from callmesh.cli import clients
@@ -88,8 +92,9 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
     where = endpoints.find()
     try:
         async with clients.connect(where, "tracking") as connected:
-            chosen = name or _chosen(await search(connected, which, clients.asking(operator)), which, index)
-            return await timeline(connected, chosen, operator) if chosen else None
+            zone = await _zone(connected, operator)
+            chosen = name or _chosen(await search(connected, which, clients.asking(operator)), which, index, zone)
+            return await timeline(connected, chosen, operator) if chosen else None, zone
     except grpc.aio.AioRpcError as refused:
         if refused.code() != grpc.StatusCode.UNAVAILABLE:
             raise Refused(refused) from None
@@ -98,12 +103,29 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> pb.T
     return await _from_log(where, name, which, index)
 
 
-async def _from_log(where: endpoints.Endpoints, name: str, which: str, index: int | None) -> pb.Timeline | None:
+async def _zone(connected: Clients, operator: str) -> tzinfo | None:
+    """The city's; None, this machine's, while the figures that tell it are away: the way itself needs none."""
+    import grpc
+
+    from callmesh.cli import clients
+    from callmesh.cli.stats_window import zone_from
+
+    try:
+        zone = await clients.zone_of(connected, clients.asking(operator))
+    except grpc.aio.AioRpcError:
+        return None
+    return zone_from(zone) if zone else None
+
+
+async def _from_log(
+    where: endpoints.Endpoints, name: str, which: str, index: int | None
+) -> tuple[pb.Timeline | None, tzinfo | None]:
     from callmesh.cli import trace_log
 
     click.echo("callmesh: tracking does not answer; this is read from the log itself", err=True)
-    chosen = name or _chosen(await trace_log.known_as(where, which), which, index)
-    return await trace_log.timeline(where, chosen) if chosen else None
+    zone = await trace_log.zone(where)
+    chosen = name or _chosen(await trace_log.known_as(where, which), which, index, zone)
+    return await trace_log.timeline(where, chosen) if chosen else None, zone
 
 
 async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeline:
@@ -117,7 +139,21 @@ async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeli
     return found
 
 
-def _show(found: pb.Timeline, as_json: bool) -> None:
+def _need_part(which: str, found: pb.Timeline) -> None:
+    """What was named of the case is there; else Failure says what is."""
+    given = _NAME.match(which)
+    if not given or not given["kind"]:
+        return
+    names = [one.name for one in found.case.referrals]
+    if given["kind"] == "events":
+        names = [one.event.name for one in found.entries]
+    numbers = [one.rpartition("/")[2] for one in names]
+    if str(int(given["number"])) not in numbers:
+        kind = given["kind"].removesuffix("s")
+        raise Failure(f"{found.case.name} has no {kind} {given['number']}; it has {', '.join(numbers) or 'none'}")
+
+
+def _show(found: pb.Timeline, zone: tzinfo | None, as_json: bool) -> None:
     from callmesh.cli import wording
 
     if as_json:
@@ -127,20 +163,20 @@ def _show(found: pb.Timeline, as_json: bool) -> None:
     else:
         from callmesh.cli.timeline import show
 
-        show(found, wording.console())
+        show(found, wording.console(), datetime.now().astimezone(zone))
 
 
 def named(which: str) -> str:
-    """The name of the case when that (or a referral of it) is what was given; "" for a number."""
+    """The name of the case when that (or a referral of it) is what was given, in any case; "" for a number."""
     given = _NAME.match(which)
     if given:
-        return f"cases/{given[1]}"
+        return f"cases/{given[1]}{given[2].upper()}"
     if not which or which.startswith("cases/"):
         raise BadInput(f"{which!r} is no case's name; names are like cases/r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP")
     return ""
 
 
-def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None) -> str:
+def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None, zone: tzinfo | None) -> str:
     """The case of a number; "" after listing several to choose from."""
     if not found:
         raise Failure(
@@ -152,7 +188,7 @@ def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None) -> st
     if index is None and len(found) > 1:
         from callmesh.cli import trace_list, wording
 
-        trace_list.show(found, wording.console())
+        trace_list.show(found, wording.console(), zone)
         click.echo(f"callmesh: {len(found)} cases have this number; choose one with --index", err=True)
         return ""
     return found[(index or 1) - 1].name

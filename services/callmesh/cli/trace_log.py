@@ -9,18 +9,20 @@ nor why a round was opened, and needs no key.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import tzinfo
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
-from callmesh.cli import endpoints
+from callmesh.cli import clients, endpoints
 from callmesh.cli.endpoints import Endpoints
 from callmesh.cli.output import Failure
+from callmesh.directory.codec import Undecodable
 from callmesh.domain import access
 from callmesh.domain.case import Actor, Case
-from callmesh.domain.errors import DomainError
+from callmesh.domain.errors import DomainError, elsewhere
 from callmesh.domain.words import ActorKind
 from callmesh.kernel.ids import now
 from callmesh.kernel.kek import BadKey
@@ -48,7 +50,7 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
         try:
             heads = await ledger.history(case_id)
         except DomainError as wrong:
-            raise Failure(f"the log cannot be read: {wrong.message}") from None
+            raise Failure(f"the log cannot be read: {wrong.message}{_region(where, names)}") from None
     if not heads:
         raise Failure(f"no case {case_id}")
     found = told(case_id, heads, names.case_stream(case_id), now())
@@ -57,6 +59,20 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
     way.ClearField("report")
     found.case.CopyFrom(way)
     return found
+
+
+async def zone(where: Endpoints) -> tzinfo | None:
+    """The zone of the city in force; None, this machine's, without one."""
+    try:
+        return (await clients.city_in_force(where)).calendar.zone
+    except (Failure, Undecodable):
+        return None
+
+
+def _region(where: Endpoints, names: Names) -> str:
+    """Why there may be no such log, where the case's region is not the one of the settings."""
+    ours = endpoints.at(where).region
+    return "" if names.region == ours else f"; {elsewhere(names.region, ours).message} (CALLMESH_REGION)"
 
 
 async def known_as(where: Endpoints, number: str) -> list[case_pb2.Case]:

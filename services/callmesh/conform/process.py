@@ -2,6 +2,8 @@
 
 It gets the address of the played mesh in CALLMESH_TARGET and its agency in CALLMESH_AGENCY. What it prints goes to a
 file; the end of that is shown when it dies. It and its children are a process group of their own and end together.
+One that ends by itself is told at once, with its status (negative: a signal), for it would only be waited for. That
+may be meant: a command may leave the partner running behind it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import os
 import shlex
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 _TAIL = 2_000
@@ -21,10 +24,14 @@ _GRACE = 10.0
 class Process:
     """One command, started any number of times, one at a time."""
 
-    def __init__(self, command: str, target: str, agency: str) -> None:
+    def __init__(
+        self, command: str, target: str, agency: str, ended: Callable[[int], None] = lambda status: None
+    ) -> None:
         self._words = shlex.split(command)
         self._environment = os.environ | {"CALLMESH_TARGET": target, "CALLMESH_AGENCY": agency}
         self._running: asyncio.subprocess.Process | None = None
+        self._ended = ended
+        self._watch: asyncio.Task[None] | None = None
         descriptor, name = tempfile.mkstemp(prefix="callmesh-conform-", suffix=".log")
         os.close(descriptor)
         self.output = Path(name)
@@ -40,6 +47,10 @@ class Process:
                 env=self._environment,
                 start_new_session=True,
             )
+        self._watch = asyncio.create_task(self._watched(self._running))
+
+    async def _watched(self, running: asyncio.subprocess.Process) -> None:
+        self._ended(await running.wait())
 
     async def again(self) -> None:
         """Ends it at once, as a crash does, and starts it."""
@@ -63,6 +74,8 @@ class Process:
         return ""
 
     async def _signal(self, which: signal.Signals) -> None:
+        if self._watch is not None:
+            self._watch.cancel()  # what ends now ends as asked
         running = self._running
         if running is None or running.returncode is not None:
             return

@@ -99,10 +99,14 @@ _SENTENCES = (
 )
 _UNKNOWN = "此处有误: {}"
 _FIELD = re.compile(r"([\w.-]+|\"[^\"]*\"): (.+)", re.DOTALL)  # a value that does not fit its field
+_FEATURE = re.compile(r"(features\[\d+\]) \"([^\"]*)\": (.+)", re.DOTALL)  # of a map in one line
 
 
 def in_chinese(reason: str) -> str:
     """The sentence of a fault in zh-CN."""
+    feature = _FEATURE.fullmatch(reason)
+    if feature:
+        return f"{feature[1]}“{feature[2]}”: {in_chinese(feature[3])}"
     found, behind = _told(reason), _FIELD.fullmatch(reason)
     if found or behind is None:
         return found or _UNKNOWN.format(reason)

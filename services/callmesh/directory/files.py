@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 from callmesh.directory.located import Keys, Row, json_lines, toml_lines
@@ -80,7 +81,8 @@ def features(path: Path, report: Report) -> list[Row] | None:
         report.about(whole, "type: expected a GeoJSON FeatureCollection", "type")
         return None
     listed = children(whole, "features", report)
-    return [_feature(one, index, report) for index, one in enumerate(listed)]
+    begun = Counter(one.line() for one in listed)
+    return [_feature(one, index, begun[one.line()] > 1, report) for index, one in enumerate(listed)]
 
 
 def _tsv_row(file: str, number: int, columns: tuple[str, ...], cells: list[str], report: Report) -> Row:
@@ -91,8 +93,8 @@ def _tsv_row(file: str, number: int, columns: tuple[str, ...], cells: list[str],
     return Row(file, dict(zip(columns, cells, strict=False)), {(): number})
 
 
-def _feature(feature: Row, index: int, report: Report) -> Row:
-    """GIS tools write null for a property without value, so null counts as absent."""
+def _feature(feature: Row, index: int, crowded: bool, report: Report) -> Row:
+    """GIS tools write null for a property without value, so null counts as absent. On a `crowded` line it is named."""
     found = feature.values.get("properties")
     if not isinstance(found, dict):
         report.about(feature, f"feature {index}: properties are missing", "properties")
@@ -102,7 +104,8 @@ def _feature(feature: Row, index: int, report: Report) -> Row:
     here = feature.child(values, "properties")
     lines: dict[Keys, int] = {(): here.line("code")}
     lines |= {(key,): here.line(key) for key in values}
-    return Row(feature.file, values if geometry is None else {**values, "rings": geometry}, lines)
+    name = f'features[{index}] "{values.get("code", "")}"' if crowded else ""
+    return Row(feature.file, values if geometry is None else {**values, "rings": geometry}, lines, name=name)
 
 
 def _json_file(path: Path, report: Report) -> Row | None:

@@ -31,12 +31,16 @@ _SEPARATOR = re.compile(r"\s*[=:]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One raw table or line of a file, with the lines of its parts. `path` is where it stands in the file."""
+    """One raw table or line of a file, with the lines of its parts. `path` is where it stands in the file.
+
+    `name` says which it is where the line does not: tools write a whole map into one.
+    """
 
     file: str
     values: Mapping[str, object]
     lines: Mapping[Keys, int]
     path: Keys = ()
+    name: str = ""
 
     def line(self, *inner: str | int) -> int:
         """The line of a part of it; of what holds the part when that has no line of its own."""

@@ -44,7 +44,7 @@ class Report:
 
     def about(self, row: Row, reason: str, *path: str | int) -> None:
         """A problem of a row, or of the key (and list element) of it that `path` names."""
-        self.add(row.file, row.line(*path), reason)
+        self.add(row.file, row.line(*path), f"{row.name}: {reason}" if row.name else reason)
 
     def sorted(self) -> list[Problem]:
         """Each problem once, by file and line."""

@@ -89,6 +89,13 @@ def no_case() -> NotFound:
     return NotFound("no such case", "没有这个事件单, 请核对编号")
 
 
+def elsewhere(case_id: str, ours: str) -> NotFound:
+    """The case is another region's, and so in no log of this mesh."""
+    theirs = case_id.partition("-")[0]
+    zh = f"本平台只有 {ours} 区域的事件单, 该编号属于 {theirs} 区域, 请向该区域查询"
+    return NotFound(f"this mesh has the cases of region {ours}; this one belongs to region {theirs}", zh)
+
+
 def no_parent() -> NotFound:
     """There is no case to fold into."""
     return NotFound("no such parent case", "没有这个主单, 请核对编号")

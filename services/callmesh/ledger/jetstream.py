@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
+from callmesh.domain.errors import elsewhere
 from callmesh.facts.v1 import facts_pb2
 from callmesh.kernel import headers
 from callmesh.kernel.batch import read_batch
@@ -74,7 +75,7 @@ class JetStreamLedger:
         """Cached if known; else, and when `fresh`, from the stream's leader."""
         if not fresh and case_id in self._cache:
             return await self._opened(case_id, self._cache[case_id])
-        if not case_id.startswith(f"{self._names.region}-"):
+        if not self._is_ours(case_id):
             return None  # another region's case has no log here
         require_connection(self._client)
         stream, subject = self._names.case_stream(case_id), self._names.case(case_id)
@@ -148,7 +149,9 @@ class JetStreamLedger:
         return self._open(one, keys[0]), self._open(other, keys[1])
 
     async def history(self, case_id: str) -> list[Head]:
-        """All messages of the case, by batched direct gets."""
+        """All messages of the case, by batched direct gets; NotFound for a case of another region."""
+        if not self._is_ours(case_id):
+            raise elsewhere(case_id, self._names.region)  # its stream would look like one that is away
         key = await self._vault.load(case_id)
         found: list[Head] = []
         while True:
@@ -156,6 +159,9 @@ class JetStreamLedger:
             found += batch
             if len(batch) < _HISTORY_BATCH:
                 return [one.opened_with(key) for one in found]
+
+    def _is_ours(self, case_id: str) -> bool:
+        return case_id.startswith(f"{self._names.region}-")
 
     async def _batch(self, case_id: str, start: int) -> list[Head]:
         request = {"seq": start, "next_by_subj": self._names.case(case_id), "batch": _HISTORY_BATCH}

@@ -155,3 +155,18 @@ def test_tail_gives_whole_new_lines_once(tmp_path: Path) -> None:
     assert tail.lines() == []
     log.write_text("new\n")
     assert tail.lines() == ["new"]
+
+
+def test_an_account_for_an_agency_that_nobody_can_tell_of_is_written_with_a_word() -> None:
+    """Accounts are made before a mesh is; but a mesh that was named is asked."""
+    said = run("partner", "nats-config", "gaz", CALLMESH_NATS_URL="nats://127.0.0.1:1")
+    assert said.exit_code == 0 and said.stdout.startswith("agency_gaz {")
+    assert said.stderr.startswith("callmesh: nobody can tell whether there is an agency 'gaz': no mesh answers at")
+
+
+@pytest.mark.parametrize("which", ["13900001111", "YG20261121-0007", "r1-0-77CHWZ977XERY72T7EPKMEJHCH/referrals/1"])
+def test_a_case_is_erased_by_its_id_alone(which: str) -> None:
+    """A number may be that of several cases, and nothing is asked, looked up or repeated before that is told."""
+    said = run("erase", which, "--reason", "x", "--agency", "110")
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert said.stderr.startswith("callmesh: CASE is a case's id or name, like r1-0-") and which not in said.stderr

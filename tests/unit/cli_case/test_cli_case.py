@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from callmesh.api.v1 import case_pb2, common_pb2
+from callmesh.cli import case_codes, endpoints, trace
 from callmesh.cli.case_actions import ACTIONS, OPTIONS, Action, On
 from callmesh.cli.case_calls import request
 from callmesh.cli.main import main
@@ -114,6 +117,13 @@ def test_what_is_typed_becomes_the_request() -> None:
     assert made("classify", "--level", "p1").level == common_pb2.LEVEL_P1
 
 
+def test_an_id_is_known_in_any_letter_case() -> None:
+    """It is base 32 of Crockford, which has one."""
+    for given in (NAME, NAME.lower(), NAME.removeprefix("cases/").lower(), f"{NAME.lower()}/referrals/2"):
+        assert trace.named(given) == NAME
+    assert made("merge", "--into", NAME.removeprefix("cases/").lower()).parent == NAME
+
+
 def test_a_time_is_of_this_machines_zone() -> None:
     sent = made("ask-extension", "--until", "2026-11-24T18:00").until
     assert sent.ToDatetime(UTC) == datetime(2026, 11, 24, 18).astimezone().astimezone(UTC)
@@ -132,3 +142,13 @@ def test_a_time_is_of_this_machines_zone() -> None:
 def test_wrong_usage(words: list[str], told: str) -> None:
     said = CliRunner().invoke(main, ["case", *words], env={"CALLMESH_OPERATOR": None})
     assert (said.exit_code, told in said.stderr) == (2, True), said.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"), [([], []), (["unknown_category"], ["the case is flagged unknown_category"])]
+)
+def test_without_nats_the_flag_alone_tells_an_unknown_code(flags: list[str], told: list[str]) -> None:
+    nowhere = replace(endpoints.default(), nats_url="nats://127.0.0.1:1")
+    case = case_pb2.Case(state=case_pb2.Case.CLASSIFIED, flags=flags)
+    given = typed("classify", "x", "--category", "gas_leek")
+    assert asyncio.run(case_codes.unknown(nowhere, ACTIONS["classify"], given, case)) == told

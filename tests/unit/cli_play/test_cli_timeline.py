@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from rich.cells import cell_len
@@ -110,6 +110,24 @@ def test_a_page_fits_80_columns_without_colours() -> None:
     assert "01234567 \n" in page or "01234567\n" in page
     for word in ("transport", "unopened", "working", "waiting", "total", "主办", "协办"):
         assert word in page
+
+
+def test_times_are_told_in_the_zone_of_who_asks() -> None:
+    """The city's clock, wherever the machine stands."""
+    there = NOW.astimezone(timezone(timedelta(hours=8)))
+    timeline, out = _timeline(), io.StringIO()
+    timeline.case.referrals[0].missed.append(common_pb2.LIMIT_RESOLVE)
+    timeline.missed.add(agency="119", limit=common_pb2.LIMIT_RESOLVE).due.FromDatetime(NOW)
+    for _ in range(2):
+        timeline.rounds.add(round=1).start_time.FromDatetime(NOW)
+    show(timeline, Console(file=out, width=120), there)
+    page = out.getvalue()
+    assert "opened 2026-11-21 16:00:00" in page and "times in UTC+0800" in page
+    assert "16:00:03" in page and "at 11-21 18:00:00" in page and "due 11-21 16:00:00" in page
+    assert "11-21 16:00 to now" in page and "08:00" not in page.replace("+0800", "")
+    paused = _referral(1, "gas", _R.SUSPENDED)
+    paused.suspended_until.FromDatetime(NOW)
+    assert "until 11-21 16:00" in turn(_case(_S.REFERRED, paused), there)
 
 
 @pytest.mark.parametrize(

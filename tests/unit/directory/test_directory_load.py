@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callmesh.directory.faults import in_chinese
 from callmesh.directory.files import LARGEST_FILE
 from callmesh.directory.load import BadCity, Problem, load_city
 from callmesh.domain.directory import Agency, City, PlanTask, Policy, Route, Span
@@ -335,6 +336,20 @@ class TestWhole:
         lines = path.read_text().split("\n")
         [found] = problems(folder)
         assert '"code": "990102"' in lines[found.line - 1]
+
+    def test_map_in_one_line(self, folder: Path) -> None:
+        """As other GIS tools write it: the line says nothing, so the feature is named; the desk says it in Chinese."""
+        path = folder / "divisions.geojson"
+        value = json.loads(path.read_text())
+        value["features"][1]["properties"]["name_en"] = 5
+        del value["features"][3]["properties"]["code"]
+        path.write_text(json.dumps(value))
+        found = [one for one in problems(folder) if one.file == path.name]
+        assert [str(one) for one in found] == [
+            'divisions.geojson:1: features[1] "990101": name_en: expected str, got int',
+            'divisions.geojson:1: features[3] "": code is missing',
+        ]
+        assert in_chinese(found[1].reason) == "features[3]“”: 缺少 code"
 
     def test_city_must_be_first(self, folder: Path) -> None:
         path = folder / "divisions.geojson"
