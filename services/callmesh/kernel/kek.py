@@ -45,8 +45,8 @@ class Wrapping:
         cipher = self._ciphers.get(wrapped[:ID_BYTES])
         if cipher is None:
             raise BadKey(
-                "a data key was wrapped with another key-encryption key, and all services of a region need the same; add "
-                "that one to CALLMESH_KEK_FILE, or set CALLMESH_KEK_LOST=true if it is lost for good"
+                "a data key was wrapped with another key-encryption key, and all services of a region need the same; "
+                "add that one to CALLMESH_KEK_FILE, or set CALLMESH_KEK_LOST=true if it is lost for good"
             )
         nonce, rest = wrapped[ID_BYTES : ID_BYTES + NONCE_BYTES], wrapped[ID_BYTES + NONCE_BYTES :]
         return cipher.decrypt(nonce, rest, name.encode())
