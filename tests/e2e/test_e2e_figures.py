@@ -208,8 +208,10 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
     open_one = await Desk(clients, "110").open("路灯不亮", channel="phone")
     await current(clients, open_one)
     told = [await told_to_ops(clients, **asked) for asked in ({"name": open_one.name}, {"external_id": "J-1"})]
+    short = [await callmesh(mesh.data_dir, "trace", open_one.name[-6:].lower(), "--json")]
     await mesh.kill("tracking", signal.SIGTERM, stay_down=True)
     try:
+        short.append(await callmesh(mesh.data_dir, "trace", open_one.name[-6:], "--json"))
         alone = [await callmesh(mesh.data_dir, "trace", which, "--json") for which in (open_one.name, "J-1")]
         newer = await callmesh(mesh.data_dir, "trace", CALLER, "--index", "1")
         assert (await callmesh(mesh.data_dir, "trace", almost(open_one.name))).exit_code == 1
@@ -219,6 +221,7 @@ async def test_a_trace_needs_the_log_alone(mesh: LocalMesh, clients: Clients) ->
         await mesh.restart("tracking")
     assert "times in UTC+0800" in page, "the city's clock, whoever tells it"
     assert foreign.exit_code == 1 and "belongs to region r2" in foreign.stderr
+    assert [json.loads(one.stdout)["case"]["name"] for one in short] == [open_one.name] * 2, "what screens show of it"
     assert all(one.exit_code == 0 and "read from the log itself" in one.stderr for one in alone), alone[1].stderr
     found = [json.loads(one.stdout) for one in alone]
     assert found[0]["entries"] == told[0]["entries"] and found[0]["case"] == told[0]["case"]

@@ -38,6 +38,7 @@ waiting       suspended, or waiting for a decision on a return"""
 _EXAMPLES = """\
 callmesh trace r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP
 callmesh trace cases/r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP/referrals/2
+callmesh trace 9HJKMN                           by what screens show of its number
 callmesh trace YG20261121-0007                  by alarm or order number
 callmesh trace 13900001111                      by the caller's number: lists the cases if there are several
 callmesh trace 13900001111 --index 2            the second newest of them
@@ -45,6 +46,8 @@ callmesh trace r1-0-5ZQ0V2R3A8E1C4D6F7G9HJKMNP --json | jq .holds"""
 _NAME = re.compile(
     r"^(?:cases/)?([a-z0-9]+-[0-9]+-)((?i:[0-9A-HJKMNP-TV-Z]){26})(?:/(?P<kind>referrals|events)/(?P<number>\d+))?$"
 )
+_ENDING = re.compile(r"[0-9A-Za-z]{6,26}")
+"""What screens show of a case's number, or more of it."""
 _MOST = 100
 
 
@@ -60,11 +63,11 @@ _MOST = 100
 def command(which: str, index: int | None, as_json: bool, operator: str) -> None:
     """Show where a case went: who had it when, how long, whose turn it is, and which hop was slow.
 
-    CASE is a case's id or name, the name of one of its referrals, a number it has in another system, or the
-    number that called; all of them lead to the same page. The answer comes from the log, so it is complete and
-    needs no collector. Without the tracking service the log itself is read, for a number from end to end; for the
-    number that called this needs CALLMESH_NUMBER_KEY and the key-encryption key of the mesh. The caller's words
-    and number are not shown.
+    CASE is a case's id or name or the last six signs of it, as screens show them, the name of one of its referrals,
+    a number it has in another system, or the number that called; all of them lead to the same page. The answer comes
+    from the log, so it is complete and needs no collector. Without the tracking service the log itself is read, for a
+    number from end to end; for the number that called this needs CALLMESH_NUMBER_KEY and the key-encryption key of the
+    mesh. The caller's words and number are not shown.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     raise SystemExit(asyncio.run(_trace(which.strip(), index, as_json, operator)))
@@ -194,12 +197,20 @@ def _chosen(found: Sequence[case_pb2.Case], which: str, index: int | None, zone:
     return found[(index or 1) - 1].name
 
 
+def known_by(which: str) -> list[pb.CaseFilter]:
+    """What a number may be, in the order that is tried: another system's, the end of a case's own, a caller's."""
+    from callmesh.api.v1 import tracking_service_pb2 as pb
+
+    ending = [pb.CaseFilter(id=which)] if _ENDING.fullmatch(which) else []
+    return [pb.CaseFilter(external_id=which), *ending, pb.CaseFilter(number=which)]
+
+
 async def search(clients: Clients, which: str, who: Sequence[tuple[str, str]]) -> list[case_pb2.Case]:
     """The cases with that number, as far as `who` sees them, the newest first."""
     from callmesh.api.v1 import tracking_service_pb2 as pb
     from callmesh.cli.clients import SECONDS
 
-    for wanted in (pb.CaseFilter(external_id=which), pb.CaseFilter(number=which)):
+    for wanted in known_by(which):
         request = pb.ListCasesRequest(filter=wanted, page_size=_MOST)
         found = await clients.tracking.ListCases(request, metadata=who, timeout=SECONDS)
         if found.cases:

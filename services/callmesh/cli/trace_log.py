@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
-from callmesh.cli import clients, endpoints
+from callmesh.cli import clients, endpoints, trace
 from callmesh.cli.endpoints import Endpoints
 from callmesh.cli.output import Failure
 from callmesh.directory.codec import Undecodable
@@ -76,17 +76,18 @@ def _region(where: Endpoints, names: Names) -> str:
 
 
 async def known_as(where: Endpoints, number: str) -> list[case_pb2.Case]:
-    """The cases that another system numbered so, else those of that caller, the newest first; Failure without NATS."""
+    """The cases that have this number in any way, by the first that has any, newest first; Failure without NATS."""
+    found: list[case_pb2.Case] = []
     settings = endpoints.at(where)
     stream = Names(settings.region).log_stream(settings.shard)
     async with endpoints.connected(where) as (client, js):
         try:
-            by_other = parse(pb.CaseFilter(external_id=number), settings.number_key)
-            found = [one async for one in _cases(js, stream, NoKeys()) if by_other.matches(one)]
-            if not found:
-                by_caller = parse(pb.CaseFilter(number=number), settings.number_key)
-                keys = await open_vault(client, js, settings)
-                found = [one async for one in _cases(js, stream, keys) if by_caller.matches(one)]
+            for wanted in trace.known_by(number):
+                keys = await open_vault(client, js, settings) if wanted.number else NoKeys()
+                fits = parse(wanted, settings.number_key)
+                found = [one async for one in _cases(js, stream, keys) if fits.matches(one)]
+                if found:
+                    break
         except BadKey as wrong:
             raise Failure(f"the caller's number cannot be looked up: {wrong}") from None
         except DomainError as wrong:
