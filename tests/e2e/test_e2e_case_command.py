@@ -288,6 +288,8 @@ def test_what_a_person_reads(desk: Terminal) -> None:
     said = desk.refused("close", case["name"])
     assert (said["code"], said["reason"]) == ("FAILED_PRECONDITION", "WRONG_STATE")
     assert "现在可以" in said["zh"] and "TransferCase" in said["allowed"] and said["en"].isascii()
+    ways = desk.run("close", case["name"]).stderr.splitlines()[-1]
+    assert ways.startswith("  callmesh case: ") and {"transfer", "recall"} <= set(ways.split(": ")[1].split(", "))
     stale = desk.refused("amend", case["name"], "--text", "x", "--etag", "1")
     assert stale["code"] == "ABORTED" and int(stale["etag"]) > 1
     assert desk.refused("cancel", case["name"], "--reason", "x", "--operator", "power")["code"] == "NOT_FOUND"

@@ -34,7 +34,16 @@ def sentences(error: grpc.aio.AioRpcError) -> str:
     named = [f"{name}: {reason}" for name, reason in found["fields"].items()]
     fields = [f"  {one}" for one in named if one != found["en"]]
     etag = [f"  etag: {found['etag']}"] if found["etag"] else []
-    return "\n".join([f"{found['zh']} ({found['reason']})", found["en"], *fields, *etag])
+    return "\n".join([f"{found['zh']} ({found['reason']})", found["en"], *fields, *etag, *_instead(found["allowed"])])
+
+
+def _instead(allowed: list[str]) -> list[str]:
+    """What may be done, in the words of this command line: people type no RPCs."""
+    from callmesh.cli.case_actions import ACTIONS
+
+    moves = {one.partition(" ")[0] for one in allowed}
+    names = [name for name, action in ACTIONS.items() if action.rpc in moves]
+    return [f"  callmesh case: {', '.join(names)}"] if names else []
 
 
 def told(error: grpc.aio.AioRpcError) -> dict[str, Any]:
