@@ -299,3 +299,23 @@ async def test_the_rebuilt_model_equals_the_live_one(mesh: LocalMesh, clients: C
         await until(equal, "the rebuilt model is the live one")
     finally:
         live.dispose()
+
+
+async def test_a_trace_shows_how_a_case_stands_while_the_log_hangs(mesh: LocalMesh, clients: Clients) -> None:
+    """NATS takes connections and says nothing: what tracking has is shown, and the doctor says where it hurts."""
+    case = await Desk(clients, "110").offered("没水了", "water_outage")
+    await current(clients, case)
+    await mesh.kill("nats", signal.SIGSTOP)
+    try:
+        by_name, by_number = [await callmesh(mesh.data_dir, "trace", one) for one in (case.name, case.name[-6:])]
+        sick = await callmesh(mesh.data_dir, "doctor", "--json")
+    finally:
+        await mesh.kill("nats", signal.SIGCONT)
+    for shown in (by_name, by_number):
+        assert (shown.exit_code, shown.stdout.split()[0]) == (0, case.name), shown.stderr
+        assert "water" in shown.stdout and "the log does not answer" in shown.stderr
+    found = {one["name"]: one for one in map(json.loads, sick.stdout.splitlines())}
+    assert sick.exit_code == 1 and "takes connections" in found["NATS"]["found"]
+    assert "does not answer" in found["clock"]["found"] and found["clock"]["advice"] == "see NATS"
+    for name in mesh.services:
+        await mesh.serving(name)

@@ -16,13 +16,14 @@ from nats.errors import Error as NatsError
 from callmesh.cli import checks_certificates, health, monitor
 from callmesh.cli.checks import Check, Look, answers_at, listening
 from callmesh.cli.directory import describe
-from callmesh.cli.endpoints import Endpoints, jetstream
+from callmesh.cli.endpoints import Endpoints, Hangs, jetstream
 from callmesh.cli.output import Failure, size
 from callmesh.directory.store import fetch
 from callmesh.kernel.config import SERVICES, from_environment
 from callmesh.kernel.streams import verify, wanted
 from callmesh.kernel.subjects import Names
 
+_HANGS = "look at its log, its disk, and whether it was stopped (SIGSTOP); then restart it"
 _START = "callmesh up, or set CALLMESH_NATS_URL"
 _DISK_SHARE = 0.95
 _CLOCK_SECONDS = 2.0
@@ -35,6 +36,8 @@ async def nats(where: Endpoints) -> Check:
             begun = time.monotonic()
             account = await js.account_info()
             took = (time.monotonic() - begun) * 1000
+    except Hangs as wrong:
+        return Check("NATS", "FAIL", wrong.message, _HANGS)
     except Failure:
         return Check("NATS", "FAIL", f"nothing answers at {where.nats_url}", _START)
     except NatsError as wrong:

@@ -11,6 +11,7 @@ import click
 from callmesh.cli import checks
 from callmesh.cli.checks import Check, Look
 from callmesh.cli.endpoints import Endpoints, default, find
+from callmesh.cli.monitor import Silent
 from callmesh.cli.output import FINDING, Failure, Manual, json_line, table
 
 _EXITS = """\
@@ -71,6 +72,8 @@ async def _finding(name: str, look: Look, where: Endpoints) -> Check:
     except Failure as wrong:
         return Check(name, "FAIL", wrong.message)
     except OSError as wrong:
+        if isinstance(wrong, Silent):
+            return Check(name, "FAIL", f"not looked at: {wrong}", "see NATS")
         if where.nats_monitor:
             return Check(
                 name, "FAIL", f"NATS's monitor does not answer: {wrong}", "switch `http` on in NATS's settings"

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from callmesh.cli.output import BadInput, Failure
 from callmesh.kernel.config import DEFAULT_PORTS, Settings, from_environment
@@ -30,7 +31,8 @@ FILE = "endpoints.json"
 NATS_PORT, MONITOR_PORT = 7422, 7423
 CONSOLE, CONSOLE_PORT = "console", 7400
 SWITCH, SWITCH_PORT = "switch", 7424
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS, _TAKEN_SECONDS = 5.0, 0.5
+_NATS_DEFAULT = 4222
 _ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and disks are busy at times
 
 
@@ -134,6 +136,28 @@ def no_mesh(address: str) -> Away:
     return Away(f"no mesh answers at {address}; start one with: callmesh up")
 
 
+class Hangs(Away):
+    """It takes connections there and says nothing."""
+
+
+def hangs(address: str) -> Hangs:
+    """What a user is told of a server that is there and stands still: starting another one would not help."""
+    return Hangs(f"NATS takes connections at {address} but does not answer: it hangs, or its disk does")
+
+
+async def _listens(url: str) -> bool:
+    """Does any of these servers take a connection?"""
+    import asyncio
+
+    for one in map(urlsplit, url.split(",")):
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_TAKEN_SECONDS):
+                _, writer = await asyncio.open_connection(one.hostname, one.port or _NATS_DEFAULT)
+            writer.close()
+            return True
+    return False
+
+
 @contextlib.asynccontextmanager
 async def jetstream(where: Endpoints) -> AsyncIterator[JetStreamContext]:
     """JetStream for one command; Failure when nothing answers."""
@@ -163,7 +187,7 @@ async def connected(where: Endpoints) -> AsyncIterator[tuple[Connection, JetStre
             error_cb=quiet,
         )
     except (OSError, NatsError, TimeoutError):
-        raise no_mesh(where.nats_url) from None
+        raise (hangs if await _listens(where.nats_url) else no_mesh)(where.nats_url) from None
     try:
         yield client, client.jetstream(timeout=_ANSWER_SECONDS)
     finally:

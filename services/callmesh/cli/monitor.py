@@ -8,8 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
+class Silent(OSError):
+    """It takes the question and does not answer."""
+
+
 async def get(monitor: str, path: str, seconds: float = 2.0) -> dict[str, Any]:
-    """The JSON at `path`; OSError when nothing, or nothing good, answers in time."""
+    """The JSON at `path`; OSError when nothing, or nothing good, answers in time, Silent when it hangs."""
     try:
         async with asyncio.timeout(seconds):
             answer = await _ask(monitor, path)
@@ -17,7 +21,9 @@ async def get(monitor: str, path: str, seconds: float = 2.0) -> dict[str, Any]:
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
             raise OSError(f"{monitor}{path} answered {head.splitlines()[:1]}")
         return dict(json.loads(body))
-    except (TimeoutError, ValueError) as wrong:
+    except TimeoutError as wrong:
+        raise Silent(f"{monitor} takes the question and does not answer") from wrong
+    except ValueError as wrong:
         raise OSError(f"{monitor}{path} does not answer as NATS does") from wrong
 
 

@@ -39,7 +39,8 @@ _AGENCY = 16
 def draw(timeline: pb.Timeline, now: datetime | None = None) -> RenderableType:
     """The whole page."""
     at = now or datetime.now().astimezone()
-    parts: list[RenderableType] = [_header(timeline.case, at), _turn(timeline, at), _entries(timeline, at)]
+    parts: list[RenderableType] = [_header(timeline.case, at), _turn(timeline, at)]
+    parts += [_entries(timeline, at)] if timeline.entries else []
     if timeline.holds:
         parts += [Text(""), _holds(timeline)]
     parts += [*_slowest(timeline), *more.slowest_wait(timeline), *_pauses(timeline), *more.deliveries(timeline)]

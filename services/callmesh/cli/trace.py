@@ -97,7 +97,7 @@ async def _told(name: str, which: str, index: int | None, operator: str) -> tupl
         async with clients.connect(where, "tracking") as connected:
             zone = await _zone(connected, operator)
             chosen = name or _chosen(await search(connected, which, clients.asking(operator)), which, index, zone)
-            return await timeline(connected, chosen, operator) if chosen else None, zone
+            return await _way(connected, chosen, operator) if chosen else None, zone
     except grpc.aio.AioRpcError as refused:
         if refused.code() != grpc.StatusCode.UNAVAILABLE:
             raise Refused(refused) from None
@@ -129,6 +129,26 @@ async def _from_log(
     zone = await trace_log.zone(where)
     chosen = name or _chosen(await trace_log.known_as(where, which), which, index, zone)
     return await trace_log.timeline(where, chosen) if chosen else None, zone
+
+
+async def _way(connected: Clients, name: str, operator: str) -> pb.Timeline:
+    """The case's way; how it stands alone, as tracking saw it last, where the log that tells the way is away."""
+    import grpc
+
+    from callmesh.api.v1 import tracking_service_pb2 as pb
+    from callmesh.cli.clients import SECONDS, asking
+    from callmesh.kernel.rpc import client
+
+    try:
+        return await timeline(connected, name, operator)
+    except grpc.aio.AioRpcError as refused:
+        if refused.code() != grpc.StatusCode.UNAVAILABLE or not client.status_details(refused).details:
+            raise
+    request = pb.GetCaseRequest(name=name)
+    found = await connected.tracking.GetCase(request, metadata=asking(operator), timeout=SECONDS)
+    click.echo("callmesh: the log does not answer; this is how the case stood last, without its way", err=True)
+    found.ClearField("report")
+    return pb.Timeline(case=found)
 
 
 async def timeline(clients: Clients, name: str, operator: str = "") -> pb.Timeline:

@@ -70,7 +70,7 @@ def unreachable() -> Unreachable:
     """What a caller is told while NATS is away."""
     return Unreachable(
         "the log cannot be reached; nothing was written, try again",
-        "系统暂时无法写入, 未保存任何内容, 请稍后重试",
+        "系统日志暂时连接不上, 未写入任何内容, 请稍后重试",
     )
 
 

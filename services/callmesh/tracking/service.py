@@ -17,7 +17,7 @@ from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.directory import City, FigureRules
 from callmesh.domain.errors import Invalid, NotFound, Unreachable, no_case
 from callmesh.kernel.ids import now as wall_clock
-from callmesh.kernel.vault import DataKey
+from callmesh.kernel.vault import DataKey, NoKeys
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import asking, figures, hotspots, queries, watch
 from callmesh.tracking.filters import CaseFilter
@@ -57,14 +57,14 @@ class Tracking:
         self._ledger, self._source, self._now = ledger, source, now
         self._city, self._keys = city, keys
 
-    async def case(self, case_id: str, at_least: int) -> case_pb2.Case:
-        """The case at this sequence or later; raises NotFound, Unreachable."""
+    async def case(self, case_id: str, at_least: int, words: bool = True) -> case_pb2.Case:
+        """The case at this sequence or later; raises NotFound, Unreachable. Without `words` no key is needed."""
         stored = await self._store.read(lambda connection: queries.found(connection, case_id))
         if at_least and (stored is None or stored.sequence < at_least):
             await self._projector.reached(at_least, MIN_ETAG_SECONDS)
             stored = await self._store.read(lambda connection: queries.found(connection, case_id))
         if stored is not None and stored.sequence >= at_least:
-            return (await self.opened([stored]))[0]
+            return (await self.opened([stored], words))[0]
         head = await self._head(case_id)
         if head.sequence < at_least:
             raise Unreachable("this version of the case has not been seen yet", "该事件单的此版本尚不可读, 请稍后重试")
@@ -74,9 +74,9 @@ class Tracking:
         """Cases behind `after`, newest first, and whether there are more."""
         return await self._store.read(lambda connection: queries.listed(connection, wanted, after, size))
 
-    async def opened(self, found: Sequence[queries.Stored]) -> list[case_pb2.Case]:
-        """The cases with their words."""
-        keys = await self._keys([one.case_id for one in found])
+    async def opened(self, found: Sequence[queries.Stored], words: bool = True) -> list[case_pb2.Case]:
+        """The cases with their words, or as if they were erased for who is shown none."""
+        keys = await (self._keys if words else NoKeys().load_all)([one.case_id for one in found])
         return [one.reply(keys.get(one.case_id)) for one in found]
 
     async def events(self, case_id: str, after: int, size: int) -> Sequence[Mapping[str, Any]]:

@@ -35,7 +35,8 @@ class TrackingServicer(TrackingServiceServicer):
     async def GetCase(self, request: api.GetCaseRequest, context: Any) -> case_pb2.Case:
         """One case, at least at the wanted etag."""
         actor, case_id = caller(), _case(request.name)
-        return self._sights.case(actor, await self._tracking.case(case_id, _sequence(request.min_etag)))
+        wanted, words = _sequence(request.min_etag), self._sights.words(actor)
+        return self._sights.case(actor, await self._tracking.case(case_id, wanted, words))
 
     async def ListCases(self, request: api.ListCasesRequest, context: Any) -> api.ListCasesResponse:
         """A page of cases, newest first."""
@@ -44,7 +45,7 @@ class TrackingServicer(TrackingServiceServicer):
         wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
         asked = self._fingerprint(request.filter)
         found, more = await self._tracking.page(wanted, _after(request.page_token, asked), size)
-        response = api.ListCasesResponse(cases=self._sights.cases(actor, await self._tracking.opened(found)))
+        response = api.ListCasesResponse(cases=self._sights.cases(actor, await self._tracking.opened(found, self._sights.words(actor))))
         if more:
             response.next_page_token = pages.token("c", asked, found[-1].opened_at, found[-1].case_id)
         return response

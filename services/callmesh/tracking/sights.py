@@ -25,6 +25,10 @@ class Sights:
     def __init__(self, guard: Access) -> None:
         self._access = guard
 
+    def words(self, actor: Actor) -> bool:
+        """Whether the actor is shown anybody's words at all: who keeps the mesh running sees the way alone."""
+        return actor.role != access.OPS or bool(actor.agency)
+
     def scope(self, actor: Actor) -> str:
         """The agency whose cases alone are meant; "" for who looks over all."""
         return "" if access.sees_all(actor) else actor.agency
