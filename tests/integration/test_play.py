@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from callmesh.cli.demo import Demo, Plan
 from callmesh.cli.endpoints import FILE
 from callmesh.cli.main import main
 from callmesh.cli.mesh import LocalMesh
+from support.waiting import until
 
 CITY = Path(__file__).parents[2] / "deploy" / "city"
 GAS = "我们这个楼道里好大一股煤气味，从二楼往上越来越重，不知道谁家漏的"
@@ -291,3 +293,36 @@ async def test_without_a_mesh_it_says_how_to_start_one(mesh: LocalMesh, tmp_path
     _, err = await process.communicate()
     assert process.returncode == 1
     assert b"callmesh up" in err
+
+
+async def test_a_run_outlives_a_restart_is_ended_by_ctrl_c_with_a_summary_and_opens_nothing_for_a_plan_that_is_none(
+    mesh: LocalMesh, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls.jsonl"
+    calls.write_bytes(text({"text": GAS, "plan": "fire"}, *[{"text": f"{WATER} {number} 栋"} for number in range(400)]))
+    where = {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE), "PYTHONPATH": os.pathsep.join(sys.path)}
+    output = tmp_path / "output.txt"
+    with output.open("wb") as file:
+        running = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-u", "-m", "callmesh", "play", calls, "--no-partners", "--rate", "20"),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=os.environ | where,
+        )
+
+    async def played(count: int) -> bool:
+        return output.read_text().count("→") >= count
+
+    await until(lambda: played(5), "it plays")
+    await mesh.kill("transfer", signal.SIGKILL)
+    await mesh.serving("transfer")
+    before = output.read_text().count("→")
+    await until(lambda: played(before + 20), "it plays on")
+    running.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(running.wait(), 30) == 130
+    told = output.read_text()
+    assert "FAILED" not in told and "calls played in" in told, told[-800:]
+    skipped = next(line for line in told.splitlines() if "skipped" in line)
+    assert skipped.split()[:2] == ["1", "skipped"] and "this city has no plan 'fire'" in skipped
+    short = next(line for line in told.splitlines() if "→" in line).split()[1]
+    assert (await callmesh(mesh, "trace", short)).status == 0

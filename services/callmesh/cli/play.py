@@ -166,10 +166,12 @@ async def _play(given: _Input, as_json: bool, wishes: Wishes) -> int:
     city = await clients.city_in_force(where)
     report = JsonReport() if as_json else Report(city, given.total)
     async with clients.connect(where) as connected:
-        with _shown(report):
-            await playing.play(connected, city, lines.read(given.descriptor), wishes, report)
-    if isinstance(report, Report):
-        report.summary(wishes.closed)
+        try:
+            with _shown(report):
+                await playing.play(connected, city, lines.read(given.descriptor), wishes, report)
+        finally:  # after Ctrl-C it is told what was played until then
+            if isinstance(report, Report):
+                report.summary(wishes.closed)
     return report.totals.status
 
 

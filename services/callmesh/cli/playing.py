@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +24,9 @@ from callmesh.cli.calls import Call, Malformed, parse
 from callmesh.cli.clients import why
 from callmesh.cli.desk import Desk, Settled
 from callmesh.cli.lines import Line
+from callmesh.cli.output import instead
 from callmesh.cli.partners import Partners
+from callmesh.cli.patience import patient
 from callmesh.cli.scripts import Scripts
 from callmesh.cli.watching import Watching
 from callmesh.domain.directory import City
@@ -75,9 +77,10 @@ async def play(clients: Clients, city: City, given: AsyncIterator[Line], wishes:
         if wishes.partners:
             partners = Partners(clients, city, scripts, wishes.delay, wishes.seed, listener.problem)
             await stack.enter_async_context(partners)
-        desk = Desk(clients, city, watching, scripts, new_id(), wishes.operator, wishes.patience)
-        aftercare = Aftercare(clients, watching, wishes.patience)
-        await _Run(desk, aftercare, scripts, wishes, listener).run(given)
+        people = patient(clients, wishes.patience)
+        desk = Desk(people, city, watching, scripts, new_id(), wishes.operator, wishes.patience)
+        aftercare = Aftercare(people, watching, wishes.patience)
+        await _Run(desk, aftercare, scripts, wishes, listener, city.plan).run(given)
 
 
 async def first(descriptor: int, limit: int) -> AsyncIterator[Line]:
@@ -92,8 +95,16 @@ async def first(descriptor: int, limit: int) -> AsyncIterator[Line]:
 class _Run:
     """The calls that are being played."""
 
-    def __init__(self, desk: Desk, aftercare: Aftercare, scripts: Scripts, wishes: Wishes, listener: Listener) -> None:
-        self._desk, self._aftercare, self._scripts = desk, aftercare, scripts
+    def __init__(
+        self,
+        desk: Desk,
+        aftercare: Aftercare,
+        scripts: Scripts,
+        wishes: Wishes,
+        listener: Listener,
+        plans: Collection[str],
+    ) -> None:
+        self._desk, self._aftercare, self._scripts, self._plans = desk, aftercare, scripts, plans
         self._wishes, self._listener = wishes, listener
         self._operators = asyncio.Semaphore(wishes.concurrency)
         self._room = asyncio.Semaphore(wishes.concurrency * OPEN_PER_OPERATOR)
@@ -103,7 +114,7 @@ class _Run:
         """Until the last line is told."""
         async with asyncio.TaskGroup() as tasks:
             async for number, raw in given:
-                call = parse(number, raw)
+                call = self._possible(parse(number, raw))
                 if isinstance(call, Malformed):
                     self._listener.malformed(call)
                 elif call is not None:
@@ -111,6 +122,12 @@ class _Run:
                     await self._operators.acquire()
                     await self._pace()
                     tasks.create_task(self._one(call))
+
+    def _possible(self, call: Call | Malformed | None) -> Call | Malformed | None:
+        """What the mesh would refuse only when there is a case already, and leave that to nobody, is no call."""
+        if isinstance(call, Call) and call.plan and call.plan not in self._plans:
+            return Malformed(call.line, f"plan: this city has no plan {call.plan!r}{instead(call.plan, self._plans)}")
+        return call
 
     async def _pace(self) -> None:
         """Waits until the next call may come."""

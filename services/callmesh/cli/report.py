@@ -189,11 +189,11 @@ class Report:
 
 
 def _columns(settled: Settled, city: City, width: int) -> Text:
-    """One line: number, verdict, level, category, where to, what was said."""
+    """One line: number, the case's last six signs, verdict, level, category, where to, what was said."""
     case, verdict = settled.case, wording.verdict(settled.machine.verdict)
     category = city.category.get(case.classification.category)
-    said = max(width - 72, 0)
-    line = Text(f"{settled.call.line:>6} ")
+    said = max(width - 79, 0)
+    line = Text(f"{settled.call.line:>6} {case.name[-6:]} ")
     line.append(f"{verdict:<10}", style=STYLES.get(verdict, ""))
     line.append(f"{wording.level(case.classification.level):<3}")
     line.append(wording.fit(category.zh if category else case.classification.category or "未定类", 18) + " ")

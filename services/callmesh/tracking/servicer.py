@@ -45,7 +45,8 @@ class TrackingServicer(TrackingServiceServicer):
         wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
         asked = self._fingerprint(request.filter)
         found, more = await self._tracking.page(wanted, _after(request.page_token, asked), size)
-        response = api.ListCasesResponse(cases=self._sights.cases(actor, await self._tracking.opened(found, self._sights.words(actor))))
+        opened = await self._tracking.opened(found, self._sights.words(actor))
+        response = api.ListCasesResponse(cases=self._sights.cases(actor, opened))
         if more:
             response.next_page_token = pages.token("c", asked, found[-1].opened_at, found[-1].case_id)
         return response

@@ -1,0 +1,50 @@
+"""Stubs for a long run: a service that is restarted meanwhile is waited for, as an operator would press the key again.
+
+Each unary call is repeated as it is while its service is UNAVAILABLE; the request id makes that safe. The channels try
+again for a third of a second by themselves, which is less than a restart takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import grpc
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from callmesh.kernel.rpc.clients import Clients
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
+
+
+def patient(clients: Clients, seconds: float) -> Clients:
+    """The same stubs, each call of which waits so long for its service; then its last AioRpcError is raised."""
+    stubs = [one.name for one in fields(clients) if one.name != "channels"]
+    return replace(clients, **{name: _Patient(getattr(clients, name), seconds) for name in stubs})  # type: ignore[arg-type]
+
+
+class _Patient:
+    """A stub whose unary calls are repeated."""
+
+    def __init__(self, stub: Any, seconds: float) -> None:
+        self._stub, self._seconds = stub, seconds
+
+    def __getattr__(self, rpc: str) -> Any:
+        method = getattr(self._stub, rpc)
+
+        async def call(request: Any, **how: Any) -> Any:
+            return await self._attempts()(method, request, **how)
+
+        return call if isinstance(method, grpc.aio.UnaryUnaryMultiCallable) else method
+
+    def _attempts(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            stop=stop_after_delay(self._seconds),
+            wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+            retry=retry_if_exception(_is_away),
+            reraise=True,
+        )
+
+
+def _is_away(wrong: BaseException) -> bool:
+    return isinstance(wrong, grpc.aio.AioRpcError) and wrong.code() == grpc.StatusCode.UNAVAILABLE
