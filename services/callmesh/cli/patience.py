@@ -33,7 +33,10 @@ class _Patient:
         method = getattr(self._stub, rpc)
 
         async def call(request: Any, **how: Any) -> Any:
-            return await self._attempts()(method, request, **how)
+            async def once() -> Any:
+                return await method(request, **how)
+
+            return await self._attempts()(once)
 
         return call if isinstance(method, grpc.aio.UnaryUnaryMultiCallable) else method
 
