@@ -154,6 +154,7 @@ async def _listens(url: str) -> bool:
             async with asyncio.timeout(_TAKEN_SECONDS):
                 _, writer = await asyncio.open_connection(one.hostname, one.port or _NATS_DEFAULT)
             writer.close()
+            await writer.wait_closed()
             return True
     return False
 
@@ -187,6 +188,7 @@ async def connected(where: Endpoints) -> AsyncIterator[tuple[Connection, JetStre
             error_cb=quiet,
         )
     except (OSError, NatsError, TimeoutError):
+        await client.close()  # one that hangs took the connection
         raise (hangs if await _listens(where.nats_url) else no_mesh)(where.nats_url) from None
     try:
         yield client, client.jetstream(timeout=_ANSWER_SECONDS)

@@ -131,7 +131,7 @@ class Case:
     diversion_due: datetime | None = None
     decision_due: datetime | None = None
     missed: tuple[Limit, ...] = ()
-    """Which of the three limits before ran out and is waited for still; one set anew was not missed."""
+    """Which of the three limits before ran out before anybody met it; one that is set anew counts anew."""
     parent: str = ""
     children: tuple[str, ...] = ()
     children_count: int = 0

@@ -22,7 +22,7 @@ Asked = TypeVar("Asked", Pending, Disclosure)
 
 
 def set_anew(before: Case, after: Case) -> Case:
-    """The case after a fact: a limit of its own that was set anew, or that nobody waits for, was not missed."""
+    """The case after a fact: a limit of its own that was set anew, or is gone, counts anew."""
     held = {limit for limit, due in DUE_OF.items() if getattr(before, due) == getattr(after, due)}
     return replace(after, missed=tuple(limit for limit in after.missed if limit in held))
 

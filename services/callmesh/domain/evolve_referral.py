@@ -63,6 +63,7 @@ def _progressed(case: Case, body: f.ProgressReported, stamp: f.Stamp) -> Case:
         feedback_at=referral.feedback_at or (stamp.at if said else None),
         feedback=(*referral.feedback, *(note,) * said),
         answer_due=None if said else referral.answer_due,
+        answer_overdue=referral.answer_overdue and not said,
     )
 
 
@@ -78,6 +79,7 @@ def _return_requested(case: Case, body: f.ReturnRequested, stamp: f.Stamp) -> Ca
         return_basis=body.basis,
         return_count=count,
         answer_due=None,
+        answer_overdue=False,
         pending=evolve_clocks.asking(referral, back) if referral else (back,),
     )
     return replace(asked, flags=flagged(case, *body.flags))
@@ -111,6 +113,7 @@ def _resolved(case: Case, body: f.ReferralResolved, stamp: f.Stamp) -> Case:
         result=body.result,
         public_reply=body.public_reply,
         answer_due=None,
+        answer_overdue=False,
         pending=(),
     )
     referral = case.referral(body.referral)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from callmesh.cli import ports
-from callmesh.cli.endpoints import FILE, Endpoints, channel, default, find, jetstream, read
+from callmesh.cli import endpoints, ports
+from callmesh.cli.endpoints import FILE, Endpoints, Hangs, channel, default, find, jetstream, read
 from callmesh.cli.output import BadInput, Failure
 from support.free_ports import free_ports
 
@@ -102,3 +103,22 @@ def test_a_taken_port_is_named() -> None:
 def test_fixed_ports_are_the_documented_ones() -> None:
     chosen = ports.choose("fixed", ExitStack())
     assert (chosen["intake"], chosen["tracking"], chosen["nats"], chosen["monitor"]) == (7401, 7406, 7422, 7423)
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting another one would not help; and what was taken is let go."""
+    monkeypatch.setattr(endpoints, "_CONNECT_SECONDS", 0.2)
+    left = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        url = f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(Hangs, match="takes connections"):
+            async with jetstream(Endpoints(services={}, nats_url=url, nats_monitor="")):
+                raise AssertionError("nothing was said")
+        await asyncio.wait_for(left.wait(), 10)

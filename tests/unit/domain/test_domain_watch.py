@@ -126,6 +126,9 @@ class TestReminders:
         assert late.referrals[0].missed == (), "the limits of the referral are not touched"
         assert (late.referrals[0].answer_due, late.referrals[0].answer_overdue) == (due, True), "waited for still"
         given(late).when(miss, TIMER, due).then_nothing()
+        for answered in (c.Progress(ONE, "在办"), c.Resolve(ONE, "已办", "已办", OVER)):
+            done = after(late, answered, GAS, due).referrals[0]
+            assert (done.answer_due, done.answer_overdue) == (None, False)
         anew = after(late, self.REMIND, POLICE, due)
         assert following(anew) == (due + timedelta(hours=2), Alarm.MISS, Limit.ANSWER)
         again = after(anew, miss, TIMER, due + timedelta(hours=2))
