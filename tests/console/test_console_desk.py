@@ -177,9 +177,13 @@ async def test_in_an_emergency_the_key_of_another_body_brings_it_beside_who_lead
     await page.keyboard.press("F6")
     short = await sent(page)
     await expect(page.locator("#said")).to_contain_text("消防救援支队指挥中心主办, 您选的单位协办")
-    asked = tracking_service_pb2.ListCasesRequest(page_size=50)
-    cases = (await clients.tracking.ListCases(asked, metadata=me("110"), timeout=60)).cases
-    [case] = [one for one in cases if one.name.endswith(short)]
+    asked = tracking_service_pb2.ListCasesRequest(filter=tracking_service_pb2.CaseFilter(id=short))
+
+    async def sent_off() -> list[case_pb2.Case]:
+        found = (await clients.tracking.ListCases(asked, metadata=me("110"), timeout=60)).cases
+        return [one for one in found if one.referrals]
+
+    [case] = await until(sent_off, "tracking has it")
     assert case.emergency
     assert [(one.agency, one.role) for one in case.referrals] == [("119", _R.LEAD), ("gas", _R.SUPPORT)]
     report = report_pb2.Report(narrative="楼下煤气味很大")
