@@ -222,7 +222,8 @@ async def test_a_page_is_not_live_while_the_log_hangs(person: Person, clients: C
     finally:
         await mesh.kill("nats", signal.SIGCONT)
     await expect(page.locator("#link")).to_have_text("实时")
-    await mesh.serving("intake")
+    for service in mesh.services:
+        await mesh.serving(service)
     name = await open_case(clients, "日志恢复以后的来电")
     await expect(page.locator(f"#row-{name[-6:]}")).to_be_visible()
 
