@@ -299,7 +299,8 @@ async def test_a_run_outlives_a_restart_is_ended_by_ctrl_c_with_a_summary_and_op
     mesh: LocalMesh, tmp_path: Path
 ) -> None:
     calls = tmp_path / "calls.jsonl"
-    calls.write_bytes(text({"text": GAS, "plan": "fire"}, *[{"text": f"{WATER} {number} 栋"} for number in range(4_000)]))
+    more = [{"text": f"{WATER} {number} 栋"} for number in range(4_000)]
+    calls.write_bytes(text({"text": GAS, "plan": "fire"}, *more))
     where = {"CALLMESH_ENDPOINTS": str(mesh.data_dir / FILE), "PYTHONPATH": os.pathsep.join(sys.path)}
     output = tmp_path / "output.txt"
     with output.open("wb") as file:
