@@ -1,7 +1,8 @@
 """Stubs for a long run: a service that is restarted meanwhile is waited for, as an operator would press the key again.
 
-Each unary call is repeated as it is while its service is UNAVAILABLE; the request id makes that safe. The channels try
-again for a third of a second by themselves, which is less than a restart takes.
+Each call is repeated as it is while its service is UNAVAILABLE; the request id makes that safe. Unary calls alone: a
+stream says itself where it goes on. The channels try again for a third of a second by themselves, which is less than
+a restart takes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def patient(clients: Clients, seconds: float) -> Clients:
 
 
 class _Patient:
-    """A stub whose unary calls are repeated."""
+    """A stub of unary calls, which are repeated."""
 
     def __init__(self, stub: Any, seconds: float) -> None:
         self._stub, self._seconds = stub, seconds
@@ -38,7 +39,7 @@ class _Patient:
 
             return await self._attempts()(once)
 
-        return call if isinstance(method, grpc.aio.UnaryUnaryMultiCallable) else method
+        return call
 
     def _attempts(self) -> AsyncRetrying:
         return AsyncRetrying(

@@ -50,7 +50,7 @@ async def find(request: Request) -> Response:
     number = str(given.get("number", "")).strip()
     if not number:
         return await show(request)
-    if given.get("kind", "") == "order" or any(one.isalpha() for one in number):
+    if given.get("kind", "") == "order" or any(one.isascii() and one.isalpha() for one in number):
         return await _list(request, await _ordered(request, number), number)
     return await _list(request, tracking_service_pb2.CaseFilter(number=number), number)
 
