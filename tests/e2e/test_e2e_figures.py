@@ -317,5 +317,6 @@ async def test_a_trace_shows_how_a_case_stands_while_the_log_hangs(mesh: LocalMe
     found = {one["name"]: one for one in map(json.loads, sick.stdout.splitlines())}
     assert sick.exit_code == 1 and "takes connections" in found["NATS"]["found"]
     assert "does not answer" in found["clock"]["found"] and found["clock"]["advice"] == "see NATS"
+    assert found["streams"]["advice"] == found["directory"]["advice"] == "see NATS"
     for name in mesh.services:
         await mesh.serving(name)

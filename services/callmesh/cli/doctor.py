@@ -10,7 +10,7 @@ import click
 
 from callmesh.cli import checks
 from callmesh.cli.checks import Check, Look
-from callmesh.cli.endpoints import Endpoints, default, find
+from callmesh.cli.endpoints import Endpoints, Hangs, default, find
 from callmesh.cli.monitor import Silent
 from callmesh.cli.output import FINDING, Failure, Manual, json_line, table
 
@@ -69,6 +69,8 @@ async def _finding(name: str, look: Look, where: Endpoints) -> Check:
     """A check that breaks has found something, too."""
     try:
         return await look(where)
+    except Hangs as wrong:
+        return Check(name, "FAIL", wrong.message, "see NATS")
     except Failure as wrong:
         return Check(name, "FAIL", wrong.message)
     except OSError as wrong:

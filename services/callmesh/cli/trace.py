@@ -125,7 +125,7 @@ async def _from_log(
 ) -> tuple[pb.Timeline | None, tzinfo | None]:
     from callmesh.cli import trace_log
 
-    click.echo("callmesh: tracking does not answer; this is read from the log itself", err=True)
+    click.echo("callmesh: tracking cannot tell it now; this is read from the log itself", err=True)
     zone = await trace_log.zone(where)
     chosen = name or _chosen(await trace_log.known_as(where, which), which, index, zone)
     return await trace_log.timeline(where, chosen) if chosen else None, zone

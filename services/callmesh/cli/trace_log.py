@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from callmesh.api.v1 import case_pb2
 from callmesh.api.v1 import tracking_service_pb2 as pb
 from callmesh.cli import clients, endpoints, trace
-from callmesh.cli.endpoints import Endpoints
+from callmesh.cli.endpoints import Endpoints, Hangs
 from callmesh.cli.output import Failure
 from callmesh.directory.codec import Undecodable
 from callmesh.domain import access
@@ -65,6 +65,8 @@ async def zone(where: Endpoints) -> tzinfo | None:
     """The zone of the city in force; None, this machine's, without one."""
     try:
         return (await clients.city_in_force(where)).calendar.zone
+    except Hangs:
+        raise  # so does the log: whoever waits for it waits twice
     except (Failure, Undecodable):
         return None
 
