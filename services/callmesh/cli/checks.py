@@ -7,7 +7,6 @@ goes wrong while looking is itself a finding. Imports stand inside, since what i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,10 +16,9 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from callmesh.cli import nats_server, ports
-from callmesh.cli.endpoints import Endpoints
+from callmesh.cli.endpoints import Endpoints, answers_at, nats_servers
 from callmesh.cli.output import size
 
 State = Literal["ok", "warn", "FAIL"]
@@ -29,7 +27,6 @@ _OLDEST_PYTHON = (3, 11)
 _OLDEST_NATS = (2, 15)
 _GENERATED = ("callmesh.api.v1.case_pb2", "callmesh.api.v1.intake_service_pb2_grpc", "callmesh.facts.v1.facts_pb2")
 _LITTLE_DISK, _NO_DISK = 4 << 30, 512 << 20
-_ANSWER_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def _existing(folder: Path) -> Path:
 
 async def listening(where: Endpoints) -> Check:
     """Are the ports in use by a mesh, free for one, or neither?"""
-    addresses = {**where.services, **_nats_servers(where.nats_url)}
+    addresses = {**where.services, **nats_servers(where.nats_url)}
     answers = dict(zip(addresses, await asyncio.gather(*map(answers_at, addresses.values())), strict=True))
     busy, silent = [n for n in answers if answers[n]], [n for n in answers if not answers[n]]
     if not busy:
@@ -129,32 +126,11 @@ async def listening(where: Endpoints) -> Check:
     return Check("ports", "ok", f"all {len(busy)} answer")
 
 
-def _nats_servers(urls: str) -> dict[str, str]:
-    """Every server of a cluster, by the name it is told with."""
-    found = [urlsplit(one) for one in urls.split(",")]
-    names = ["NATS"] if len(found) == 1 else [f"NATS {number}" for number in range(1, len(found) + 1)]
-    return {name: f"{one.hostname}:{one.port or 4222}" for name, one in zip(names, found, strict=True)}
-
-
 def _nothing_answers(addresses: dict[str, str]) -> Check:
     taken = [one for one in addresses.values() if not ports.is_free(int(one.rpartition(":")[2]))]
     if taken:
         return Check("ports", "FAIL", f"taken by others: {', '.join(taken)}", "stop them or: callmesh up --ports free")
     return Check("ports", "warn", f"all {len(addresses)} are free: no mesh runs here", "callmesh up")
-
-
-async def answers_at(address: str) -> bool:
-    """Does anything accept a connection?"""
-    host, _, port = address.rpartition(":")
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, TimeoutError, ValueError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
 
 
 MACHINE: tuple[Look, ...] = (python, libraries, generated, nats_program, disk)

@@ -14,9 +14,9 @@ from pathlib import Path
 from nats.errors import Error as NatsError
 
 from callmesh.cli import checks_certificates, health, monitor
-from callmesh.cli.checks import Check, Look, answers_at, listening
+from callmesh.cli.checks import Check, Look, listening
 from callmesh.cli.directory import describe
-from callmesh.cli.endpoints import Endpoints, Hangs, jetstream
+from callmesh.cli.endpoints import Endpoints, Hangs, answers_at, jetstream
 from callmesh.cli.output import Failure, size
 from callmesh.directory.store import fetch
 from callmesh.kernel.config import SERVICES, from_environment

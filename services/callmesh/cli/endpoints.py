@@ -31,7 +31,7 @@ FILE = "endpoints.json"
 NATS_PORT, MONITOR_PORT = 7422, 7423
 CONSOLE, CONSOLE_PORT = "console", 7400
 SWITCH, SWITCH_PORT = "switch", 7424
-_CONNECT_SECONDS, _TAKEN_SECONDS = 5.0, 0.5
+_CONNECT_SECONDS, _TAKEN_SECONDS = 5.0, 1.0
 _NATS_DEFAULT = 4222
 _ANSWER_SECONDS = 30.0  # everything is on disk before it is acknowledged, and disks are busy at times
 
@@ -145,18 +145,34 @@ def hangs(address: str) -> Hangs:
     return Hangs(f"NATS takes connections at {address} but does not answer: it hangs, or its disk does")
 
 
+def nats_servers(urls: str) -> dict[str, str]:
+    """Every server of a cluster, by the name it is told with."""
+    found = [urlsplit(one) for one in urls.split(",")]
+    names = ["NATS"] if len(found) == 1 else [f"NATS {number}" for number in range(1, len(found) + 1)]
+    return {name: f"{one.hostname}:{one.port or _NATS_DEFAULT}" for name, one in zip(names, found, strict=True)}
+
+
+async def answers_at(address: str) -> bool:
+    """Does anything accept a connection?"""
+    import asyncio
+
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_TAKEN_SECONDS):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError, ValueError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
 async def _listens(url: str) -> bool:
     """Does any of these servers take a connection?"""
     import asyncio
 
-    for one in map(urlsplit, url.split(",")):
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_TAKEN_SECONDS):
-                _, writer = await asyncio.open_connection(one.hostname, one.port or _NATS_DEFAULT)
-            writer.close()
-            await writer.wait_closed()
-            return True
-    return False
+    return any(await asyncio.gather(*map(answers_at, nats_servers(url).values())))
 
 
 @contextlib.asynccontextmanager

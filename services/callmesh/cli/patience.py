@@ -11,11 +11,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 import grpc
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from callmesh.kernel.retry import patiently
 from callmesh.kernel.rpc.clients import Clients
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0
 
 
 def patient(clients: Clients, seconds: float) -> Clients:
@@ -37,17 +35,9 @@ class _Patient:
             async def once() -> Any:
                 return await method(request, **how)
 
-            return await self._attempts()(once)
+            return await patiently(once, self._seconds, _is_away)
 
         return call
-
-    def _attempts(self) -> AsyncRetrying:
-        return AsyncRetrying(
-            stop=stop_after_delay(self._seconds),
-            wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
-            retry=retry_if_exception(_is_away),
-            reraise=True,
-        )
 
 
 def _is_away(wrong: BaseException) -> bool:

@@ -22,6 +22,7 @@ from callmesh.cli import terminal, wording
 from callmesh.cli.calls import Call, Malformed
 from callmesh.cli.desk import Settled
 from callmesh.domain.directory import City
+from callmesh.domain.names import short
 
 STYLES = {"emergency": "bold red", "ask": "yellow", "route": "green"}
 
@@ -193,7 +194,7 @@ def _columns(settled: Settled, city: City, width: int) -> Text:
     case, verdict = settled.case, wording.verdict(settled.machine.verdict)
     category = city.category.get(case.classification.category)
     said = max(width - 79, 0)
-    line = Text(f"{settled.call.line:>6} {case.name[-6:]} ")
+    line = Text(f"{settled.call.line:>6} {short(case.name)} ")
     line.append(f"{verdict:<10}", style=STYLES.get(verdict, ""))
     line.append(f"{wording.level(case.classification.level):<3}")
     line.append(wording.fit(category.zh if category else case.classification.category or "未定类", 18) + " ")

@@ -20,18 +20,11 @@ from callmesh.api.v1 import (
 )
 from callmesh.console.calls import Calls
 from callmesh.console.clients import Acting
-from callmesh.console.commands import (
-    SHORT,
-    Command,
-    NotUnderstood,
-    agency_meant,
-    case_meant,
-    ending,
-    ground_meant,
-)
+from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, ground_meant
 from callmesh.console.listing import every
 from callmesh.console.rows import OPEN_STATES
 from callmesh.domain.directory import City
+from callmesh.domain.names import SHORT
 from callmesh.states import ENDED, OPEN, WAITING, WORKING
 
 _R = referral_pb2.Referral
@@ -57,15 +50,14 @@ class Acts:
         return case
 
     async def case(self, said: str) -> case_pb2.Case:
-        """The case of that name, or the open one whose number ends so, or else any one."""
+        """The case of that name, or whose number ends so: any one by what screens show, an open one by less."""
         if said.startswith("cases/"):
             asked = tracking_service_pb2.GetCaseRequest(name=said)
             return await self.acting.do(self.acting.mesh.tracking.GetCase, asked)
         wanted = tracking_service_pb2.CaseFilter(states=OPEN_STATES)
-        by_name = {one.name: one for one in await every(self.acting, wanted)}
-        if len(said) >= SHORT and not ending(list(by_name), said):  # a closed one: to look at, or to open again
+        if len(said) >= SHORT:  # what screens show: a closed one too, to look at or to open again
             wanted = tracking_service_pb2.CaseFilter(id=said)
-            by_name = {one.name: one for one in await every(self.acting, wanted)}
+        by_name = {one.name: one for one in await every(self.acting, wanted)}
         return by_name[case_meant(list(by_name), said)]
 
     async def _accept(self, case: case_pb2.Case, words: str) -> object:

@@ -78,8 +78,7 @@ VERBS = {
     "回": "called_back",
     "called": "called_back",
 }
-SHORTEST, SHORT = 3, 6
-"""Signs of a case's number that find an open one, and those that screens show, which find any."""
+SHORTEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +130,11 @@ def ground_meant(city: City, said: str) -> str:
     return found[0]
 
 
-def ending(names: list[str], said: str) -> list[str]:
-    """The cases whose number ends so, in capitals or not."""
-    return [one for one in names if one.lower().endswith(said.lower())]
-
-
 def case_meant(names: list[str], said: str) -> str:
     """The one case whose number ends so."""
     if len(said) < SHORTEST:
         raise NotUnderstood("Say at least the last three signs of the number.")
-    found = ending(names, said)
+    found = [one for one in names if one.lower().endswith(said.lower())]
     if not found:
         raise NotUnderstood("None of your open cases ends so.")
     if len(found) > 1:

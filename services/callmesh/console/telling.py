@@ -20,6 +20,7 @@ from callmesh.api.v1 import (
 from callmesh.console import terms
 from callmesh.console.words import Words
 from callmesh.domain.directory import Guide
+from callmesh.domain.names import short
 from callmesh.domain.telling import tell
 from callmesh.domain.words import Level
 
@@ -123,7 +124,7 @@ class Telling:
             "supervision": lambda level: words.pick(terms.COLOUR.get(level or 0, (str(level), str(level)))),
             "fields": lambda fields: self.fields(fields or ()),
             "purpose": lambda text: self.purpose(text or ""),
-            "case": lambda name: str(name or "").rpartition("/")[2][-6:],
+            "case": lambda name: short(str(name or "")),
             "rule": words.patrol_rule,
             "type": words.repeat_type,
             "stage": lambda stage: words.repeat_stage(stage or 0),

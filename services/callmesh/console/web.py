@@ -21,6 +21,7 @@ from callmesh.console.session import BACKGROUND
 from callmesh.console.telling import Telling
 from callmesh.console.words import Words
 from callmesh.domain.directory import City
+from callmesh.domain.names import short
 from callmesh.kernel.rpc import client
 
 _FOLDER = Path(__file__).parent
@@ -155,8 +156,3 @@ def wants_json(request: Request) -> bool:
 def millis(stamp: Timestamp) -> int:
     """Milliseconds since 1970; 0 when the time is absent."""
     return stamp.ToMilliseconds()
-
-
-def short(name: str) -> str:
-    """The part of a case's name that people say: its last six letters."""
-    return name.rpartition("/")[2][-6:]

@@ -8,6 +8,13 @@ from callmesh.domain.errors import Invalid, missing
 
 _CASE = re.compile(r"^cases/([a-z0-9]+-[0-9]+-[0-9A-HJKMNP-TV-Z]{26})$")
 _REFERRAL = re.compile(r"^(cases/[a-z0-9]+-[0-9]+-[0-9A-HJKMNP-TV-Z]{26})/referrals/[0-9]{1,4}$")
+SHORT = 6
+"""Signs of a case's number that find it, open or not."""
+
+
+def short(name: str) -> str:
+    """The part of a case's name or id that screens show and people say: its last SHORT signs."""
+    return name[-SHORT:]
 
 
 def case_id_of(name: str, field: str = "name") -> str:

@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.domain.errors import Invalid
+from callmesh.domain.names import SHORT, short
 from callmesh.domain.numbers import dialled
 from callmesh.kernel.ids import keyed_hash
 from callmesh.tracking import attention, schema
-from callmesh.tracking.rows import SHORT, is_shielded, parties_of, short
+from callmesh.tracking.rows import is_shielded, parties_of
 from callmesh.tracking.words import CASE_STATE, LEVEL, Words, clean, micros, time_asked
 
 _COUNTY = 6

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from callmesh.api.v1 import case_pb2, common_pb2, referral_pb2
+from callmesh.domain.names import short
 from callmesh.tracking import attention, marks, schema
 from callmesh.tracking.hotspots import Sighting, sightings
 from callmesh.tracking.items import UNKNOWN, Change, Row
@@ -30,8 +31,6 @@ _TIMES = (
 )
 
 
-SHORT = 6
-"""Signs of a case's number that screens show."""
 _SAY_WHO = ("CaseOpened", UNKNOWN)
 """Facts that can tell what a case is found by; the others change nothing of it."""
 _OF_CASE = ("category", "division", "channel", "level", "case_marks")
@@ -178,11 +177,6 @@ def parties_of(case: case_pb2.Case) -> set[str]:
 def is_shielded(case: case_pb2.Case) -> bool:
     """Whether nobody but the first receiver may learn who called, not even by asking for a number."""
     return case.report.caller.confidential or case.report.caller.silent
-
-
-def short(case_id: str) -> str:
-    """What screens show of a case's number."""
-    return case_id[-SHORT:]
 
 
 def _identifiers(case_id: str, case: case_pb2.Case) -> list[Row]:

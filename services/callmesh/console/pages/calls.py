@@ -17,6 +17,7 @@ from callmesh.api.v1 import case_pb2, common_pb2, tracking_service_pb2
 from callmesh.console.calls import Calls, is_pushed
 from callmesh.console.rows import Due
 from callmesh.console.web import View, acting, page, sentence
+from callmesh.domain.names import short
 from callmesh.states import LIVE, is_owed
 
 _F = tracking_service_pb2.CaseFilter
@@ -71,7 +72,7 @@ async def press(request: Request) -> Response:
         done = await acts[str(given["do"])]()
     except grpc.aio.AioRpcError as wrong:
         return JSONResponse({"error": sentence(view, wrong)}, 409)
-    return JSONResponse({"done": True, "short": done.name[-6:]})
+    return JSONResponse({"done": True, "short": short(done.name)})
 
 
 ROUTES = [Route("/desk/calls", part), Route("/desk/call", press, methods=["POST"])]

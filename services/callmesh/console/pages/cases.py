@@ -9,11 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from callmesh.api.v1 import tracking_service_pb2
-from callmesh.console.commands import SHORT
 from callmesh.console.listing import page_of
 from callmesh.console.rows import OPEN_STATES, rows
 from callmesh.console.web import acting, city_of, page
 from callmesh.console.words import CASE_STATE, LEVEL
+from callmesh.domain.names import SHORT
 
 PAGE_SIZE = 50
 

@@ -35,6 +35,7 @@ from callmesh.console.sending import Draft, Sending
 from callmesh.console.telling import Telling
 from callmesh.console.web import View, acting, city_of, is_away, page, sentence
 from callmesh.domain.directory import City
+from callmesh.domain.names import short
 
 _R, _F = referral_pb2.Referral, tracking_service_pb2.CaseFilter
 _OFFERED_IN = (case_pb2.Case.REFERRED, case_pb2.Case.DISPUTED)
@@ -175,7 +176,7 @@ def sent(view: View, case: case_pb2.Case, chosen: str) -> dict[str, Any]:
     lead = leads[-1] if leads else None
     return {
         "case": case.name,
-        "short": case.name[-6:],
+        "short": short(case.name),
         "referral": lead.name if lead else "",
         "to": view.words.agency(lead.agency) if lead else "",
         "instead": case.emergency and lead is not None and chosen not in ("", lead.agency),
@@ -218,7 +219,7 @@ async def _done(request: Request, read: Command, request_id: str) -> Response:
     case = await Acts(acting(request), city_of(request), request_id).do(read)
     if read.verb == "see":
         return JSONResponse({"open": f"/{case.name}"})
-    return JSONResponse({"done": True, "short": case.name[-6:]})
+    return JSONResponse({"done": True, "short": short(case.name)})
 
 
 async def history(request: Request) -> Response:
