@@ -85,7 +85,7 @@ async def clock(where: Endpoints) -> Check:
 async def streams(where: Endpoints) -> Check:
     """As this version wants them?"""
     settings = from_environment()
-    configs = wanted(Names(settings.region), range(settings.shard + 1), settings.replicas)
+    configs = wanted(Names(settings.region), range(settings.shards), settings.replicas)
     async with jetstream(where) as js:
         problems = await verify(js, configs)
     if problems:

@@ -242,7 +242,7 @@ class LocalMesh:
         from callmesh.cli import directory, streams
 
         async with jetstream(self.endpoints) as js:
-            self._tell("streams", await streams.put(js, settings, settings.shard + 1, replicas=1))
+            self._tell("streams", await streams.put(js, settings, settings.shards, replicas=1))
             if city is not None:
                 self._tell("directory", await directory.put(js, city))
 

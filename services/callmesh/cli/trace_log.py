@@ -53,7 +53,7 @@ async def timeline(where: Endpoints, name: str) -> pb.Timeline:
             raise Failure(f"the log cannot be read: {wrong.message}{_region(where, names)}") from None
     if not heads:
         raise Failure(f"no case {case_id}")
-    found = told(case_id, heads, names.case_stream(case_id), now())
+    found = told(case_id, heads, now())
     way = to_proto(access.seen(from_proto(Case, found.case), _OPS, None), case_pb2.Case)
     way.etag = found.case.etag
     way.ClearField("report")

@@ -1,10 +1,10 @@
 """Push: what changed in the mesh, to every open page, from one subscription.
 
 A change travels: tracking's WatchCases (as `ops`, so it names what changed and never what was said) -> a ring of the
-last RING changes -> the bounded queue of each client that may know of it -> server-sent events, `id` = sequence on the
-log. A browser that comes back sends Last-Event-ID and is told again what it missed; when that is older than the ring,
-or its queue ran over, it is told `reset` and fetches its page's parts anew. Pages fetch what they show through their
-own RPCs: what a change may say to whom, the services decide.
+last RING changes -> the bounded queue of each client that may know of it -> server-sent events, `id` = how far it is in
+each shard's log (console/heads.py). A browser that comes back sends Last-Event-ID and is told again what it missed;
+when that is older than the ring, or its queue ran over, it is told `reset` and fetches its page's parts anew. Pages
+fetch what they show through their own RPCs: what a change may say to whom, the services decide.
 
 Tracking away, or not SERVING because the log does not reach it: clients are told so (`standing`, not live). The
 subscription is tried again with its token, so nothing is left out; once it stands again they are told that too, and
@@ -26,7 +26,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from callmesh.api.v1 import case_pb2, tracking_service_pb2
 from callmesh.console.accounts import Account
-from callmesh.domain import access
+from callmesh.console.heads import Heads, read, text
+from callmesh.domain import access, names
 from callmesh.kernel.rpc import client
 from callmesh.kernel.rpc.clients import Clients
 from callmesh.kernel.telemetry import log
@@ -38,7 +39,10 @@ _RETRY_SECONDS = 0.5
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One fact about a case, without a word of anybody's. `at` is in milliseconds since 1970."""
+    """One fact about a case, without a word of anybody's.
+
+    `seq` counts on the log of the case's shard, `at` is in milliseconds since 1970.
+    """
 
     seq: int
     case: str
@@ -50,6 +54,11 @@ class Change(msgspec.Struct, frozen=True):
     referral: str
     at: int
     agencies: frozenset[str]
+
+    @property
+    def shard(self) -> str:
+        """Of the case."""
+        return names.shard_of(self.case.removeprefix("cases/"))
 
     def concerns(self, account: Account) -> bool:
         """Whether the person's agency has a part in the case, or looks over the whole city."""
@@ -96,6 +105,8 @@ class Push:
     def __init__(self, mesh: Clients, ring: int = RING) -> None:
         self._mesh = mesh
         self.ring: deque[Change] = deque(maxlen=ring)
+        self.heads: dict[str, int] = {}
+        self._before: dict[str, int] = {}
         self.listeners: set[Listener] = set()
         self.started = asyncio.Event()
         self._token = ""
@@ -154,27 +165,40 @@ class Push:
     def _away(self, wrong: grpc.aio.AioRpcError) -> None:
         self.stand(False)
         if wrong.code() == grpc.StatusCode.INVALID_ARGUMENT:  # a token of a log that is no more
-            self._token = ""
+            self.refuse()
         if not self._told_away:
             log.warning("push waits for tracking", error=wrong.code().name)
             self._told_away = True
 
+    def refuse(self) -> None:
+        """Tracking will not go on behind the token: the subscription begins anew, and nobody knows what is between."""
+        self._token = ""
+        self.ring.clear()
+        self.heads.clear()
+        self._before.clear()
+
     def tell(self, change: Change) -> None:
         """Into the ring and to everybody."""
+        if len(self.ring) == self.ring.maxlen:
+            self._before[self.ring[0].shard] = self.ring[0].seq
+        self._before.setdefault(change.shard, change.seq - 1)
+        self.heads[change.shard] = change.seq
         self.ring.append(change)
         for one in self.listeners:
             one.give(change)
 
-    def since(self, seq: int) -> list[Change] | None:
-        """Changes after `seq`, oldest first; None when the ring does not reach back so far."""
-        if not self.ring or seq < self.ring[0].seq - 1:
+    def since(self, heads: Heads) -> list[Change] | None:
+        """Changes after these, oldest first; None when the ring does not reach back so far, or lacks a shard."""
+        if heads.keys() - self._before.keys():
             return None
-        return [one for one in self.ring if one.seq > seq]
+        if any(heads.get(shard, 0) < before for shard, before in self._before.items()):
+            return None
+        return [one for one in self.ring if one.seq > heads.get(one.shard, 0)]
 
     @property
-    def head(self) -> int:
-        """The last sequence told; 0 before the first."""
-        return self.ring[-1].seq if self.ring else 0
+    def head(self) -> str:
+        """How far everybody was told; "" before the first change."""
+        return text(self.heads)
 
     @contextlib.contextmanager
     def joined(self, listener: Listener) -> Iterator[Listener]:
@@ -208,10 +232,15 @@ def change_of(case: case_pb2.Case, event: tracking_service_pb2.CaseEvent) -> Cha
 async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[bytes]:
     """Server-sent events for one client, from where it broke off."""
     with push.joined(Listener(account)) as listener:
-        seen = push.head  # who is told `hello` hears of everything that happens from then on, or that it is not live
-        yield _event("hello", {"now": _now(), "seq": seen, "live": push.live})
-        for one in _missed(push, last_id):
-            yield _event("reset", {"now": _now(), "live": push.live}, seen) if one is None else _told(one, account)
+        seen = dict(push.heads)  # who is told `hello` hears of all that happens from then on, or that it is not live
+        yield _event("hello", {"now": _now(), "seq": text(seen), "live": push.live})
+        back = read(last_id)
+        missed = push.since(back) if back else None
+        if last_id and missed is None:
+            yield _event("reset", {"now": _now(), "live": push.live}, seen)
+        for one in missed or ():
+            back[one.shard] = one.seq
+            yield _told(one, account, back)
         while not push.closing.is_set():
             try:
                 change = await listener.next()
@@ -221,28 +250,23 @@ async def events(push: Push, account: Account, last_id: str) -> AsyncIterator[by
             if isinstance(change, Standing):
                 yield _event("standing", change)
             elif change is None:
-                seen = push.head
+                seen = dict(push.heads)
                 yield _event("reset", {"now": _now(), "live": push.live}, seen)
-            elif change.seq > seen:
-                seen = change.seq
-                yield _told(change, account)
+            elif change.seq > seen.get(change.shard, 0):
+                seen[change.shard] = change.seq
+                yield _told(change, account, seen)
 
 
-def _missed(push: Push, last_id: str) -> list[Change] | list[None]:
-    """What came after that sequence; a None when nobody knows any more."""
-    if not last_id.isdigit():
-        return []
-    found = push.since(int(last_id))
-    return [None] if found is None else found
+def _told(change: Change, account: Account, heads: Heads) -> bytes:
+    return _event("change", change, heads) if change.concerns(account) else _id(heads) + b"\n"
 
 
-def _told(change: Change, account: Account) -> bytes:
-    return _event("change", change, change.seq) if change.concerns(account) else b"id: %d\n\n" % change.seq
+def _event(kind: str, data: object, heads: Heads | None = None) -> bytes:
+    return (_id(heads) if heads else b"") + b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
-def _event(kind: str, data: object, id: int = 0) -> bytes:
-    head = b"id: %d\n" % id if id else b""
-    return head + b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))
+def _id(heads: Heads) -> bytes:
+    return b"id: %s\n" % text(heads).encode()
 
 
 def _now() -> int:

@@ -17,6 +17,11 @@ def short(name: str) -> str:
     return name[-SHORT:]
 
 
+def shard_of(case_id: str) -> str:
+    """Region and shard of a case id."""
+    return case_id.rpartition("-")[0]
+
+
 def case_id_of(name: str, field: str = "name") -> str:
     """The id in a case's name; raises Invalid."""
     if not name:

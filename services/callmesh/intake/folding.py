@@ -17,13 +17,12 @@ from callmesh.domain import facts_matters as m
 from callmesh.domain.case import Case
 from callmesh.domain.commands import Command
 from callmesh.domain.errors import WrongState
-from callmesh.domain.names import case_id_of
+from callmesh.domain.names import case_id_of, shard_of
 from callmesh.domain.oversight import of_city
 from callmesh.kernel.messaging import sequence_of
 from callmesh.ledger.boot import Mesh
 from callmesh.ledger.consume import each, kind_of
 from callmesh.ledger.handle import Outcome
-from callmesh.ledger.pair import shard_of
 from callmesh.ledger.record import body_of, decode
 
 _KINDS = frozenset({"case_merged", "case_unmerged"})

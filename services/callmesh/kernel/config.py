@@ -6,6 +6,7 @@ deploy/README.md lists them; `settings_help` prints the same list from the field
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import msgspec
 
 PREFIX = "CALLMESH_"
 _DEVELOPMENT = "development-only"
+_NUMBERS = re.compile(r" *[0-9]{1,4} *(, *[0-9]{1,4} *)*")
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 SERVICES = ("intake", "classification", "transfer", "gateway", "supervision", "tracking")
 DEFAULT_PORTS = {name: 7401 + place for place, name in enumerate(SERVICES)}
@@ -35,6 +37,7 @@ class Settings:
     nats_monitor: str = setting("", "NATS monitoring address, e.g. http://127.0.0.1:8222; checked at boot")
     region: str = setting("r1", "region of this mesh; part of every id")
     shard: int = setting(0, "shard that new cases go to")
+    tracking_shards: str = setting("", "shards whose cases tracking tells, e.g. 0,1,2; empty: this process's alone")
     replicas: int = setting(1, "copies of every stream: 1, or 3 on a cluster")
     host: str = setting("127.0.0.1", "address the services listen on")
     port: int = setting(0, "port of this service; 0: the service's default")
@@ -79,8 +82,20 @@ class Settings:
         wraps = self.kek_file or ("" if _DEVELOPMENT in self.kek_command else self.kek_command)
         if self.environment == "production" and not wraps:
             raise ValueError("set CALLMESH_KEK_FILE or CALLMESH_KEK_COMMAND: production needs a key to wrap data keys")
+        if self.tracking_shards and not _NUMBERS.fullmatch(self.tracking_shards):
+            raise ValueError("CALLMESH_TRACKING_SHARDS: must be numbers with commas between them, e.g. 0,1,2")
         if 0 < sum(map(bool, (self.tls_cert, self.tls_key, self.tls_ca))) < 3:
             raise ValueError("set CALLMESH_TLS_CERT, CALLMESH_TLS_KEY and CALLMESH_TLS_CA together")
+
+    @property
+    def tracked(self) -> list[int]:
+        """The shards whose cases tracking tells."""
+        return sorted({int(one) for one in (self.tracking_shards or str(self.shard)).split(",")})
+
+    @property
+    def shards(self) -> int:
+        """How many the region has, as far as this process is told."""
+        return max(self.shard, *self.tracked) + 1
 
     @property
     def secure(self) -> bool:

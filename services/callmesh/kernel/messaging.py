@@ -198,7 +198,7 @@ class Consumer:
         """One for all that were handled; whatever was handled but not acknowledged comes again after a crash."""
         await last.ack()
         self._bookmark.handled = sequence_of(last)
-        lag.set(_told(last, _LEFT), {"durable": self.durable})
+        lag.set(_told(last, _LEFT), {"durable": self.durable, "stream": self.stream})
 
     async def _all(self, messages: list[Msg]) -> None:
         """The whole batch, or if it fails for good, one by one with the bad ones parked."""

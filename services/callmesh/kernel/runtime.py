@@ -55,14 +55,19 @@ class Runtime:
         self.on_drain: list[Callable[[], None]] = []
         self.on_stop: list[Hook] = []
         self._consumers: list[Consumer] = []
+        self._shards = {settings.shard}
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
 
     def consume_log(self, durable: str, handle: Handler, linger: float = 0.0, **more: Any) -> None:
         """Adds a durable reader of this process's shard of the log; see Consumer for `linger` and the rest."""
-        shard = self.settings.shard
-        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, linger=linger, **more)
+        self.consume_shard(self.settings.shard, durable, handle, linger=linger, **more)
+
+    def consume_shard(self, shard: int, durable: str, handle: Handler, **more: Any) -> None:
+        """Adds a durable reader of any shard of the log."""
+        self._shards.add(shard)
+        self.consume(self.names.log_stream(shard), durable, self.names.log_all(shard), handle, **more)
 
     def consume(self, stream: str, durable: str, subject: str, handle: Handler, **more: Any) -> None:
         """Adds a durable reader of a stream; see Consumer."""
@@ -120,8 +125,7 @@ class Runtime:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _problem(self) -> str:
-        shard = self.settings.shard
-        wanted = streams.wanted(self.names, range(shard, shard + 1), self.settings.replicas)
+        wanted = streams.wanted(self.names, sorted(self._shards), self.settings.replicas)
         try:
             if self.settings.nats_monitor:
                 await asyncio.to_thread(check_durable, self.settings.nats_monitor)

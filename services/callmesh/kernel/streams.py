@@ -12,6 +12,7 @@ makes them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +39,7 @@ class StreamProblem:
         return f"stream {self.stream}: {self.reason}; run: callmesh streams apply"
 
 
-def wanted(names: Names, shards: range, replicas: int) -> list[StreamConfig]:
+def wanted(names: Names, shards: Iterable[int], replicas: int) -> list[StreamConfig]:
     """The settings of every stream of a region."""
     logs = [_log(names, shard, replicas) for shard in shards]
     once = (_timers, _inbox, _recent, _audit, _keys, _bookmarks, _dlq)

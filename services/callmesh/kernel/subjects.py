@@ -128,7 +128,8 @@ class Names:
         region, shard, key = case_id.split("-", 2)
         return f"ev.{region}.{shard}.{key}"
 
-    def case_stream(self, case_id: str) -> str:
+    @staticmethod
+    def case_stream(case_id: str) -> str:
         """The stream a case lives in."""
         region, shard, _ = case_id.split("-", 2)
         return f"LOG_{region}_{shard}"

@@ -16,6 +16,7 @@ from callmesh.domain.decide import decide
 from callmesh.domain.errors import Changed, DomainError, Unreachable, no_case, no_parent
 from callmesh.domain.evolve import evolve
 from callmesh.domain.facts import Fact, Stamp
+from callmesh.domain.names import shard_of
 from callmesh.domain.values import replace
 from callmesh.ledger.chain import follow
 from callmesh.ledger.handle import ATTEMPTS, Outcome, fits, gave_up, repeated_of
@@ -97,8 +98,3 @@ def _decided(case: Case, command: c.Command, stamp: Stamp) -> Fact | None:
 def _together(first: Case, second: Case) -> bool:
     """Whether one batch can hold both: same region and shard."""
     return shard_of(first.id) == shard_of(second.id)
-
-
-def shard_of(case_id: str) -> str:
-    """Region and shard of a case id."""
-    return case_id.rpartition("-")[0]

@@ -30,10 +30,7 @@ LINGER_SECONDS = 0.1
 def build(runtime: Runtime) -> None:
     """Hangs the service on the runtime."""
     settings, names = runtime.settings, runtime.names
-    stream = names.log_stream(settings.shard)
-    store = Store(url_of(settings), stream)
-    source = LogSource(runtime.client, runtime.js, names, settings.shard, runtime.vault)
-    hub = Hub()
+    store, hub = Store(url_of(settings)), Hub()
     directory = DirectoryWatch()
 
     async def follow_city() -> None:
@@ -51,17 +48,24 @@ def build(runtime: Runtime) -> None:
         found = city()
         return found.figures.hotspot_threshold if found else 0
 
-    projector = Projector(store, source, hub.tell, threshold)
-    tracking = Tracking(store, projector, hub, ledger, source, city=city, keys=runtime.vault.load_all)
+    def projected(shard: int) -> Projector:
+        """Who writes what a shard tells into the model."""
+        source = LogSource(runtime.client, runtime.js, names, shard, runtime.vault)
+        projector = Projector(store, source, hub.tell, threshold)
 
-    runtime.on_start += [follow_city, projector.start]
+        async def on_facts(messages: Sequence[Msg]) -> None:
+            await projector.take(await items_from(messages, runtime.vault))
+
+        reads = {"linger": LINGER_SECONDS, "known": lambda: projector.position}
+        runtime.consume_shard(shard, DURABLE, on_facts, **reads)
+        return projector
+
+    projectors = [projected(one) for one in settings.tracked]
+    tracking = Tracking(store, projectors, hub, ledger, city=city, keys=runtime.vault.load_all)
+
+    runtime.on_start += [follow_city, *(one.start for one in projectors)]
     runtime.on_drain.append(hub.close)
-    runtime.on_stop += [projector.stop, directory.close]
-
-    async def on_facts(messages: Sequence[Msg]) -> None:
-        await projector.take(await items_from(messages, runtime.vault))
-
-    runtime.consume_log(DURABLE, on_facts, LINGER_SECONDS, known=lambda: projector.position)
+    runtime.on_stop += [*(one.stop for one in projectors), store.close, directory.close]
     servicer = TrackingServicer(tracking, Sights(access), settings.number_key)
     add_TrackingServiceServicer_to_server(servicer, runtime.server.grpc)
     runtime.server.named(tracking_service_pb2.DESCRIPTOR.services_by_name["TrackingService"])

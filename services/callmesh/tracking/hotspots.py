@@ -5,7 +5,8 @@ it is classified anew. The count that reaches the city's threshold raises an ale
 category: the row is written in the transaction that counts, and its key allows no second one, so neither
 a restart, nor a redelivery, nor a case that leaves and comes back raises it again. Counting goes fact by fact in the
 log's order, whatever the batches; so counts, and the case that reached the threshold, are the same each time the
-log is read. A rebuild counts anew but keeps the alerts: they were decided with the threshold of their time.
+log is read (of several shards: the counts; the case is the one that came last here). A rebuild counts anew but keeps
+the alerts: they were decided with the threshold of their time.
 
 A cell is a hundredth of a degree each way (about a kilometre): coarse enough to tell nobody's address.
 """

@@ -73,6 +73,11 @@ class Change:
     told_again: bool = False
     """Read from the log for a watcher who comes back; then `alerted` is not known."""
 
+    @property
+    def stream(self) -> str:
+        """The stream of the log that `sequence` counts in."""
+        return str(self.event["stream"])
+
     @cached_property
     def record(self) -> facts_pb2.Record:
         """The record with its words. They are put back when somebody asks: most rows are made without."""

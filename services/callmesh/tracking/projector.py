@@ -37,7 +37,10 @@ Listener = Callable[[Sequence[Change]], None]
 
 
 class Projector:
-    """The one writer of a model. `position`: up to here the model is complete; `ready` once it caught up."""
+    """The one writer of a model from one stream of the log, which is a shard's.
+
+    `position`: up to here the model is complete; `ready` once it caught up.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,8 @@ class Projector:
         """`tell` hears of every batch after its commit; `threshold`: cases of a hotspot that raise an alert."""
         self._threshold = threshold
         self.position, self.ready = 0, False
-        self._store, self._source, self._tell = store, source, tell
+        self.source, self.stream = source, source.stream
+        self._store, self._tell = store, tell
         self._moved = asyncio.Condition()
         self._one = asyncio.Lock()
         self._stopped = asyncio.Event()
@@ -59,8 +63,8 @@ class Projector:
         started = clock()
         try:
             async with self._one:
-                first = self.position = await self._store.open()
-                last = await self._source.last()
+                first = self.position = await self._store.open(self.stream)
+                last = await self.source.last()
                 if last - first >= LONG:
                     await self._fill(last)
                 await self._catch_up(last)
@@ -68,13 +72,13 @@ class Projector:
             raise ConnectionError("the read model's database is away or in use") from wrong
         self.ready = True
         count, seconds = self.position - first, round(clock() - started, 3)
-        log.info("read model is current", sequence=self.position, count=count, seconds=seconds)
+        log.info("read model is current", stream=self.stream, sequence=self.position, count=count, seconds=seconds)
 
     async def stop(self) -> None:
         """Lets the running batch end and takes no other."""
         self._stopped.set()
         async with self._one:
-            await self._store.close()
+            return
 
     async def take(self, items: Sequence[Item]) -> None:
         """Projects a batch; raises UnknownFact or Damaged, nothing that passes by itself."""
@@ -103,19 +107,19 @@ class Projector:
 
     async def _catch_up(self, until: int) -> None:
         if until > self.position:
-            async with contextlib.aclosing(_ahead(_large(self._source.read(self.position, until)))) as batches:
+            async with contextlib.aclosing(_ahead(_large(self.source.read(self.position, until)))) as batches:
                 async for batch in batches:
                     await self._store_items(batch, read_digestible)
         await self._store.on_writer(self._store.index_now)
 
     async def _fill(self, until: int) -> None:
         """What nobody watches yet, by two processes, as long as there are two."""
-        made = filling.made(_large(self._source.read(self.position, until)), self._store.stream)
+        made = filling.made(_large(self.source.read(self.position, until)), self.stream)
         try:
             async with contextlib.aclosing(_ahead(made)) as batches:
                 async for batch in batches:
                     _alarm(batch.refused)
-                    await self._store.write(batch.rows, self.position, batch.last, self._threshold())
+                    await self._store.write(batch.rows, self.stream, self.position, batch.last, self._threshold())
                     await self._move(batch.last, ())
         except filling.Alone as wrong:
             log.warning("the read model is filled by one process", error=str(wrong))
@@ -124,8 +128,8 @@ class Projector:
         old, new, threshold = self.position, items[-1].sequence, self._threshold()
 
         def work() -> list[Change]:
-            changes = reader(items, self._store.stream)
-            raised = self._store.write_now(rows_of(changes), old, new, threshold)
+            changes = reader(items, self.stream)
+            raised = self._store.write_now(rows_of(changes), self.stream, old, new, threshold)
             for one in changes if raised else ():
                 one.alerted = one.sequence in raised
             return changes
@@ -143,7 +147,7 @@ class Projector:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS)
         with contextlib.suppress(Away):
-            self.position = await self._store.open()
+            self.position = await self._store.open(self.stream)
 
 
 async def _large(batches: AsyncGenerator[list[Item], None]) -> AsyncGenerator[list[Item], None]:

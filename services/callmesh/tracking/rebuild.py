@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from nats.js import JetStreamContext
@@ -40,45 +40,48 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A model and the log that it is made of, as a process that is no service opens them."""
+    """A model and the shards of the log that it is made of, as a process that is no service opens them."""
 
     client: Connection
     js: JetStreamContext
     names: Names
     vault: Vault
     store: Store
-    source: LogSource
+    sources: Sequence[LogSource]
 
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Parts]:
-    """The model of these settings and the log of their shard; raises BadKey, and NatsError or OSError."""
+    """The model of these settings and the shards it tells; raises BadKey, and NatsError or OSError."""
     names, client = Names(settings.region), Connection()
     await connect(client, settings.nats_url, "callmesh-rebuild")
-    store = Store(url_of(settings), names.log_stream(settings.shard))
+    store = Store(url_of(settings))
     js = client.jetstream(timeout=5)
     try:
         vault = await open_vault(client, js, settings)
-        yield Parts(client, js, names, vault, store, LogSource(client, js, names, settings.shard, vault))
+        sources = [LogSource(client, js, names, shard, vault) for shard in settings.tracked]
+        yield Parts(client, js, names, vault, store, sources)
     finally:
         await store.close()
         await client.close()
 
 
 async def rebuild(settings: Settings) -> Rebuilt:
-    """Drops the model of these settings and reads the whole log of their shard."""
+    """Drops the model of these settings and reads the whole log of its shards."""
     async with opened(settings) as parts:
-        return await refill(parts.store, parts.source, await _threshold(parts.js))
+        return await refill(parts.store, parts.sources, await _threshold(parts.js))
 
 
-async def refill(store: Store, source: Source, threshold: int = 0) -> Rebuilt:
-    """Empties the model and fills it from the source; `threshold` of hotspot alerts, 0: raises none."""
-    started, used = clock(), _cpu_seconds()
+async def refill(store: Store, sources: Sequence[Source], threshold: int = 0) -> Rebuilt:
+    """Empties the model and fills it from the sources; `threshold` of hotspot alerts, 0: raises none."""
+    started, used, count = clock(), _cpu_seconds(), 0
     await store.on_writer(store.empty_now)
-    projector = Projector(store, source, threshold=lambda: threshold)
-    await projector.start()
+    for one in sources:
+        projector = Projector(store, one, threshold=lambda: threshold)
+        await projector.start()
+        count += projector.position
     took = clock() - started, _cpu_seconds() - used
-    return Rebuilt(projector.position, *took, await asyncio.to_thread(digest, store.reader))
+    return Rebuilt(count, *took, await asyncio.to_thread(digest, store.reader))
 
 
 def _cpu_seconds() -> float:
@@ -91,13 +94,3 @@ async def _threshold(js: JetStreamContext) -> int:
     """Of the city in force: alerts that a lost database forgot are raised anew."""
     city = await fetch(js)
     return city.figures.hotspot_threshold if city else 0
-
-
-async def digest_of(settings: Settings) -> str:
-    """The digest of the model as it is."""
-    store = Store(url_of(settings), Names(settings.region).log_stream(settings.shard))
-    try:
-        await store.open()
-        return await asyncio.to_thread(digest, store.reader)
-    finally:
-        await store.close()

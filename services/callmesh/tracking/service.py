@@ -17,13 +17,13 @@ from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.directory import City, FigureRules
 from callmesh.domain.errors import Invalid, NotFound, Unreachable, no_case
 from callmesh.kernel.ids import now as wall_clock
+from callmesh.kernel.subjects import Names
 from callmesh.kernel.vault import DataKey, NoKeys
 from callmesh.ledger.port import Head, Ledger
 from callmesh.tracking import asking, figures, hotspots, queries, watch
 from callmesh.tracking.filters import CaseFilter
 from callmesh.tracking.items import Change, items_of
 from callmesh.tracking.projector import Projector, read_digestible
-from callmesh.tracking.source import Source
 from callmesh.tracking.store import Store
 from callmesh.tracking.timeline import timeline
 
@@ -45,23 +45,22 @@ class Tracking:
     def __init__(
         self,
         store: Store,
-        projector: Projector,
+        projectors: Sequence[Projector],
         hub: watch.Hub,
         ledger: Ledger,
-        source: Source,
         now: Callable[[], datetime] = wall_clock,
         city: CityOf = lambda: None,
         keys: Keys = _no_keys,
     ) -> None:
-        self._store, self._projector, self._hub = store, projector, hub
-        self._ledger, self._source, self._now = ledger, source, now
+        self._store, self._projectors, self._hub = store, projectors, hub
+        self._ledger, self._now = ledger, now
         self._city, self._keys = city, keys
 
     async def case(self, case_id: str, at_least: int, words: bool = True) -> case_pb2.Case:
         """The case at this sequence or later; raises NotFound, Unreachable. Without `words` no key is needed."""
         stored = await self._store.read(lambda connection: queries.found(connection, case_id))
         if at_least and (stored is None or stored.sequence < at_least):
-            await self._projector.reached(at_least, MIN_ETAG_SECONDS)
+            await self._reached(case_id, at_least)
             stored = await self._store.read(lambda connection: queries.found(connection, case_id))
         if stored is not None and stored.sequence >= at_least:
             return (await self.opened([stored], words))[0]
@@ -85,7 +84,7 @@ class Tracking:
         if rows or after:
             return rows
         heads = await self._history(case_id)
-        changes = read_digestible(items_of(case_id, heads), self._store.stream)
+        changes = read_digestible(items_of(case_id, heads), Names.case_stream(case_id))
         return [one.event for one in changes][:size]
 
     async def known_as(self, wanted: CaseFilter, index: int) -> str:
@@ -103,7 +102,7 @@ class Tracking:
 
     async def timeline(self, case_id: str) -> api.Timeline:
         """The case's way, from the log alone."""
-        return timeline(case_id, await self._history(case_id), self._store.stream, self._now())
+        return timeline(case_id, await self._history(case_id), self._now())
 
     async def figures(self, request: api.GetFiguresRequest, wanted: CaseFilter) -> api.GetFiguresResponse:
         """Figures of a window, by default today so far; raises Invalid. Hotspots only for who looks over the city."""
@@ -122,28 +121,34 @@ class Tracking:
         return asking.bounded(await self._store.read(read))
 
     @property
-    def position(self) -> int:
+    def positions(self) -> dict[str, int]:
         """Where a watch that begins now begins; raises Unreachable while the service still catches up."""
-        if not self._projector.ready:
+        if not all(one.ready for one in self._projectors):
             raise Unreachable("the read model is catching up", "系统正在启动, 请稍后重试")
-        return self._projector.position
+        return {one.stream: one.position for one in self._projectors}
 
     @property
-    def stream(self) -> str:
-        """The stream that positions count in."""
-        return self._store.stream
+    def streams(self) -> list[str]:
+        """Those of the log that the model is made of."""
+        return [one.stream for one in self._projectors]
 
-    def watch(self, wanted: CaseFilter, after: int) -> AsyncGenerator[Change, None]:
-        """Changes behind `after` that match, for ever."""
-        return watch.changes(self._projector, self._source, self._hub, self.stream, wanted, after)
+    def watch(self, wanted: CaseFilter, after: watch.Positions) -> AsyncGenerator[Change, None]:
+        """Changes behind `after` that match, for ever; `after` has every stream."""
+        return watch.changes(self._projectors, self._hub, wanted, after)
 
     async def alert(self, change: Change) -> api.HotspotAlert | None:
         """The hotspot alert that a change raised; None for nearly all of them."""
         if not change.alerted and not (change.told_again and change.event["kind"] in hotspots.KINDS):
             return None
-        sequence, stream = change.sequence, self.stream
+        sequence, stream = change.sequence, change.stream
         found = await self._store.read(lambda connection: hotspots.raised_by(connection, stream, [sequence]))
         return found.get(sequence)
+
+    async def _reached(self, case_id: str, sequence: int) -> None:
+        """Waits until the model holds this of the case's shard, if it is one of its own."""
+        for one in self._projectors:
+            if one.stream == Names.case_stream(case_id):
+                await one.reached(sequence, MIN_ETAG_SECONDS)
 
     async def _head(self, case_id: str) -> Head:
         head = await self._ledger.head(case_id, fresh=True)

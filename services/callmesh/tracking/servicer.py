@@ -20,10 +20,11 @@ from callmesh.tracking import filters, pages, queries
 from callmesh.tracking.items import event_proto
 from callmesh.tracking.service import Tracking
 from callmesh.tracking.sights import Sights
+from callmesh.tracking.watch import Positions
 
 CASES_PAGE, EVENTS_PAGE = 50, 100
 _ETAG = re.compile(r"[0-9]{1,18}")
-_RESUME = re.compile(r"w:([0-9A-Za-z_-]{1,64}):([0-9]{1,18})")
+_RESUME = re.compile(r"w((?::[0-9A-Za-z_-]{1,64}:[0-9]{1,18})+)")
 
 
 class TrackingServicer(TrackingServiceServicer):
@@ -69,11 +70,12 @@ class TrackingServicer(TrackingServiceServicer):
         actor = caller()
         wanted = self._sights.narrowed(actor, filters.parse(request.filter, self._number_key))
         after = self._resumed(request.resume_token)
-        yield api.WatchCasesResponse(resume_token=self._token(after))
+        yield api.WatchCasesResponse(resume_token=_token(after))
         async with contextlib.aclosing(self._tracking.watch(wanted, after)) as changes:
             async for one in changes:
                 sight = self._sights.of(actor, one.case)
-                alert, token = await self._tracking.alert(one), self._token(one.sequence)
+                after[one.stream] = one.sequence
+                alert, token = await self._tracking.alert(one), _token(after)
                 for event in self._sights.events(actor, sight, [event_proto(one.event)]):
                     yield api.WatchCasesResponse(resume_token=token, case=sight.case, event=event, alert=alert)
 
@@ -106,16 +108,18 @@ class TrackingServicer(TrackingServiceServicer):
         """Ties a page token to its filter; keyed, since a filter may hold a caller's number."""
         return keyed_hash(self._number_key, "f" + asked.SerializeToString(deterministic=True).hex())[:8]
 
-    def _token(self, sequence: int) -> str:
-        return pages.token("w", self._tracking.stream, sequence)
-
-    def _resumed(self, given: str) -> int:
+    def _resumed(self, given: str) -> dict[str, int]:
         if not given:
-            return self._tracking.position
-        stream, sequence = pages.parts_of(given, _RESUME, "resume_token")
-        if stream != self._tracking.stream:
+            return self._tracking.positions
+        _, *parts = pages.parts_of(given, _RESUME, "resume_token")[0].split(":")
+        after = {stream: int(sequence) for stream, sequence in zip(parts[::2], parts[1::2], strict=True)}
+        if after.keys() != set(self._tracking.streams):
             raise pages.foreign("resume_token")
-        return int(sequence)
+        return after
+
+
+def _token(after: Positions) -> str:
+    return pages.token("w", *(part for one in after.items() for part in one))
 
 
 def _case(name: str, field: str = "name") -> str:

@@ -32,7 +32,10 @@ PASSING = (NatsError, OSError, asyncio.TimeoutError, Unreachable)
 
 
 class Source(Protocol):
-    """Anything that can tell the log again."""
+    """Anything that can tell a stream of the log again."""
+
+    stream: str
+    """Its name."""
 
     async def last(self) -> int:
         """The sequence of the log's last message; 0 when it is empty."""
@@ -46,11 +49,11 @@ class LogSource:
 
     def __init__(self, client: Connection, js: JetStreamContext, names: Names, shard: int, vault: Vault) -> None:
         self._client, self._js, self._vault = client, js, vault
-        self._stream, self._subject = names.log_stream(shard), names.log_all(shard)
+        self.stream, self._subject = names.log_stream(shard), names.log_all(shard)
 
     async def last(self) -> int:
         """The sequence of the log's last message."""
-        return int((await self._js.stream_info(self._stream)).state.last_seq)
+        return int((await self._js.stream_info(self.stream)).state.last_seq)
 
     async def read(self, after: int, until: int) -> AsyncGenerator[list[Item], None]:
         """One passing consumer, and another one after a gap."""
@@ -85,15 +88,15 @@ class LogSource:
             mem_storage=True,
             num_replicas=1,
         )
-        await self._js.add_consumer(self._stream, config)
-        puller = Puller(self._client, self._stream, name)
+        await self._js.add_consumer(self.stream, config)
+        puller = Puller(self._client, self.stream, name)
         try:
             await puller.open()
             yield puller
         finally:
             await puller.close()
             with contextlib.suppress(*PASSING):
-                await self._js.delete_consumer(self._stream, name)
+                await self._js.delete_consumer(self.stream, name)
 
 
 def unbroken(items: list[Item], after: int, fresh: bool) -> list[Item]:

@@ -82,10 +82,9 @@ def _prepare_sqlite(engine: Engine, write: bool) -> None:
 
 
 class Store:
-    """The model of one database, for one stream of the log."""
+    """The model of one database. Each stream of the log has its own position in it, and one writer."""
 
-    def __init__(self, url: str, stream: str) -> None:
-        self.stream = stream
+    def __init__(self, url: str) -> None:
         self.writer, self.reader = engine_of(url, 1, True), engine_of(url, READERS, False)
         self._writing = ThreadPoolExecutor(1, "tracking-write")
         self._reading = ThreadPoolExecutor(READERS, "tracking-read")
@@ -97,16 +96,16 @@ class Store:
         self._events = _Many(insert(schema.events), self.writer)
         self._hotspots = hotspots.Upserts(upserts.replace(schema.hotspots), upserts.ignore(schema.alerts))
 
-    async def open(self) -> int:
-        """Makes the tables, drops those of another version; the position."""
-        return await self.on_writer(self._open)
+    async def open(self, stream: str) -> int:
+        """Makes the tables, drops those of another version; the position in this stream."""
+        return await self.on_writer(lambda: self._open(stream))
 
-    async def write(self, rows: Rows, old: int, new: int, threshold: int = 0) -> set[int]:
-        """Stores a batch and the new position; sequences that raised a hotspot alert (at a threshold above 0).
+    async def write(self, rows: Rows, stream: str, old: int, new: int, threshold: int = 0) -> set[int]:
+        """Stores a batch of a stream and its new position; sequences that raised a hotspot alert (threshold above 0).
 
         Raises Away or Moved, and then nothing is stored.
         """
-        return await self.on_writer(lambda: self.write_now(rows, old, new, threshold))
+        return await self.on_writer(lambda: self.write_now(rows, stream, old, new, threshold))
 
     async def on_writer(self, work: Callable[[], T]) -> T:
         """Runs something in the thread that writes."""
@@ -131,17 +130,17 @@ class Store:
         self.writer.dispose()
         self.reader.dispose()
 
-    def write_now(self, rows: Rows, old: int, new: int, threshold: int = 0) -> set[int]:
+    def write_now(self, rows: Rows, stream: str, old: int, new: int, threshold: int = 0) -> set[int]:
         """As `write`, in the calling thread."""
         with self.writer.begin() as connection:
             moved = connection.execute(
                 update(schema.position)
-                .where(schema.position.c.stream == self.stream, schema.position.c.sequence == old)
+                .where(schema.position.c.stream == stream, schema.position.c.sequence == old)
                 .values(sequence=new)
             )
             if moved.rowcount != 1:
                 raise Moved
-            raised = hotspots.count(connection, self._hotspots, rows.sightings, threshold, self.stream)
+            raised = hotspots.count(connection, self._hotspots, rows.sightings, threshold, stream)
             for statement, given in (
                 (self._cases, rows.cases),
                 (self._referrals, rows.referrals),
@@ -157,13 +156,6 @@ class Store:
                 connection.execute(delete(table).where(*known))
         return raised
 
-    def position_now(self) -> int:
-        """The stored position, in the calling thread."""
-        with self.writer.connect() as connection:
-            table = schema.position
-            found = connection.scalar(select(table.c.sequence).where(table.c.stream == self.stream))
-            return int(found or 0)
-
     def wipe_now(self) -> None:
         """Drops everything and makes empty tables, in the calling thread."""
         self._drop(schema.metadata.sorted_tables)
@@ -177,13 +169,16 @@ class Store:
             schema.metadata.drop_all(connection, tables=tables)
             self._make(connection)
 
-    def _open(self) -> int:
+    def _open(self, stream: str) -> int:
+        position = schema.position
         with self.writer.begin() as connection:
             schema.model.create(connection, checkfirst=True)
             if connection.scalar(select(schema.model.c.version)) != schema.VERSION:
                 schema.metadata.drop_all(connection)
             self._make(connection)
-        return self.position_now()
+            ignore = _Upserts(connection.dialect.name).ignore
+            connection.execute(ignore(position), {"stream": stream, "sequence": 0})
+            return int(connection.scalar(select(position.c.sequence).where(position.c.stream == stream)) or 0)
 
     def index_now(self) -> None:
         """Makes the indexes that are missing, in the calling thread: a new model is filled without, which writes a
@@ -198,7 +193,6 @@ class Store:
             connection.execute(CreateTable(table, if_not_exists=True))
         ignore = _Upserts(connection.dialect.name).ignore
         connection.execute(ignore(schema.model), {"version": schema.VERSION})
-        connection.execute(ignore(schema.position), {"stream": self.stream, "sequence": 0})
 
 
 class _Many:

@@ -11,6 +11,7 @@ from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain.case import Case
 from callmesh.domain.waits import Hold, Pause, holds, slowest
 from callmesh.domain.watch import next_limit
+from callmesh.kernel.subjects import Names
 from callmesh.ledger.port import Head
 from callmesh.ledger.record import case_of
 from callmesh.ledger.wire import from_timestamp
@@ -21,9 +22,9 @@ from callmesh.tracking.stages import stage_of
 from callmesh.tracking.words import LIMIT, PENDING, duration, micros_of, timestamp
 
 
-def timeline(case_id: str, heads: Sequence[Head], stream: str, now: datetime) -> api.Timeline:
+def timeline(case_id: str, heads: Sequence[Head], now: datetime) -> api.Timeline:
     """The timeline of a case with at least one message."""
-    changes = read_digestible(items_of(case_id, heads), stream)
+    changes = read_digestible(items_of(case_id, heads), Names.case_stream(case_id))
     held = holds([(from_timestamp(one.record.fact.at), case_of(one.record)) for one in changes], now)
     longest = slowest(held)
     made = api.Timeline(

@@ -1,7 +1,7 @@
 """Watching: changes as they happen, without gap or duplicate, to any number of watchers.
 
-A watcher travels: from its token on the log is told again (each change with the case as it was after
-it) until it has caught up with the model; in that same step of the loop it joins the hub, which gives it
+A watcher travels: from its token on the log is told again, one shard after the other (each change with the case as it
+was after it), until it has caught up with the model; in that same step of the loop it joins the hub, which gives it
 every later batch after its commit. Its queue is bounded: who does not keep up is closed with Overloaded
 and resumes with its last token, so a slow desk costs memory for at most QUEUE changes.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
 from callmesh.domain.errors import Overloaded, Unreachable
 from callmesh.kernel.messaging import unreachable
@@ -20,12 +20,14 @@ from callmesh.tracking.projector import Projector, read_digestible
 from callmesh.tracking.source import PASSING, Source
 
 QUEUE = 1024
+Positions = Mapping[str, int]
+"""How far somebody is: stream of the log -> sequence."""
 
 
 class Watcher:
     """One open watch: the changes that match, waiting to be fetched."""
 
-    def __init__(self, wanted: CaseFilter, after: int, size: int = QUEUE) -> None:
+    def __init__(self, wanted: CaseFilter, after: Positions, size: int = QUEUE) -> None:
         self._wanted, self._after = wanted, after
         self._queue: asyncio.Queue[Change | None] = asyncio.Queue(size)
         self._lost = False
@@ -33,7 +35,7 @@ class Watcher:
     def give(self, changes: Sequence[Change]) -> None:
         """Queues what matches; a full queue ends the watch."""
         for change in changes:
-            if change.sequence <= self._after or not self._wanted.matches(change.record.case):
+            if change.sequence <= self._after[change.stream] or not self._wanted.matches(change.record.case):
                 continue
             if self._queue.full():
                 self._lost = True
@@ -85,25 +87,26 @@ class Hub:
 
 
 async def changes(
-    projector: Projector, source: Source, hub: Hub, stream: str, wanted: CaseFilter, after: int
+    projectors: Sequence[Projector], hub: Hub, wanted: CaseFilter, after: Positions
 ) -> AsyncGenerator[Change, None]:
     """What matches after `after`: told again from the log, then live; raises Overloaded, Unreachable."""
-    while after < projector.position:
-        until = projector.position
-        async for change in _again(source, stream, after, until):
+    told = dict(after)
+    while behind := [one for one in projectors if told[one.stream] < one.position]:
+        until = behind[0].position
+        async for change in _again(behind[0].source, told[behind[0].stream], until):
             if wanted.matches(change.record.case):
                 yield change
-        after = until
-    with hub.joined(Watcher(wanted, after)) as watcher:
+        told[behind[0].stream] = until
+    with hub.joined(Watcher(wanted, told)) as watcher:
         while True:
             yield await watcher.next()
 
 
-async def _again(source: Source, stream: str, after: int, until: int) -> AsyncGenerator[Change, None]:
+async def _again(source: Source, after: int, until: int) -> AsyncGenerator[Change, None]:
     try:
         async with contextlib.aclosing(source.read(after, until)) as batches:
             async for batch in batches:
-                for change in read_digestible(batch, stream):
+                for change in read_digestible(batch, source.stream):
                     change.told_again = True
                     yield change
     except PASSING as wrong:

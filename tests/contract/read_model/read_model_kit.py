@@ -19,7 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "tracking"))
 
-from tracking_play import STREAM, MemorySource, Play
+from tracking_play import MemorySource, Play
 
 from callmesh.tracking.digest import digest
 from callmesh.tracking.items import Item
@@ -81,7 +81,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
     """An empty model."""
-    made = Store(url, STREAM)
+    made = Store(url)
     await made.on_writer(made.wipe_now)
     yield made
     await made.close()

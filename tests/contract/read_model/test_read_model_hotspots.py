@@ -107,7 +107,7 @@ async def test_neither_restart_nor_redelivery_nor_rebuild_raises_it_again(store:
     await projector.take(items[3:])
     assert told.sequences == [6]
     live = await asyncio.to_thread(digest, store.reader)
-    again = await refill(store, MemorySource(lambda: items), threshold=1)
+    again = await refill(store, [MemorySource(lambda: items)], threshold=1)
     assert again.digest == live
     alerts = await store.read(lambda connection: hotspots.raised(connection, FIRST, LAST, 9))
     assert [one.threshold for one in alerts] == [THRESHOLD]

@@ -34,7 +34,7 @@ async def _count(store: Store, table: str) -> int:
 
 async def _reference(model: Model, tmp_path: Path) -> str:
     """The digest that the same log gives on a fresh SQLite, one message at a time."""
-    store = Store(f"sqlite:///{tmp_path / 'reference.db'}", STREAM)
+    store = Store(f"sqlite:///{tmp_path / 'reference.db'}")
     try:
         other = Model(store, model.play)
         await other.projector.start()
@@ -92,7 +92,7 @@ async def test_a_process_that_died_between_batches_goes_on(model: Model, url: st
     """Unacknowledged batches come again to the next process, with some it had stored."""
     items = await model.play.items()
     await model.projector.take(items[:11])
-    other = Store(url, STREAM)
+    other = Store(url)
     try:
         after = Model(other, model.play)
         await after.projector.start()
@@ -162,7 +162,7 @@ def _indexes(store: Store) -> set[str]:
 async def test_rebuilding_gives_the_same(model: Model) -> None:
     await model.feed(4)
     live = await model.digest()
-    again = await refill(model.store, model.source)
+    again = await refill(model.store, [model.source])
     assert again.digest == live and again.count == len(model.items) and again.seconds > 0
 
 
@@ -174,7 +174,7 @@ async def test_a_rebuild_below_a_live_projector_heals(model: Model, monkeypatch:
     await model.play.open("13500000000")
     await model.feed()
     live = await model.digest()
-    assert (await refill(model.store, model.source)).digest == live
+    assert (await refill(model.store, [model.source])).digest == live
 
 
 async def test_another_version_of_the_tables_is_dropped(model: Model) -> None:
@@ -189,11 +189,11 @@ async def test_another_version_of_the_tables_is_dropped(model: Model) -> None:
 async def test_two_writers_do_not_mix(model: Model, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each takes every other batch; the one that is behind notices and goes on from there."""
     monkeypatch.setattr(projector, "PAUSE_SECONDS", 0.001)
-    second = Store(url, STREAM)
+    second = Store(url)
     try:
         model.items = items = await model.play.items()
         other = Projector(second, MemorySource(lambda: items))
-        other.position = await second.open()
+        other.position = await second.open(STREAM)
         for start in range(0, len(items), 4):
             await (model.projector, other)[start // 4 % 2].take(items[start : start + 4])
         assert await model.digest() == await _reference(model, tmp_path)
@@ -224,7 +224,7 @@ async def test_damaged_bytes_are_raised_once_and_then_passed_over(
     await model.projector.take([good])
     assert model.projector.position == good.sequence
     live, heard = await model.digest(), len(alarms)
-    assert (await refill(model.store, model.source)).digest == live
+    assert (await refill(model.store, [model.source])).digest == live
     assert alarms[heard:] == [bad.sequence]
 
 
@@ -232,7 +232,7 @@ async def test_real_messages_are_taken(model: Model) -> None:
     model.items = await model.play.items()
     await model.projector.take([item_of(message(one)) for one in model.items])
     live = await model.digest()
-    assert (await refill(model.store, model.source)).digest == live
+    assert (await refill(model.store, [model.source])).digest == live
 
 
 async def test_text_that_the_database_refuses_is_cleaned(model: Model) -> None:
@@ -247,7 +247,7 @@ async def test_text_that_the_database_refuses_is_cleaned(model: Model) -> None:
 async def test_a_locked_sqlite_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callmesh.tracking.store.BUSY_MILLISECONDS", 1)
     monkeypatch.setattr(projector, "PAUSE_SECONDS", 0.001)
-    play, store = Play(), Store(f"sqlite:///{tmp_path / 'locked.db'}", STREAM)
+    play, store = Play(), Store(f"sqlite:///{tmp_path / 'locked.db'}")
     await play.whole()
     model = Model(store, play)
     await model.projector.start()
@@ -262,14 +262,14 @@ async def test_a_locked_sqlite_is_waited_for(tmp_path: Path, monkeypatch: pytest
     other.close()
     await feeding
     assert model.projector.position == len(model.items)
-    await model.projector.stop()
+    await store.close()
 
 
 if HAS_POSTGRES:
 
     async def test_broken_connections_are_made_anew(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(projector, "PAUSE_SECONDS", 0.001)
-        play, store = Play(), Store(postgres, STREAM)
+        play, store = Play(), Store(postgres)
         await store.on_writer(store.wipe_now)
         await play.whole()
         model = Model(store, play)
@@ -282,4 +282,4 @@ if HAS_POSTGRES:
         await model.feed()
         assert model.projector.position == len(model.items) == await _count(store, "events")
         assert digest(store.reader)
-        await model.projector.stop()
+        await store.close()

@@ -28,8 +28,9 @@ from callmesh.kernel.runtime import Runtime
 from callmesh.kernel.subjects import DLQ_STREAM, Names
 from callmesh.ledger.jetstream import JetStreamLedger
 from callmesh.tracking.app import build
-from callmesh.tracking.rebuild import digest_of, rebuild
-from callmesh.tracking.store import Store
+from callmesh.tracking.digest import digest
+from callmesh.tracking.rebuild import rebuild
+from callmesh.tracking.store import Store, url_of
 from callmesh.tracking.watch import Hub
 from support.ledgers import ledger_of
 from support.mutate import almost
@@ -202,6 +203,39 @@ async def test_a_page_token_belongs_to_its_filter(world: World) -> None:
         assert reason_of(told.value) == "INVALID_FIELD"
 
 
+async def test_one_service_tells_the_cases_of_several_shards(world: World) -> None:
+    """It waits for the streams of all, its tokens say how far each is, and those of fewer shards are not its own."""
+    settings = replace(world.settings, tracking_shards="0,1")
+    other = Play(world.play.ledger, shard=1)
+    await streams.apply(world.js, streams.wanted(NAMES, range(2), 1))
+    async with Service(settings) as stub:
+        watch = aiter(stub.WatchCases(api.WatchCasesRequest(), metadata=WHO))
+        began = (await anext(watch)).resume_token
+        cases = [await world.play.whole(), await other.whole()]
+        for case in cases:
+            assert (await _case(stub, case, "9")).state == case_pb2.Case.State.CLOSED
+        assert set(await _listed(stub)) == set(cases)
+        live = [await anext(watch) for _ in range(18)]
+        for token, behind in ((began, 0), (live[6].resume_token, 7), (live[16].resume_token, 17)):
+            resumed = aiter(stub.WatchCases(api.WatchCasesRequest(resume_token=token), metadata=WHO))
+            assert (await anext(resumed)).resume_token == token
+            again = [await anext(resumed) for _ in range(18 - behind)]
+            assert sorted(one.event.name for one in again) == sorted(one.event.name for one in live[behind:])
+    async with Service(replace(settings, tracking_shards="0", data_dir=f"{settings.data_dir}-alone")) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await anext(aiter(stub.WatchCases(api.WatchCasesRequest(resume_token=began), metadata=WHO)))
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def _digest_of(settings: Settings) -> str:
+    """Of the model as it is."""
+    store = Store(url_of(settings))
+    try:
+        return await asyncio.to_thread(digest, store.reader)
+    finally:
+        await store.close()
+
+
 async def test_a_restart_and_a_rebuild_end_equal(world: World) -> None:
     """What was written while the service was away is there; the database may be lost altogether."""
     async with Service(world.settings) as stub:
@@ -210,14 +244,14 @@ async def test_a_restart_and_a_rebuild_end_equal(world: World) -> None:
     async with Service(world.settings) as stub:
         assert (await _case(stub, last)).etag == "18"
         await until(lambda: world.acknowledged(18))
-    live = await digest_of(world.settings)
+    live = await _digest_of(world.settings)
     again = await rebuild(world.settings)
     assert again.digest == live and again.count == 18
 
     shutil.rmtree(world.settings.data_dir)
     async with Service(world.settings) as stub:
         assert len(await _listed(stub)) == 2
-    assert await digest_of(world.settings) == live
+    assert await _digest_of(world.settings) == live
 
 
 async def test_a_message_of_no_use_is_parked_and_the_rest_goes_on(world: World) -> None:
@@ -234,7 +268,7 @@ async def test_a_message_of_no_use_is_parked_and_the_rest_goes_on(world: World) 
         assert (await _case(stub, case, "4")).state == case_pb2.Case.State.ANSWERED
         counted = await stub.GetFigures(_everything(), metadata=WHO, timeout=60)
         assert counted.figures[1].key == "answered"
-    live = await digest_of(world.settings)
+    live = await _digest_of(world.settings)
     assert (await rebuild(world.settings)).digest == live
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tracking_play import CALENDAR, LIMITS, STREAM, Play
+from tracking_play import CALENDAR, LIMITS, Play
 
 from callmesh.api.v1 import tracking_service_pb2 as api
 from callmesh.domain import commands as c
@@ -19,7 +19,7 @@ from callmesh.tracking.timeline import timeline
 
 async def _timeline(play: Play, case: str, later: float = 0.0, *more: Head) -> api.Timeline:
     heads = [*await play.ledger.history(case), *more]
-    return timeline(case, heads, STREAM, play.at + timedelta(seconds=later))
+    return timeline(case, heads, play.at + timedelta(seconds=later))
 
 
 async def test_row_19_both_rounds_are_kept() -> None:

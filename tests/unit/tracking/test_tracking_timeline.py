@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tracking_play import CALENDAR, STREAM, Play
+from tracking_play import CALENDAR, Play
 
 from callmesh.api.v1 import common_pb2
 from callmesh.api.v1 import tracking_service_pb2 as api
@@ -19,7 +19,7 @@ Stage = api.TimelineEntry
 
 async def _timeline(play: Play, case: str, later: float = 0.0) -> api.Timeline:
     heads = await play.ledger.history(case)
-    return timeline(case, heads, STREAM, play.at + timedelta(seconds=later))
+    return timeline(case, heads, play.at + timedelta(seconds=later))
 
 
 def _waits(hold: api.Hold) -> tuple[float, ...]:

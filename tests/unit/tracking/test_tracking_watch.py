@@ -31,10 +31,10 @@ class Room:
 
     def __init__(self, folder: Path) -> None:
         self.play, self.hub, self.items = Play(), Hub(), list[Item]()
-        self.store = Store(f"sqlite:///{folder / 'tracking.db'}", STREAM)
+        self.store = Store(f"sqlite:///{folder / 'tracking.db'}")
         self.source = MemorySource(lambda: self.items)
         self.projector = Projector(self.store, self.source, self.hub.tell)
-        self.tracking = Tracking(self.store, self.projector, self.hub, self.play.ledger, self.source)
+        self.tracking = Tracking(self.store, [self.projector], self.hub, self.play.ledger)
 
     async def feed(self, batch: int = 4) -> None:
         self.items = await self.play.items()
@@ -44,7 +44,7 @@ class Room:
     async def watched(self, count: int, after: int, wanted: filters.CaseFilter = EVERY) -> list[int]:
         """The sequences of the next changes."""
         found: list[int] = []
-        async with contextlib.aclosing(self.tracking.watch(wanted, after)) as changes, asyncio.timeout(60):
+        async with contextlib.aclosing(self.tracking.watch(wanted, {STREAM: after})) as changes, asyncio.timeout(60):
             async for one in changes:
                 found.append(one.sequence)
                 if len(found) == count:
@@ -58,6 +58,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
     await made.projector.start()
     yield made
     await made.projector.stop()
+    await made.store.close()
 
 
 async def _joined(room: Room) -> None:
@@ -67,7 +68,7 @@ async def _joined(room: Room) -> None:
 async def test_a_watcher_gets_what_happens_from_now_on(room: Room) -> None:
     await room.play.whole()
     await room.feed()
-    watching = asyncio.create_task(room.watched(9, room.tracking.position))
+    watching = asyncio.create_task(room.watched(9, room.tracking.positions[STREAM]))
     await _joined(room)
     await room.play.whole("13700000000")
     await room.feed()
@@ -97,7 +98,7 @@ async def test_changes_during_the_replay_are_neither_lost_nor_doubled(room: Room
         await room.play.whole()
     await room.feed()
     found: list[int] = []
-    async with contextlib.aclosing(room.tracking.watch(EVERY, 0)) as changes, asyncio.timeout(60):
+    async with contextlib.aclosing(room.tracking.watch(EVERY, {STREAM: 0})) as changes, asyncio.timeout(60):
         async for one in changes:
             found.append(one.sequence)
             if one.sequence in (5, 20, 30):
@@ -121,7 +122,7 @@ async def test_the_filter_looks_at_the_case_after_the_change(room: Room) -> None
 async def test_a_slow_watcher_is_closed_and_may_resume(room: Room) -> None:
     await room.play.whole()
     changes = [read(one, STREAM) for one in await room.play.items()]
-    watcher = Watcher(EVERY, 0, size=4)
+    watcher = Watcher(EVERY, {STREAM: 0}, size=4)
     watcher.give(changes[:4])
     assert (await watcher.next()).sequence == 1
     watcher.give(changes[4:])

@@ -32,10 +32,11 @@ NARRATIVE = "家里停水了, 我叫张三, 电话 13900001111"
 
 
 class Play:
-    """A log and the people who write on it. `at` is the time of the next command."""
+    """The log of a shard and the people who write on it. `at` is the time of the next command."""
 
-    def __init__(self, ledger: Ledger | None = None) -> None:
+    def __init__(self, ledger: Ledger | None = None, shard: int = 0) -> None:
         self.ledger: Ledger = ledger or MemoryLedger()
+        self.shard = shard
         self.at = START
         self.commands = 0
         self.cases: list[str] = []
@@ -62,7 +63,7 @@ class Play:
         point: tuple[float, float] | None = None,
     ) -> str:
         """`point`: longitude and latitude."""
-        case = case_id("r1", 0, "play", str(len(self.cases)))
+        case = case_id("r1", self.shard, "play", str(len(self.cases)))
         self.cases.append(case)
         opened = f.CaseOpened(
             f"cases/{case}",
@@ -141,8 +142,8 @@ class Play:
 class MemorySource:
     """A log that can be told again; `calls` remembers what was asked for."""
 
-    def __init__(self, tell: Callable[[], Sequence[Item]], batch: int = 7) -> None:
-        self.tell, self.batch = tell, batch
+    def __init__(self, tell: Callable[[], Sequence[Item]], batch: int = 7, stream: str = STREAM) -> None:
+        self.tell, self.batch, self.stream = tell, batch, stream
         self.calls: list[tuple[int, int]] = []
 
     async def last(self) -> int:

@@ -49,6 +49,13 @@ function listen(hears) {
   addEventListener("pagehide", () => worker.port.postMessage("bye"));
 }
 
+// Of two texts like "r1-0:60,r1-1:41", how far somebody is in each shard: whether the first has what the second lacks.
+function ahead(first, second) {
+  const heads = (text) => new Map(text.split(",").filter(Boolean).map((one) => one.split(":")));
+  const there = heads(second);
+  return [...heads(first)].some(([shard, seq]) => Number(seq) > Number(there.get(shard) || 0));
+}
+
 startClock();
 startAlarm();
 if (document.querySelector("[data-ages]")) setInterval(() => soon(GATHER), AGES);
@@ -57,7 +64,7 @@ listen({
   hello(data) {
     setServerTime(data.now);
     shows(data.live ? "here" : "stale");
-    if (met || data.seq > Number(document.documentElement.dataset.seq)) soon(GATHER);
+    if (met || ahead(data.seq, document.documentElement.dataset.seq)) soon(GATHER);
     met = true;
   },
   change(data) {

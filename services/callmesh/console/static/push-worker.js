@@ -5,7 +5,7 @@ const ports = new Set();
 let source = null;
 let last = "";
 let offset = null;
-let seq = 0;
+let seq = "";
 let live = false;
 
 function tell(message) {
@@ -13,13 +13,13 @@ function tell(message) {
 }
 
 function connect() {
-  source = new EventSource(last ? `/push?after=${last}` : "/push");
+  source = new EventSource(last ? `/push?after=${encodeURIComponent(last)}` : "/push");
   const on = (kind) => source.addEventListener(kind, (event) => {
     const data = JSON.parse(event.data);
-    if (event.lastEventId) last = event.lastEventId;
+    if (event.lastEventId) seq = last = event.lastEventId;
     if (kind === "hello") offset = data.now - Date.now();
     if ("live" in data) live = data.live;
-    seq = Math.max(seq, data.seq || 0);
+    if (kind === "hello") seq = data.seq;
     tell({ kind, data });
   });
   ["hello", "change", "reset", "standing"].forEach(on);

@@ -45,18 +45,19 @@ class Model:
         from callmesh.tracking.rebuild import opened
 
         async with opened(self._settings) as parts:
-            store, last = parts.store, await parts.source.last()
-            await store.open()
+            store, source = parts.store, parts.sources[0]
+            last = await source.last()
             await store.on_writer(store.wipe_now)
+            await store.open(source.stream)
             await store.on_writer(store.index_now)
-            projector = Projector(store, parts.source)
+            projector = Projector(store, source)
 
             async def handle(messages: Any) -> None:
                 await projector.take(await items_from(messages, parts.vault))
                 if projector.position >= last:
                     consumer.stopping.set()
 
-            reads = store.stream, DURABLE, parts.names.log_all(self._settings.shard)
+            reads = source.stream, DURABLE, parts.names.log_all(self._settings.shard)
             consumer = Consumer(parts.client, parts.js, parts.names, *reads, handle, linger=LINGER_SECONDS)
             begun, used = time.monotonic(), time.process_time()
             await consumer.run()
