@@ -250,10 +250,17 @@ async def test_whom_the_city_does_not_have_is_no_row_of_zeros(mesh: LocalMesh, c
         (("--agency", "nosuch"), "no agency 'nosuch' is in this city"),
         (("--owner", "wather"), "no agency 'wather' is in this city; did you mean water?"),
         (("--category", "main_brust", "--by", "day"), "no category 'main_brust' is in this city; did you mean"),
+        (("--channel", "phon"), "no channel 'phon' is in this city; did you mean phone?"),
+        (("--division", "110101"), "no division '110101' is in this city"),
     ):
         refused = await callmesh(mesh.data_dir, "stats", *given)
         assert (refused.exit_code, refused.stdout) == (2, "") and said in refused.stderr
-    for idle in (("--agency", "legal-aid"), ("--category", "gas_leak")):
+    for idle in (
+        ("--agency", "legal-aid"),
+        ("--category", "gas_leak"),
+        ("--channel", "kiosk"),
+        *(("--division", one) for one in ("990000", "990103", "990103999")),
+    ):
         assert (await callmesh(mesh.data_dir, "stats", *idle)).exit_code == 0
     wrong = await callmesh(mesh.data_dir, "partner", "nats-config", "wather")
     assert (wrong.exit_code, wrong.stdout) == (2, "") and "did you mean water?" in wrong.stderr

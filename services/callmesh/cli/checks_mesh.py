@@ -24,6 +24,7 @@ from callmesh.kernel.streams import verify, wanted
 from callmesh.kernel.subjects import Names
 
 _HANGS = "look at its log, its disk, and whether it was stopped (SIGSTOP); then restart it"
+_STOPPED = "look at its log and its certificate, and whether it was stopped (SIGSTOP); then restart it"
 _START = "callmesh up, or set CALLMESH_NATS_URL"
 _DISK_SHARE = 0.95
 _CLOCK_SECONDS = 2.0
@@ -125,6 +126,8 @@ def service(name: str) -> Look:
                 f"{found} at {address}",
                 "it waits for NATS or its streams; see the lines above and its log",
             )
+        if address and await answers_at(address):
+            return Check(name, "FAIL", f"takes a connection at {address}, and does not answer", _STOPPED)
         return Check(name, "FAIL", f"nothing answers at {address}", f"callmesh serve {name}, or all: callmesh up")
 
     return look
@@ -134,9 +137,16 @@ async def console(where: Endpoints) -> Check:
     """Is the web desk of this mesh there? One that runs elsewhere is not known here."""
     if not where.console:
         return Check("web desk", "ok", "none is part of this mesh")
-    if await answers_at(where.console.removeprefix("http://")):
-        return Check("web desk", "ok", f"answers at {where.console}")
-    return Check("web desk", "FAIL", f"nothing answers at {where.console}", "callmesh serve console, and see its log")
+    try:
+        await monitor.get(where.console, "/healthz")
+    except monitor.Silent:
+        return Check("web desk", "FAIL", f"takes a connection at {where.console}, and does not answer", _STOPPED)
+    except ConnectionError:
+        advice = "callmesh serve console, and see its log"
+        return Check("web desk", "FAIL", f"nothing answers at {where.console}", advice)
+    except OSError as wrong:
+        return Check("web desk", "FAIL", str(wrong), "it waits for tracking and the city; see the lines above")
+    return Check("web desk", "ok", f"answers at {where.console}")
 
 
 async def switch(where: Endpoints) -> Check:

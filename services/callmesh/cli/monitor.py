@@ -1,4 +1,5 @@
-"""NATS's monitoring port: GET and JSON, without a library, since `up` asks it before anything is loaded."""
+"""NATS's monitoring port, and the web desk's health: GET and JSON, without a library, since `up` asks before any is
+loaded."""
 
 from __future__ import annotations
 
@@ -18,13 +19,14 @@ async def get(monitor: str, path: str, seconds: float = 2.0) -> dict[str, Any]:
         async with asyncio.timeout(seconds):
             answer = await _ask(monitor, path)
         head, _, body = answer.partition(b"\r\n\r\n")
-        if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            raise OSError(f"{monitor}{path} answered {head.splitlines()[:1]}")
+        first = head.partition(b"\r\n")[0].decode(errors="replace")
+        if " 200 " not in first:
+            raise OSError(f"{monitor}{path} answers {first or 'nothing'}")
         return dict(json.loads(body))
     except TimeoutError as wrong:
         raise Silent(f"{monitor} takes the question and does not answer") from wrong
     except ValueError as wrong:
-        raise OSError(f"{monitor}{path} does not answer as NATS does") from wrong
+        raise OSError(f"{monitor}{path} does not answer in JSON") from wrong
 
 
 async def _ask(monitor: str, path: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -162,12 +163,18 @@ def _need_known(found: pb.GetFiguresResponse, names: Names, filters: dict[str, A
     """Who is not in the city and has no figures either is a slip of the finger; who left the city keeps its past."""
     if any(one.numerator or one.denominator for one in found.figures):
         return
-    agencies = dict.fromkeys(("agency", "origin", "owner"), names.agencies)
-    for option, known in (agencies | {"category": names.categories}).items():
+    agencies = dict.fromkeys(("agency", "origin", "owner"), ("agency", names.agencies))
+    codes = {"category": names.categories, "division": names.divisions, "channel": names.channels}
+    for option, (what, known) in (agencies | {one: (one, codes[one]) for one in codes}).items():
         value = filters[option]
-        if value and known and value not in known:
-            what = "category" if option == "category" else "agency"
+        if value and known and value not in known and not (option == "division" and _touches(value, known)):
             raise BadInput(f"no {what} {value!r} is in this city{instead(value, known)}")
+
+
+def _touches(division: str, known: Iterable[str]) -> bool:
+    """A code above or below one of them: a whole province, a village."""
+    begins = division.rstrip("0")
+    return any(one.startswith(begins) or begins.startswith(one.rstrip("0")) for one in known)
 
 
 async def _figures(connected: Clients, wish: Wish) -> pb.GetFiguresResponse:

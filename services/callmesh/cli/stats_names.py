@@ -33,10 +33,11 @@ class Names:
     agencies: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
     divisions: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=lambda: _CHANNELS)
 
     def group(self, by: int, key: str) -> str:
         """A group's key with its name."""
-        known = {1: self.agencies, 2: self.categories, 3: self.divisions, 4: _CHANNELS}.get(by, {})
+        known = {1: self.agencies, 2: self.categories, 3: self.divisions, 4: self.channels}.get(by, {})
         if not key:
             return "(无)"
         return f"{known[key]} {key}" if key in known else (key.upper() if by == 5 else key)

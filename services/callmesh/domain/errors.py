@@ -74,7 +74,7 @@ class NoDirectory(DomainError):
 
 @dataclass(slots=True, eq=False)
 class Unreachable(DomainError):
-    """The log cannot be reached; nothing was written."""
+    """The log cannot be reached; nothing was changed."""
 
 
 @dataclass(slots=True, eq=False)

@@ -69,8 +69,8 @@ async def connect(client: Client, url: str, name: str) -> None:
 def unreachable() -> Unreachable:
     """What a caller is told while NATS is away."""
     return Unreachable(
-        "the log cannot be reached; nothing was written, try again",
-        "系统日志暂时连接不上, 未写入任何内容, 请稍后重试",
+        "the log cannot be reached; nothing was changed, try again",
+        "系统日志暂时连接不上, 未作任何更改, 请稍后重试",
     )
 
 

@@ -410,7 +410,7 @@ def test_after_silence_nobody_claims_that_nothing_was_written() -> None:
 
         async def head(self, case_id: str, fresh: bool = False) -> Head | None:
             if self.away:
-                raise Unreachable("the log cannot be reached; nothing was written, try again", "未保存任何内容")
+                raise Unreachable("the log cannot be reached; nothing was changed, try again", "未保存任何内容")
             return await super().head(case_id, fresh)
 
     ledger, parent, child = Silent(), CASE.removeprefix("cases/"), NAMES[0].removeprefix("cases/")

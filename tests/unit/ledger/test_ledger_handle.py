@@ -288,7 +288,7 @@ class TestAmbiguous:
 
         def gone(one: Rough) -> None:
             async def no_head(case_id: str, fresh: bool = False) -> Head | None:
-                raise Unreachable("the log cannot be reached; nothing was written, try again", "未保存任何内容")
+                raise Unreachable("the log cannot be reached; nothing was changed, try again", "未保存任何内容")
 
             one.silent, one.head = 1, no_head  # type: ignore[method-assign]
 
@@ -296,4 +296,4 @@ class TestAmbiguous:
         with pytest.raises(Unreachable) as wrong:
             do(ledger, AMEND)
         assert "request_id" in wrong.value.message
-        assert "nothing was written" not in wrong.value.message
+        assert "nothing was changed" not in wrong.value.message
