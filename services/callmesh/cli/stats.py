@@ -163,11 +163,12 @@ def _need_known(found: pb.GetFiguresResponse, names: Names, filters: dict[str, A
     """Who is not in the city and has no figures either is a slip of the finger; who left the city keeps its past."""
     if any(one.numerator or one.denominator for one in found.figures):
         return
-    agencies = dict.fromkeys(("agency", "origin", "owner"), ("agency", names.agencies))
+    agencies = dict.fromkeys(("agency", "origin", "owner"), names.agencies)
     codes = {"category": names.categories, "division": names.divisions, "channel": names.channels}
-    for option, (what, known) in (agencies | {one: (one, codes[one]) for one in codes}).items():
+    for option, known in (agencies | codes).items():
         value = filters[option]
         if value and known and value not in known and not (option == "division" and _touches(value, known)):
+            what = option if option in codes else "agency"
             raise BadInput(f"no {what} {value!r} is in this city{instead(value, known)}")
 
 
