@@ -168,6 +168,49 @@ async def test_a_refusal_is_seen_beside_an_alarm_and_the_next_command_is_a_new_o
     await expect(page.locator("#command")).to_have_value("签 9999")
 
 
+async def test_who_is_hurt_is_counted_at_the_desk_and_makes_an_emergency(person: Person, clients: Clients) -> None:
+    """A draft keeps the counts, the banner is there at once, and the case has them."""
+    page = (await at_desk(person, "op110")).page
+    await types(page, "两个人在路边说话")
+    await expect(page.locator("#banner")).to_be_hidden()
+    await page.locator("#injured").fill("2")
+    await expect(page.locator("#banner")).to_be_visible()
+    await page.reload()
+    await page.locator("body[data-ready]").wait_for()
+    await expect(page.locator("#injured")).to_have_value("2")
+    await expect(page.locator("#banner")).to_be_visible()
+    await page.locator("#trapped").fill("-3")
+    await page.keyboard.press("F3")
+    short = await sent(page)
+    await expect(page.locator("#injured")).to_have_value("")
+    asked = tracking_service_pb2.ListCasesRequest(filter=tracking_service_pb2.CaseFilter(id=short))
+
+    async def sent_off() -> list[case_pb2.Case]:
+        found = (await clients.tracking.ListCases(asked, metadata=me("110"), timeout=60)).cases
+        return [one for one in found if one.referrals]
+
+    [case] = await until(sent_off, "tracking has it")
+    assert case.emergency and case.situation == report_pb2.Situation(injured=2)
+    assert case.referrals[0].agency == "120"
+
+
+async def test_what_is_counted_after_a_press_replaces_what_was(person: Person, clients: Clients) -> None:
+    """The draft opened the case by its first press; the next one says what the form says now, each once."""
+    page = (await at_desk(person, "op110")).page
+    first = {"id": request_id(), "narrative": "有人从梯子上摔下来", "injured": 1}
+    post = """async (body) => (await fetch("/desk/keep", {method: "POST", body: JSON.stringify(body),
+        headers: {"content-type": "application/json"}})).json()"""
+    names = [(await page.evaluate(post, first))["case"]]
+    for counts in ({"injured": 2, "dead": 1}, {"injured": 2, "dead": 1}):
+        names.append((await page.evaluate(post, first | {"first": first} | counts))["case"])
+    assert len(set(names)) == 1
+    history = await clients.tracking.GetTimeline(
+        tracking_service_pb2.GetTimelineRequest(name=names[0]), metadata=me("110"), timeout=60
+    )
+    assert history.case.situation == report_pb2.Situation(injured=2, dead=1)
+    assert [one.event.kind for one in history.entries].count("ReportAmended") == 1
+
+
 async def test_in_an_emergency_the_key_of_another_body_brings_it_beside_who_leads(
     person: Person, clients: Clients
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Annotated
 
 import grpc
 import msgspec
@@ -27,6 +28,7 @@ from callmesh.kernel.rpc import client
 
 OPERATOR_CHOSE = "接警员选定"
 OPERATOR_KEY = "接警员按键转接"
+Count = Annotated[int, msgspec.Meta(ge=0, le=9_999)]
 _LED_BY_OTHERS = ("WRONG_STATE", "EMERGENCY_NOT_DIVERTIBLE")
 
 
@@ -42,6 +44,14 @@ class Form(msgspec.Struct, kw_only=True):
     confidential: bool = False
     language: str = ""
     emergency: bool = False
+    trapped: Count = 0
+    injured: Count = 0
+    dead: Count = 0
+
+    @property
+    def situation(self) -> report_pb2.Situation:
+        """People who came to harm, as counted so far."""
+        return report_pb2.Situation(trapped=self.trapped, injured=self.injured, dead=self.dead)
 
 
 class Draft(Form, kw_only=True):
@@ -77,10 +87,12 @@ class Sending:
         mesh, draft = self.acting.mesh, self.draft
         first = draft.first or draft
         self.case = await self.acting.do(mesh.intake.OpenCase, opening(draft.id, first, bool(draft.lowered)))
-        added = since(first, draft)
-        if added:
-            id = f"{draft.id}-a{hashlib.sha256(added.encode()).hexdigest()[:8]}"
-            request = intake_service_pb2.AmendCaseRequest(request_id=id, name=self.case.name, text=added)
+        request = intake_service_pb2.AmendCaseRequest(text=since(first, draft))
+        if first.situation != draft.situation:
+            request.situation.CopyFrom(draft.situation)
+        if request.ByteSize():
+            request.request_id = f"{draft.id}-a{hashlib.sha256(request.SerializeToString()).hexdigest()[:8]}"
+            request.name = self.case.name
             self.case = await self.acting.do(mesh.intake.AmendCase, request)
         return self.case
 
@@ -148,5 +160,9 @@ def opening(id: str, form: Form, lowered: bool) -> intake_service_pb2.OpenCaseRe
     )
     report = report_pb2.Report(caller=caller, narrative=form.narrative, place=report_pb2.Place(text=form.place))
     return intake_service_pb2.OpenCaseRequest(
-        request_id=id, report=report, channel="phone", emergency=form.emergency and not lowered
+        request_id=id,
+        report=report,
+        channel="phone",
+        situation=form.situation,
+        emergency=form.emergency and not lowered,
     )

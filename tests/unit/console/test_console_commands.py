@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from callmesh.api.v1 import report_pb2
 from callmesh.console.commands import Command, NotUnderstood, agency_meant, case_meant, ground_meant, parse
-from callmesh.console.sending import Draft, Form, since
+from callmesh.console.sending import Draft, Form, opening, since
 from support.city import demo_city
 
 CASES = ["cases/r1-0-AAAAAAAA0123", "cases/r1-0-BBBBBBBB4123", "cases/r1-0-CCCCCCCC9999"]
@@ -74,3 +76,11 @@ def test_words_typed_after_the_first_press_are_added_and_nothing_else() -> None:
     assert since(first, more) == "，现在看见火; 地点: 望江路2号"
     told = Draft(id="x", narrative="有烟，现在看见火", told="有烟，现在看见火", place="望江路1号", number="19900000000")
     assert since(first, told) == ""
+
+
+def test_people_are_counted_and_never_below_none() -> None:
+    sent = opening("x", Form(narrative="有烟", trapped=2, dead=1), lowered=False)
+    assert sent.situation == report_pb2.Situation(trapped=2, dead=1) and not sent.emergency
+    for wrong in (-1, 10_000, "2"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(msgspec.json.encode({"id": "x", "injured": wrong}), type=Draft)

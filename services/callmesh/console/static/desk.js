@@ -9,6 +9,7 @@ import * as suggest from "./suggest.js";
 const at = (id) => document.getElementById(id);
 const form = at("call");
 const FIELDS = ["number", "name", "place", "narrative", "language"];
+const HARM = ["trapped", "injured", "dead"];
 const RECALL = 5000;
 let draft = drafts.fresh();
 let sending = false;
@@ -37,6 +38,7 @@ async function post(address, body) {
 
 function read() {
   for (const name of FIELDS) draft[name] = at(name).value;
+  for (const name of HARM) draft[name] = Math.min(Math.max(Math.trunc(at(name).valueAsNumber) || 0, 0), 9999);
   draft.consent = !at("refused").checked;
   draft.confidential = at("confidential").checked;
   draft.silent = at("silent").checked;
@@ -44,7 +46,7 @@ function read() {
 }
 
 function write() {
-  for (const name of FIELDS) at(name).value = draft[name] || "";
+  for (const name of [...FIELDS, ...HARM]) at(name).value = draft[name] || "";
   at("refused").checked = draft.consent === false;
   at("confidential").checked = Boolean(draft.confidential);
   at("silent").checked = Boolean(draft.silent);
@@ -79,6 +81,16 @@ async function renew() {
 }
 
 // --- emergency: once seen it stays until a person says why not ---
+
+// Where people are hurt nobody waits for the words to say so.
+function harmed() {
+  changed();
+  if (!HARM.some((name) => draft[name]) || draft.emergency || draft.lowered) return;
+  draft.emergency = true;
+  drafts.keep(draft);
+  banner("");
+  suggest.ask(at("narrative").value, draft, advised);
+}
 
 function advised(found) {
   if (found.emergency && !draft.lowered) {
@@ -295,6 +307,7 @@ function planKey(key) {
 document.addEventListener("keydown", pressed);
 form.addEventListener("input", changed);
 form.addEventListener("submit", (event) => event.preventDefault());
+HARM.forEach((name) => at(name).addEventListener("input", harmed));
 at("line").addEventListener("submit", command);
 at("keys").addEventListener("click", (event) => {
   const key = event.target.closest("button");
