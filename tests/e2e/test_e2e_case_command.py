@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,16 @@ def test_every_action_is_done_here() -> None:
     assert done == set(ACTIONS)
 
 
-def later(days: int) -> str:
-    return f"{now().astimezone() + timedelta(days=days):%Y-%m-%dT%H:%M}"
+def later(days: int, zone: str = "") -> str:
+    """So many days from now in the city's time, or in that of the zone it names."""
+    there = UTC if zone else timezone(timedelta(hours=8))
+    return f"{now().astimezone(there) + timedelta(days=days):%Y-%m-%dT%H:%M}{zone}"
+
+
+def wish(desk: Terminal, case: Case, until: str, zone: str = "") -> None:
+    """More time; what was asked for is the time that was typed, in this zone where it named none."""
+    asked = desk.do("ask-extension --operator gas", case, until=until, reason="等配件")
+    assert datetime.fromisoformat(asked["pending"][-1]["until"]) == datetime.fromisoformat(until + zone)
 
 
 def gas_case(desk: Terminal, **said: str) -> Case:
@@ -159,7 +167,9 @@ def test_a_case_from_the_call_to_its_second_end(desk: Terminal) -> None:
     desk.do("amend", case, text="家里有老人")
     desk.do("annotate --operator legal-aid", case, text="注意合同约定")
     desk.do("progress --arrived --operator gas", case, text="到场")
-    desk.do("ask-extension --operator gas", case, until=later(4), reason="等配件")
+    wish(desk, case, later(4), "+08:00")
+    desk.do("deny-extension", case, reason="先上门看")
+    wish(desk, case, later(4, "Z"))
     desk.do("grant-extension", case, reason="同意")
     desk.do("ask-extension --special --operator gas", case, until=later(9), reason="等配件")
     desk.do("deny-extension", case, reason="已延过一次")

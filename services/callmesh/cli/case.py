@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import datetime
 from typing import Any
 
 import click
@@ -115,8 +114,8 @@ def _option(name: str) -> click.Option:
     elif found.kind == Kind.COUNT:
         shown["type"] = click.IntRange(0)
     elif found.kind == Kind.TIME:
-        shown["type"] = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"])
-        shown |= {"metavar": "TIME", "callback": _here}
+        forms = "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"
+        shown |= {"type": click.DateTime([*forms, *(f"{one}%z" for one in forms)]), "metavar": "TIME"}
     elif found.kind == Kind.FLAG:
         shown["is_flag"] = True
     elif found.kind == Kind.LIST:
@@ -129,11 +128,6 @@ def _either(context: click.Context, option: click.Parameter, value: bool | None)
     if value is None:
         raise click.MissingParameter(ctx=context, param=option)
     return value
-
-
-def _here(_: click.Context, __: click.Parameter, when: datetime | None) -> datetime | None:
-    """In this machine's zone."""
-    return when.astimezone() if when else None
 
 
 def _common() -> list[click.Parameter]:

@@ -69,6 +69,7 @@ OPTIONS = {
     "channel": Option("How it came in: phone, sms, app, web, kiosk ... [default: phone]"),
     "contacted": Option("The agency had been in touch with the caller.", Kind.FLAG),
     "conference": Option("Stay on the line when the lead answers: three on one line.", Kind.FLAG),
+    "dead": Option("So many are dead.", Kind.COUNT),
     "device": Option("Kiosk or sensor; it fixes the place."),
     "division": Option("Code of the division; without it the place decides."),
     "emergency": Option("Life or crime now: it waits for nothing.", Kind.FLAG),
@@ -107,18 +108,22 @@ OPTIONS = {
     "trapped": Option("So many are trapped.", Kind.COUNT),
     "with": Option("Agency to bring in; without it the one that leads."),
     "unit": Option("Unit of who takes it."),
-    "until": Option("Until when: 2026-11-24T18:00, this machine's zone.", Kind.TIME),
+    "until": Option("Until when: 2026-11-24T18:00 in the city's time, or with its zone: 2026-11-24T10:00Z.", Kind.TIME),
     "waiver": Option("Why nobody was asked."),
 }
 _FOLLOW_UP = "contacted=follow_up.contacted method=follow_up.method note=follow_up.note"
+_HARM = "trapped=situation.trapped injured=situation.injured dead=situation.dead"
 _OPEN = (
     "text=report.narrative number=report.caller.number place=report.place.text channel division device emergency "
-    "trapped=situation.trapped injured=situation.injured"
+    + _HARM
 )
 
 ACTIONS = {
     "open": Action("intake", "OpenCase", On.NOTHING, "接报", "Open a case.", _OPEN),
-    "amend": Action("intake", "AmendCase", On.CASE, "补充", "Add words to the report.", "text"),
+    "amend": Action(
+        *("intake", "AmendCase", On.CASE, "补充", "Add words to the report, or counts: they replace all three it has."),
+        f"text {_HARM}",
+    ),
     "annotate": Action(
         "intake", "AnnotateCase", On.CASE, "会商意见", "Add an advisory note; it moves nothing.", "text"
     ),

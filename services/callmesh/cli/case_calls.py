@@ -23,6 +23,7 @@ from callmesh.cli.case_actions import Action, On
 from callmesh.cli.clients import SECONDS
 from callmesh.cli.output import BadInput, Failure, plain
 from callmesh.cli.refusals import Refused
+from callmesh.cli.stats_window import zone_from
 from callmesh.cli.timeline import ROLES, turn
 from callmesh.kernel.ids import new_id
 from callmesh.kernel.rpc import client
@@ -40,6 +41,7 @@ async def carry_out(action: Action, given: dict[str, Any]) -> None:
     try:
         async with clients.connect(where, action.service) as connected:
             name = await _name(connected, action.on, given, me)
+            await _in_the_city(connected, given, me)
             method = getattr(getattr(connected, action.service), action.rpc)
             answer = await method(request(action, name, given), metadata=me, timeout=SECONDS)
     except grpc.aio.AioRpcError as wrong:
@@ -47,6 +49,17 @@ async def carry_out(action: Action, given: dict[str, Any]) -> None:
     _show(answer, given["as_json"])
     for said in await case_codes.unknown(where, action, given, answer):
         click.echo(f"callmesh: {plain(said)}", err=True)
+
+
+async def _in_the_city(connected: Clients, given: dict[str, Any], me: Person) -> None:
+    """A time that was typed without its zone is the city's."""
+    when = given.get("until")
+    if when is None or when.tzinfo is not None:
+        return
+    zone = await clients.zone_of(connected, me)
+    if not zone:
+        raise Failure("the tracking service does not tell the city's zone; write it: --until 2026-11-24T18:00+08:00")
+    given["until"] = when.replace(tzinfo=zone_from(zone))
 
 
 def request(action: Action, name: str, given: dict[str, Any]) -> Message:

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from callmesh.api.v1 import case_pb2, common_pb2
+from callmesh.api.v1 import case_pb2, common_pb2, report_pb2
 from callmesh.cli import case_codes, endpoints, trace
 from callmesh.cli.case_actions import ACTIONS, OPTIONS, Action, On
 from callmesh.cli.case_calls import request
@@ -124,9 +124,15 @@ def test_an_id_is_known_in_any_letter_case() -> None:
     assert made("merge", "--into", NAME.removeprefix("cases/").lower()).parent == NAME
 
 
-def test_a_time_is_of_this_machines_zone() -> None:
-    sent = made("ask-extension", "--until", "2026-11-24T18:00").until
-    assert sent.ToDatetime(UTC) == datetime(2026, 11, 24, 18).astimezone().astimezone(UTC)
+@pytest.mark.parametrize("zone", ["+08:00", "+0800", "Z", "-03:30"])
+def test_a_time_may_have_its_zone(zone: str) -> None:
+    sent = made("ask-extension", "--until", f"2026-11-24T18:00{zone}").until
+    assert sent.ToDatetime(UTC) == datetime.fromisoformat(f"2026-11-24T18:00{zone}")
+
+
+def test_counts_are_added_to_a_report() -> None:
+    assert made("amend", "--injured", "2", "--dead", "1").situation == report_pb2.Situation(injured=2, dead=1)
+    assert not made("amend", "--text", "x").HasField("situation")
 
 
 @pytest.mark.parametrize(
