@@ -140,3 +140,15 @@ async def test_an_english_desk_is_guided_in_english(person: Person, browsing: Br
     await expect(desk.page.locator("#plans")).to_contain_text("Gas main leak")
     await desk.page.locator("#marked").evaluate("one => one.remove()")
     assert await foreign(desk.page, "en") == []
+
+
+async def test_a_refusal_names_what_may_be_done_in_words(person: Person, clients: Clients, browsing: Browsing) -> None:
+    """Not as the contract calls its methods."""
+    case = await handed(clients, "没气了", "gas_outage", "gas")
+    desk = await person("op110")
+    await browsing.look(desk, "en")
+    await desk.page.goto("/desk")
+    await desk.page.locator("body[data-ready]").wait_for()
+    await desk.page.locator("#command").fill(f"close {case.name[-6:]}")
+    await desk.page.keyboard.press("Enter")
+    await expect(desk.page.locator("#said")).to_contain_text("allowed now: amend case, transfer case, recall referral")

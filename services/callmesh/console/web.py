@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ NAV = {
     "admin": ("/admin", "Administration"),
     "help": ("/help/keys", "Keys"),
 }
+_RPC, _JOINT = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b"), re.compile(r"(?<=[a-z])(?=[A-Z])")
+"""A refusal names what may be done as the contract calls it, which is no word for a person: ReopenCase is reopen case."""
 _AWAY = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
@@ -140,7 +143,8 @@ def sentence(view: View, error: grpc.aio.AioRpcError) -> str:
     """What to tell the person."""
     if is_away(error) and not client.status_details(error).details:
         return view.say("A part of the system does not answer. Nothing was lost; try again in a moment.")
-    return client.sentence(error, view.language)
+    told = client.sentence(error, view.language)
+    return _RPC.sub(lambda found: _JOINT.sub(" ", found[0]).lower(), told)
 
 
 def is_away(error: grpc.aio.AioRpcError) -> bool:
