@@ -36,7 +36,7 @@ NAV = {
     "help": ("/help/keys", "Keys"),
 }
 _RPC, _JOINT = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b"), re.compile(r"(?<=[a-z])(?=[A-Z])")
-"""A refusal names what may be done as the contract calls it, which is no word for a person: ReopenCase is reopen case."""
+"""A refusal names what may be done as the contract does, which is no word for a person: ReopenCase is reopen case."""
 _AWAY = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
