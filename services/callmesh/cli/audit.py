@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from callmesh.cli.endpoints import find, jetstream
+from callmesh.cli.endpoints import find, jetstream, own_settings
 from callmesh.cli.output import FINDING, BadInput, Failure, Manual, ManualGroup
-from callmesh.cli.streams import region_settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -149,7 +148,7 @@ async def _scanning() -> AsyncIterator[tuple[str, AsyncIterator[Entry]]]:
     from callmesh.kernel.subjects import Names
     from callmesh.ledger.scan import scan
 
-    settings = region_settings()
+    settings = own_settings()
     stream = Names(settings.region).log_stream(settings.shard)
     async with jetstream(find()) as js:
         try:
@@ -188,7 +187,7 @@ async def _live_heads() -> list[SignedHead]:
     from callmesh.ledger.scan import scan
 
     async with jetstream(find()) as js:
-        stream = Names(region_settings().region).audit_stream
+        stream = Names(own_settings().region).audit_stream
         return [SignedHead.read(one.data) async for one in scan(js, stream)]
 
 
@@ -208,7 +207,7 @@ def _heads(file: TextIO) -> Iterator[SignedHead]:
 
 def _own_key() -> Path:
     """The key of the mesh that `find` finds, whether it is there or not."""
-    settings = region_settings()
+    settings = own_settings()
     return Path(settings.audit_key or Path(find().data_dir or settings.data_dir) / "audit-key.pem")
 
 

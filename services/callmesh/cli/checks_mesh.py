@@ -16,10 +16,10 @@ from nats.errors import Error as NatsError
 from callmesh.cli import checks_certificates, health, monitor
 from callmesh.cli.checks import Check, Look, listening
 from callmesh.cli.directory import describe
-from callmesh.cli.endpoints import Endpoints, Hangs, answers_at, jetstream
+from callmesh.cli.endpoints import Endpoints, Hangs, answers_at, jetstream, own_settings
 from callmesh.cli.output import Failure, size
 from callmesh.directory.store import fetch
-from callmesh.kernel.config import SERVICES, from_environment
+from callmesh.kernel.config import SERVICES
 from callmesh.kernel.streams import verify, wanted
 from callmesh.kernel.subjects import Names
 
@@ -85,7 +85,7 @@ async def clock(where: Endpoints) -> Check:
 
 async def streams(where: Endpoints) -> Check:
     """As this version wants them?"""
-    settings = from_environment()
+    settings = own_settings()
     configs = wanted(Names(settings.region), range(settings.shards), settings.replicas)
     async with jetstream(where) as js:
         problems = await verify(js, configs)

@@ -8,8 +8,8 @@ import click
 
 from callmesh.cli.classify_replay import CITY, recorded
 from callmesh.cli.classify_train import KEYS, needs_training, replace, teller, write_report
+from callmesh.cli.endpoints import own_settings
 from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual
-from callmesh.cli.streams import region_settings
 
 _OWN = "default.model in CALLMESH_RULES_DIR"
 _REFIT = """\
@@ -89,7 +89,7 @@ def _own_model() -> Path | None:
     """Where a service of these settings looks for a model of the agency's own."""
     from callmesh.classification.engine import OWN_MODEL
 
-    folder = region_settings().rules_dir
+    folder = own_settings().rules_dir
     return Path(folder) / OWN_MODEL if folder else None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from callmesh.cli.endpoints import find, jetstream
+from callmesh.cli.endpoints import find, jetstream, own_settings
 from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual, ManualGroup, json_line, table
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ async def put(js: JetStreamContext, city: City) -> str:
 
     from callmesh.directory import store
     from callmesh.domain.errors import DomainError
-    from callmesh.kernel.config import from_environment
 
+    replicas = own_settings().replicas
     try:
-        revision = await store.publish(js, city, replicas=from_environment().replicas)
+        revision = await store.publish(js, city, replicas=replicas)
     except DomainError as wrong:
         raise Failure(f"the city was not published: {wrong}") from None
     except (NatsError, OSError, TimeoutError) as wrong:

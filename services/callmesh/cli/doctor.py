@@ -10,9 +10,9 @@ import click
 
 from callmesh.cli import checks
 from callmesh.cli.checks import Check, Look
-from callmesh.cli.endpoints import Endpoints, Hangs, default, find
+from callmesh.cli.endpoints import Away, Endpoints, default, find
 from callmesh.cli.monitor import Silent
-from callmesh.cli.output import FINDING, Failure, Manual, json_line, table
+from callmesh.cli.output import FINDING, BadInput, Failure, Manual, json_line, table
 
 _EXITS = """\
 0  no check says FAIL (there may be warnings)
@@ -69,17 +69,19 @@ async def _finding(name: str, look: Look, where: Endpoints) -> Check:
     """A check that breaks has found something, too."""
     try:
         return await look(where)
-    except Hangs as wrong:
+    except BadInput as wrong:
+        return Check(name, "FAIL", wrong.message, "correct the setting")
+    except Away as wrong:
         return Check(name, "FAIL", wrong.message, "see NATS")
     except Failure as wrong:
         return Check(name, "FAIL", wrong.message)
+    except Silent as wrong:
+        return Check(name, "FAIL", f"not looked at: {wrong}", "see NATS")
     except OSError as wrong:
-        if isinstance(wrong, Silent):
-            return Check(name, "FAIL", f"not looked at: {wrong}", "see NATS")
-        if where.nats_monitor:
-            return Check(
-                name, "FAIL", f"NATS's monitor does not answer: {wrong}", "switch `http` on in NATS's settings"
-            )
-        return Check(name, "warn", "not looked at", "set CALLMESH_NATS_MONITOR, e.g. http://127.0.0.1:7423")
+        if not where.nats_monitor:
+            return Check(name, "warn", "not looked at", "set CALLMESH_NATS_MONITOR, e.g. http://127.0.0.1:7423")
+        refused = isinstance(wrong, ConnectionError)
+        told = f"nothing answers at {where.nats_monitor}" if refused else str(wrong)
+        return Check(name, "FAIL", f"not looked at: {told}", "see NATS; is it well, switch `http` on in its settings")
     except Exception as wrong:
         return Check(name, "FAIL", f"{type(wrong).__name__}: {wrong}", "see callmesh streams show and the logs")

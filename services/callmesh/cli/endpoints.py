@@ -118,12 +118,17 @@ def _addresses(source: Mapping[str, str]) -> Endpoints:
     return default()
 
 
-def at(where: Endpoints) -> Settings:
-    """Settings from the environment, with the folder of that mesh; BadInput names the variable that is wrong."""
+def own_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; BadInput names the variable that is wrong."""
     try:
-        settings = from_environment()
+        return from_environment(environment)
     except ValueError as wrong:
         raise BadInput(str(wrong)) from None
+
+
+def at(where: Endpoints) -> Settings:
+    """Those settings with the folder of that mesh."""
+    settings = own_settings()
     return replace(settings, data_dir=where.data_dir or settings.data_dir)
 
 

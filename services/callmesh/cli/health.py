@@ -66,10 +66,10 @@ def own() -> int:
 
     With mTLS it asks with the service's own certificate, which must name 127.0.0.1.
     """
-    from callmesh.kernel.config import from_environment
+    from callmesh.cli.endpoints import own_settings
     from callmesh.kernel.rpc.tls import files_of
 
-    settings = from_environment()
+    settings = own_settings()
     identity = files_of(settings) if settings.secure else None
     return int(asyncio.run(status(f"127.0.0.1:{settings.port}", identity=identity)) != "SERVING")
 

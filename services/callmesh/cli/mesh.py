@@ -5,9 +5,9 @@
         await mesh.kill("nats", signal.SIGKILL)      # it is started again, on the same port
         await mesh.serving("nats")
 
-The order of a start: read the city, take the folder, write nats.conf, start NATS, make the streams, publish
-the city, then start all services at once and wait until each says SERVING, so a mesh that is entered has its city in
-force. The end is the reverse: services drain together, NATS goes last; who takes too long is killed. No
+The order of a start: read the city, take the folder, read the settings, write nats.conf, start NATS, make the streams,
+publish the city, then start all services at once and wait until each says SERVING, so a mesh that is entered has its
+city in force. The end is the reverse: services drain together, NATS goes last; who takes too long is killed. No
 process outlives this one. A folder belongs to one mesh at a time, and its data stays for the next.
 """
 
@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 import callmesh
 from callmesh.cli import local_switch, nats_server, ports, tether, web_desk
 from callmesh.cli.child import Child
-from callmesh.cli.endpoints import CONSOLE, FILE, SWITCH, Endpoints, jetstream
+from callmesh.cli.endpoints import CONSOLE, FILE, SWITCH, Endpoints, jetstream, own_settings
 from callmesh.cli.folder import Folder
 from callmesh.cli.keeper import Keeper, Tell
 from callmesh.cli.output import BadInput
 from callmesh.cli.serve import PARENT
-from callmesh.kernel.config import PREFIX, SERVICES, Settings, from_environment
+from callmesh.kernel.config import PREFIX, SERVICES, Settings
 
 if TYPE_CHECKING:
     import psutil
@@ -157,9 +157,10 @@ class LocalMesh:
             switch=self._foreign_switch() if self._switch is None else f"127.0.0.1:{chosen[SWITCH]}",
         )
         environment = self._environment()
+        settings = own_settings(environment)
         self._keepers["nats"] = self._nats(chosen["nats"], chosen["monitor"], environment)
         await self._keepers["nats"].start(START_SECONDS)
-        await self._furnish(_settings(environment), city)
+        await self._furnish(settings, city)
         for name in self.services:
             self._keepers[name] = self._service(name, chosen[name], environment)
         if self._console:
@@ -283,10 +284,3 @@ async def all_or_none(works: Sequence[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _settings(environment: Mapping[str, str]) -> Settings:
-    try:
-        return from_environment(environment)
-    except ValueError as wrong:
-        raise BadInput(str(wrong)) from None

@@ -13,9 +13,9 @@ from importlib import import_module
 
 import click
 
-from callmesh.cli.endpoints import CONSOLE
-from callmesh.cli.output import BadInput, Failure, Manual
-from callmesh.kernel.config import SERVICES, Settings, from_environment, settings_help
+from callmesh.cli.endpoints import CONSOLE, own_settings
+from callmesh.cli.output import Failure, Manual
+from callmesh.kernel.config import SERVICES, Settings, settings_help
 
 PARENT = "CALLMESH_PARENT"
 _EXITS = """\
@@ -48,21 +48,13 @@ def command(name: str, port: int | None) -> None:
         from callmesh.cli.tether import tether
 
         tether(int(os.environ[PARENT]))
-    settings = _settings(port)
+    settings = own_settings() if port is None else replace(own_settings(), port=port)
     if name == CONSOLE:
         from callmesh.cli import serve_console
 
         serve_console.run(settings)
     else:
         run(name, settings)
-
-
-def _settings(port: int | None) -> Settings:
-    try:
-        settings = from_environment()
-    except ValueError as wrong:
-        raise BadInput(str(wrong)) from None
-    return settings if port is None else replace(settings, port=port)
 
 
 def run(name: str, settings: Settings) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from callmesh.cli.endpoints import find, jetstream
-from callmesh.cli.output import EXITS, FINDING, BadInput, Failure, Manual, ManualGroup, json_line, size, table
-from callmesh.kernel.config import Settings, from_environment
+from callmesh.cli.endpoints import find, jetstream, own_settings
+from callmesh.cli.output import EXITS, FINDING, Failure, Manual, ManualGroup, json_line, size, table
+from callmesh.kernel.config import Settings
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -49,7 +49,7 @@ def apply(shards: int, replicas: int | None) -> None:
 
     Streams that are as they must be are left alone, so it may be repeated. Nothing stored is deleted.
     """
-    settings = region_settings()
+    settings = own_settings()
     asyncio.run(_apply(settings, shards, replicas or settings.replicas))
 
 
@@ -127,11 +127,3 @@ def _cells(row: dict[str, object]) -> list[str]:
 
 def _open(count: int) -> str:
     return f" ({count} unacknowledged)" if count else ""
-
-
-def region_settings() -> Settings:
-    """Settings from the environment; BadInput names the variable that is wrong."""
-    try:
-        return from_environment()
-    except ValueError as wrong:
-        raise BadInput(str(wrong)) from None

@@ -120,7 +120,20 @@ def test_doctor_tells_what_to_do_and_exits_1_without_a_mesh() -> None:
     assert found["NATS"]["state"] == "FAIL" and "callmesh up" in found["NATS"]["advice"]
     assert found["telephone switch"]["state"] == "FAIL" and "call-back" in found["telephone switch"]["advice"]
     assert found["Python"]["state"] == found["generated code"]["state"] == "ok"
-    assert all(one["advice"] for one in found.values() if one["state"] == "warn")
+    assert all(one["advice"] for one in found.values() if one["state"] != "ok")
+
+
+def test_doctor_sends_who_finds_no_monitor_to_nats_first() -> None:
+    nowhere = {"CALLMESH_NATS_URL": "nats://127.0.0.1:1", "CALLMESH_NATS_MONITOR": "http://127.0.0.1:1"}
+    said = run("doctor", "--json", **nowhere)
+    [found] = [one for one in map(json.loads, said.output.splitlines()) if one["name"] == "clock"]
+    assert "nothing answers at http" in found["found"] and "see NATS" in found["advice"]
+
+
+def test_doctor_names_a_setting_that_is_wrong() -> None:
+    said = run("doctor", "--json", CALLMESH_TRACKING_SHARDS="0-3", CALLMESH_NATS_URL="nats://127.0.0.1:1")
+    [found] = [one for one in map(json.loads, said.output.splitlines()) if one["name"] == "streams"]
+    assert found["found"].startswith("CALLMESH_TRACKING_SHARDS: must be") and found["advice"] == "correct the setting"
 
 
 def test_doctor_looks_at_each_server_of_a_cluster(nats: NatsServer) -> None:
