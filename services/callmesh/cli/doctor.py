@@ -82,6 +82,6 @@ async def _finding(name: str, look: Look, where: Endpoints) -> Check:
             return Check(name, "warn", "not looked at", "set CALLMESH_NATS_MONITOR, e.g. http://127.0.0.1:7423")
         refused = isinstance(wrong, ConnectionError)
         told = f"nothing answers at {where.nats_monitor}" if refused else str(wrong)
-        return Check(name, "FAIL", f"not looked at: {told}", "see NATS; is it well, switch `http` on in its settings")
+        return Check(name, "FAIL", f"not looked at: {told}", "see NATS; if it is ok, switch `http` on in its settings")
     except Exception as wrong:
         return Check(name, "FAIL", f"{type(wrong).__name__}: {wrong}", "see callmesh streams show and the logs")
