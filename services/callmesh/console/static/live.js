@@ -50,8 +50,9 @@ function listen(hears) {
 }
 
 // Of two texts like "r1-0:60,r1-1:41", how far somebody is in each shard: whether the first has what the second lacks.
+// (A worker that outlived an upgrade may say a number.)
 function ahead(first, second) {
-  const heads = (text) => new Map(text.split(",").filter(Boolean).map((one) => one.split(":")));
+  const heads = (text) => new Map(String(text).split(",").filter(Boolean).map((one) => one.split(":")));
   const there = heads(second);
   return [...heads(first)].some(([shard, seq]) => Number(seq) > Number(there.get(shard) || 0));
 }
